@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+/// How a card is run: fidelity, seed, timing, ageing, numerics. Part of the configuration hash,
+/// but for HostConfig, which never shows in a result.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "lightcard/model/common/time.h"
+
+namespace lightcard {
+
+enum class Fidelity : std::uint8_t {
+    ideal,   ///< exact integers; `quant` adds converters and levels
+    stat,    ///< static non-idealities in effective weights, noise as exact moments per output sample
+    device,  ///< per cell, per source (arrives with the physics; refused by name until then)
+};
+enum class Timing : std::uint8_t { lt, at };
+enum class Ageing : std::uint8_t { live, frozen, step };
+enum class SignedInputs : std::uint8_t { offset, two_pass };
+
+/// Which noise terms are on in `stat`. All on by default; tests switch them off one at a time.
+struct NoiseSources {
+    bool levels = true;         ///< PCM level quantisation
+    bool programming = true;    ///< programming error
+    bool drift = true;
+    bool thermal = true;        ///< TIA
+    bool shot = true;
+    bool rin = true;
+    bool dac = true;            ///< DAC noise (ENOB below its bits)
+    bool adc_noise = true;      ///< ADC noise (ENOB below its bits)
+    bool adc_quantisation = true;  ///< ADC range, clipping and rounding
+};
+
+struct RunConfig {
+    Fidelity fidelity = Fidelity::stat;
+    bool quant = false;         ///< with ideal: add converter rounding and cell levels
+    std::uint64_t seed = 1;
+    Timing timing = Timing::lt;
+    Ageing ageing = Ageing::frozen;
+    Picoseconds ageing_step = 0;  ///< with step: age of every cell
+    SignedInputs signed_inputs = SignedInputs::offset;
+    NoiseSources noise;
+    std::uint32_t at_chunk_vectors = 256;  ///< with at: vectors a chunk
+};
+
+struct HostConfig {
+    std::uint32_t threads = 1;
+    bool trace = false;
+    std::string simd = "auto";
+};
+
+}  // namespace lightcard

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+/// Data sheet of the electronic control chip: scratchpad, engines and their rates, queues.
+#pragma once
+
+#include <cstdint>
+
+#include "lightcard/model/common/time.h"
+
+namespace lightcard::control_chip {
+
+struct Parameters {
+    // Scratchpad SRAM.
+    std::uint64_t sram_bytes = 64ull << 20;
+    std::uint64_t sram_bandwidth = 64'000'000'000'000;  ///< bytes/s, all local macros together
+    double sram_energy = 0.07e-12;                      ///< J a bit
+    std::uint32_t psum_bits = 24;                       ///< width of a partial sum in the SRAM traffic
+    std::uint32_t input_refill_bits = 4;                ///< second-level refill a sample, beside the 8-bit read
+
+    // Engines: rate, energy, issue cost.
+    double accumulate_energy = 0.147e-12;               ///< J an ADC sample: accumulate and in-line post-processing
+    std::uint64_t vector_rate = 512'000'000'000;        ///< elements/s
+    double vector_energy = 1.0e-12;                     ///< J an element
+    Picoseconds vector_issue = 50 * kNanosecond;        ///< a vector command, before its first element
+    std::uint64_t digital_mac_rate = 4'000'000'000'000; ///< int8 MAC/s (8 TOPS)
+    double digital_mac_energy = 0.1e-12;                ///< J a MAC
+    Picoseconds digital_mac_issue = 100 * kNanosecond;
+    Picoseconds command_issue = 10 * kNanosecond;       ///< decode and dispatch of one command
+    std::uint64_t dma_chunk = 65'536;                   ///< bytes a DMA burst
+    Picoseconds dma_issue = 50 * kNanosecond;
+
+    // Queues.
+    std::uint32_t io_queues = 16;                       ///< submission/completion pairs beside the admin pair
+    std::uint32_t queue_entries = 1024;                 ///< largest ring
+    std::uint32_t fetch_burst = 8;                      ///< SQEs a read
+    Picoseconds boot_time = 1 * kMillisecond;           ///< power-on to BOOT_STATUS.READY
+};
+
+}  // namespace lightcard::control_chip

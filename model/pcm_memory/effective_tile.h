@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+/// What a programmed bank does to light: the effective weights of one tile, in the normative integer form.
+///
+/// An effective weight is a 16-bit fixed-point number, 256 units to one step of the s8 host weight,
+/// clamped to +-32639 and held as two int8 planes: weight = 256 * hi + lo. In fidelity `ideal` lo = 0
+/// and hi is the host weight. In `stat` it carries level quantisation, programming error, drift.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "lightcard/model/common/run.h"
+#include "lightcard/model/pcm_memory/parameters.h"
+
+namespace lightcard::pcm_memory {
+
+/// The place and time that key a bank's static draws.
+struct Place {
+    std::uint64_t seed = 1;  ///< card seed
+    std::uint32_t core = 0;
+    std::uint32_t bank = 0;
+    std::uint64_t epoch = 0;  ///< times this bank has been programmed
+};
+
+struct EffectiveTile {
+    std::uint32_t rows = 0, cols = 0;
+    std::uint32_t row_stride = 0;          ///< bytes between columns in the planes, multiple of 64
+    std::vector<std::int8_t> hi, lo;       ///< [col][row_stride]
+    std::vector<std::uint8_t> common;      ///< [col][row_stride]: (T+ + T-) / (2 T_max) * 255, for shot noise; empty in ideal
+    std::vector<std::int32_t> column_sum;  ///< [col]: sum of the host weights (offset correction), exact
+    std::vector<std::uint64_t> column_norm2;  ///< [col]: sum of squared effective weights (units of host weight ^2 * 65536)
+    /// Sum over all cells of the squared error expected of each static source, in host-weight units^2 (attribution).
+    double expected_level_error2 = 0, expected_programming_error2 = 0, expected_drift_error2 = 0;
+};
+
+/// `weights`: s8 [cols][weights_stride], rows used of each. `age`: s since the bank was verified.
+EffectiveTile make_effective_tile(const Parameters& parameters, const RunConfig& run, const Place& place,
+                                  std::uint32_t rows, std::uint32_t cols, const std::int8_t* weights,
+                                  std::size_t weights_stride, double age);
+
+}  // namespace lightcard::pcm_memory

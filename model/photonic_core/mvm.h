@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+/// The normative matrix-vector product: exact integer sums first, then - and only then - floating point in a
+/// fixed order (noise, ADC), then integers again. Same bits for any thread count, chunking or SIMD width.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "lightcard/model/common/run.h"
+#include "lightcard/model/converters/parameters.h"
+#include "lightcard/model/pcm_memory/effective_tile.h"
+#include "lightcard/model/photonic_core/link_budget.h"
+#include "lightcard/model/photonic_core/parameters.h"
+
+namespace lightcard::photonic_core {
+
+/// Everything about noise and converters that is fixed by the configuration. Units: "acc" = host weight
+/// step x input code step, the unit of the s32 accumulators.
+struct AnalogChain {
+    bool noisy = false;            ///< fidelity stat
+    bool converters = false;       ///< stat, or ideal with quant
+    NoiseSources sources;
+    std::uint64_t seed = 1;
+    double current_per_acc = 0;    ///< A per acc unit
+    double thermal_variance = 0;   ///< acc^2 per sample
+    double shot_per_common = 0;    ///< acc^2 per unit of sum(x_code * common_code)
+    double shot_constant = 0;      ///< acc^2: dark current, and light of modulators at code 0 on unused rows
+    double rin_variance = 0;       ///< relative: RIN * B
+    double cmrr_leak = 0;          ///< 10^(-CMRR/10)
+    double dac_variance = 0;       ///< code^2 per input sample beyond quantisation
+    double adc_noise_ratio = 0;    ///< sigma / full range, beyond quantisation
+    std::uint32_t adc_codes = 256;
+    double pga_step_db = 1.0;
+    std::uint32_t n = 128;
+};
+
+AnalogChain make_analog_chain(const Parameters& core, const pcm_memory::Parameters& pcm,
+                              const converters::Parameters& converters, const RunConfig& run);
+
+/// ADC gain of one column after the PGA: full scale `range` (acc units) rounded up to a PGA step.
+struct ColumnGain {
+    double lsb = 1;              ///< acc units per ADC code
+    std::int64_t digital_gain = 65536;  ///< round(lsb * 65536): code -> acc in 16.16
+};
+ColumnGain column_gain(const AnalogChain& chain, std::uint32_t rows, std::uint32_t requested_range);
+
+/// Exact sums for counters and attribution; order-free.
+struct MvmStats {
+    std::uint64_t samples = 0;         ///< ADC conversions
+    std::uint64_t clipped = 0;         ///< of them, at the end of the range
+    std::uint64_t sum_common = 0;      ///< sum over samples of sum(x * common)
+    std::uint64_t sum_x2 = 0;          ///< sum over vectors of sum(x^2)
+    unsigned __int128 sum_y2 = 0;      ///< sum over samples of y^2, acc^2
+    unsigned __int128 sum_norm2 = 0;   ///< sum over samples of column_norm2
+    double sum_lsb2 = 0;               ///< vectors * sum over columns of lsb^2 (one product a job; order fixed by command order)
+    void add(const MvmStats& other);
+};
+
+/// Variance of the output error by source, acc^2 summed over `samples`.
+struct Attribution {
+    double levels = 0, programming = 0, drift = 0, thermal = 0, shot = 0, rin = 0, dac = 0, adc_noise = 0,
+           adc_quantisation = 0;
+    double total() const
+    {
+        return levels + programming + drift + thermal + shot + rin + dac + adc_noise + adc_quantisation;
+    }
+    void add(const Attribution& other);
+};
+Attribution attribute(const AnalogChain& chain, const MvmStats& stats, const pcm_memory::EffectiveTile& tile,
+                      std::uint64_t vectors);
+
+struct MvmJob {
+    const AnalogChain* chain = nullptr;
+    const pcm_memory::EffectiveTile* tile = nullptr;
+    const ColumnGain* gains = nullptr;   ///< [cols]; only read if chain->converters
+    const std::uint8_t* x = nullptr;     ///< [vectors][x_stride] DAC codes, zero beyond tile->rows
+    std::size_t x_stride = 0;
+    std::uint32_t vectors = 0;
+    std::int32_t* y = nullptr;           ///< [vectors][cols] acc units; written
+    std::uint64_t weight_id = 0;
+    std::uint64_t first_sample = 0;      ///< ordinal of vector 0
+    std::uint32_t first_row = 0;         ///< output row number of column 0 of this tile's layer, part of the noise key
+    std::uint32_t pass = 0;
+};
+MvmStats run_mvm(const MvmJob& job);
+
+}  // namespace lightcard::photonic_core
