@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+/// lightcard::Card - the whole card as one SystemC module with four TLM-2.0 sockets.
+///
+///   host platform --mem--> BARs (bus addresses, decoded by the BARs of the config space)
+///   host platform --cfg--> PCIe config space (offset 0..4095)
+///   card --dma--> host memory (bus addresses)          card --msix--> interrupt writes
+///
+/// The card never touches time resolution, global quantum or report handlers and never starts or stops
+/// the simulation. Everything from another thread enters by post(); nothing else may be called off the
+/// kernel's thread.
+#pragma once
+
+#include <functional>
+#include <iosfwd>
+#include <memory>
+
+#include <systemc>
+#include <tlm_utils/simple_initiator_socket.h>
+#include <tlm_utils/simple_target_socket.h>
+
+#include "lightcard/model/card/config.h"
+#include "lightcard/model/card/counters.h"
+#include "lightcard/model/common/activity.h"
+#include "lightcard/model/common/diagnostics.h"
+#include "lightcard/model/common/energy.h"
+
+namespace lightcard {
+
+class Card : public sc_core::sc_module {
+public:
+    Card(sc_core::sc_module_name name, CardConfig config);
+    ~Card() override;
+
+    // Sockets of the endpoint (32 bit, base protocol).
+    tlm::tlm_target_socket<>& mem();
+    tlm::tlm_target_socket<>& cfg();
+    tlm::tlm_initiator_socket<>& dma();
+    /// One 4-byte write an interrupt: address and data as programmed in the MSI-X table (BAR4). The payload
+    /// carries an MsixExtension with the vector number for hosts that keep the table themselves.
+    tlm::tlm_initiator_socket<>& msix();
+
+    const CardConfig& config() const;
+    Picoseconds now() const;
+
+    /// Brings static power and counters up to now(), then reads. Cheap; no event is left behind.
+    const Ledger& ledger();
+    CardCounters counters();
+    ActivityStream& activity();
+    Diagnostics& diagnostics();
+
+    /// The one door for other threads: runs `work` on the kernel thread at the card's next delta cycle.
+    void post(std::function<void()> work);
+
+    /// Advance the ageing clock (drift) without simulating: only if nothing is in flight.
+    Status age(double seconds);
+
+    /// Architectural state of an idle card: PCM, memories, queues, registers, counters, ledger.
+    Status save(std::ostream& out);
+    Status load(std::istream& in);
+
+    /// Power-on reset of everything volatile (PCM keeps its weights). Legal at any time.
+    void cold_reset();
+
+private:
+    struct Blocks;
+    std::unique_ptr<Blocks> blocks_;
+};
+
+}  // namespace lightcard
