@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lightcard/platform/compiler/graph.h"
+
+namespace lightcard::compiler {
+
+const char* to_string(Op op)
+{
+    switch (op) {
+        case Op::input:
+            return "Input";
+        case Op::constant:
+            return "Constant";
+        case Op::conv:
+            return "Conv";
+        case Op::gemm:
+            return "Gemm";
+        case Op::matmul:
+            return "MatMul";
+        case Op::relu:
+            return "Relu";
+        case Op::clip:
+            return "Clip";
+        case Op::add:
+            return "Add";
+        case Op::max_pool:
+            return "MaxPool";
+        case Op::average_pool:
+            return "AveragePool";
+        case Op::global_average_pool:
+            return "GlobalAveragePool";
+        case Op::batch_normalization:
+            return "BatchNormalization";
+        case Op::flatten:
+            return "Flatten";
+        case Op::reshape:
+            return "Reshape";
+        case Op::identity:
+            return "Identity";
+        case Op::pad:
+            return "Pad";
+        case Op::softmax:
+            return "Softmax";
+    }
+    return "unknown";
+}
+
+const char* to_string(QuantOp op)
+{
+    switch (op) {
+        case QuantOp::input:
+            return "input";
+        case QuantOp::mvm:
+            return "mvm";
+        case QuantOp::add:
+            return "add";
+        case QuantOp::requant:
+            return "requant";
+        case QuantOp::max_pool:
+            return "max_pool";
+        case QuantOp::average_pool:
+            return "average_pool";
+        case QuantOp::softmax:
+            return "softmax";
+        case QuantOp::pad:
+            return "pad";
+        case QuantOp::output:
+            return "output";
+    }
+    return "unknown";
+}
+
+std::int64_t element_count(const Shape& shape)
+{
+    std::int64_t count = 1;
+    for (std::int64_t dim : shape) count *= dim;
+    return count;
+}
+
+std::string describe(const Shape& shape)
+{
+    std::string text = "[";
+    for (std::size_t i = 0; i < shape.size(); ++i) text += (i ? ", " : "") + std::to_string(shape[i]);
+    return text + "]";
+}
+
+std::string describe(const Node& node)
+{
+    return "node '" + node.name + "' (" + to_string(node.op) + ")";
+}
+
+}  // namespace lightcard::compiler
