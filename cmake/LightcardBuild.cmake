@@ -1,14 +1,18 @@
+# SPDX-License-Identifier: Apache-2.0
 # Build settings shared by every target, and the two helpers the folders use.
 
 if(NOT CMAKE_BUILD_TYPE)
   set(CMAKE_BUILD_TYPE Release CACHE STRING "" FORCE)
 endif()
+set(LIGHTCARD_SANITIZE "" CACHE STRING "Sanitizers for every target: empty, 'address,undefined' or 'thread'")
+option(LIGHTCARD_FUZZ "Build the decoders and their fuzzers with libFuzzer (needs clang)" OFF)
 
 # Debian's libsystemc is built for exactly C++17.
 set(CMAKE_CXX_STANDARD 17)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_EXTENSIONS OFF)
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 
 find_program(CCACHE_PROGRAM ccache)
 if(CCACHE_PROGRAM AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
@@ -19,26 +23,42 @@ endif()
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(SYSTEMC REQUIRED IMPORTED_TARGET systemc)
 find_package(Threads REQUIRED)
+include(SystemCProbe)
+lightcard_probe_systemc()
+
+if(LIGHTCARD_SANITIZE)
+  add_compile_options(-fsanitize=${LIGHTCARD_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${LIGHTCARD_SANITIZE})
+endif()
+if(LIGHTCARD_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
 
 # `#include "lightcard/model/..."` resolves to the source tree.
+include(GNUInstallDirs)
 file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/include)
 file(CREATE_LINK ${CMAKE_CURRENT_SOURCE_DIR} ${CMAKE_BINARY_DIR}/include/lightcard SYMBOLIC)
 
 add_library(lightcard_options INTERFACE)
-target_include_directories(lightcard_options INTERFACE $<BUILD_INTERFACE:${CMAKE_BINARY_DIR}/include>)
+target_include_directories(lightcard_options INTERFACE
+  $<BUILD_INTERFACE:${CMAKE_BINARY_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 target_compile_features(lightcard_options INTERFACE cxx_std_17)
 # -ffp-contract=off: floating point in the model is in a fixed order with explicit fma only.
 add_library(lightcard_warnings INTERFACE)
 target_compile_options(lightcard_warnings INTERFACE -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Werror -ffp-contract=off)
 
 # lightcard_library(name SOURCES ... [DEPENDS ...] [PRIVATE_DEPENDS ...])
+# A static library of the package; lightcard_xyz is installed as lightcard::xyz.
 function(lightcard_library name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS;PRIVATE_DEPENDS" ${ARGN})
   add_library(${name} STATIC ${ARG_SOURCES})
   target_link_libraries(${name} PUBLIC lightcard_options ${ARG_DEPENDS} PRIVATE $<BUILD_INTERFACE:lightcard_warnings> ${ARG_PRIVATE_DEPENDS})
+  set_property(GLOBAL APPEND PROPERTY LIGHTCARD_LIBRARIES ${name})
 endfunction()
 
-# lightcard_test(name SOURCES ... DEPENDS ... [LABELS default] [SYSTEMC]) : one gtest executable, one process a test.
+# lightcard_test(name SOURCES ... DEPENDS ... [LABELS default] [TIMEOUT seconds] [SYSTEMC])
+# One gtest executable; ctest runs every test of it in a process of its own. Labels: smoke, default, guest, validation,
+# long say when it runs (README.md); `threads` marks a test of threaded code, which the thread sanitizer runs.
 function(lightcard_test name)
   cmake_parse_arguments(ARG "SYSTEMC" "TIMEOUT" "SOURCES;DEPENDS;LABELS" ${ARGN})
   if(NOT ARG_LABELS)
@@ -46,6 +66,9 @@ function(lightcard_test name)
   endif()
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 60)
+  endif()
+  if(LIGHTCARD_SANITIZE)
+    math(EXPR ARG_TIMEOUT "${ARG_TIMEOUT} * 5")
   endif()
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_DEPENDS} lightcard_warnings GTest::gmock)
@@ -56,5 +79,9 @@ function(lightcard_test name)
   else()
     target_link_libraries(${name} PRIVATE GTest::gtest_main)
   endif()
-  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT})
+  if("threads" IN_LIST ARG_LABELS)
+    set_property(GLOBAL APPEND PROPERTY LIGHTCARD_THREADED_TESTS ${name})
+  endif()
+  string(REPLACE ";" "\\;" labels "${ARG_LABELS}")
+  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES LABELS "${labels}" TIMEOUT ${ARG_TIMEOUT})
 endfunction()

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+# What an installation holds: <lightcard/...> headers, the static libraries, cards, the command with its manual page, and
+# the CMake package `find_package(lightcard)` with lightcard::model (the card) and lightcard::platform (what drives it).
+include(CMakePackageConfigHelpers)
+
+# One name for everything that puts the card to work.
+add_library(lightcard_platform INTERFACE)
+foreach(part IN ITEMS host driver compiler report)
+  if(TARGET lightcard_${part})
+    target_link_libraries(lightcard_platform INTERFACE lightcard_${part})
+  endif()
+endforeach()
+
+get_property(libraries GLOBAL PROPERTY LIGHTCARD_LIBRARIES)
+foreach(library IN LISTS libraries ITEMS lightcard_options lightcard_platform)
+  string(REPLACE "lightcard_" "" exported ${library})
+  set_target_properties(${library} PROPERTIES EXPORT_NAME ${exported})
+  add_library(lightcard::${exported} ALIAS ${library})
+endforeach()
+install(TARGETS ${libraries} lightcard_options lightcard_platform EXPORT lightcard-targets)
+
+# Public headers. tb/unit/architecture_test.py proves that the list is closed: no header here includes one that is not.
+set(LIGHTCARD_PUBLIC_HEADERS
+  model/common/*.h model/card/*.h model/*/parameters.h model/*/register_table.h
+  model/control_chip/lightcard_abi.h model/control_chip/lightcard_regs.h
+  platform/host/*.h platform/driver/*.h platform/compiler/*.h platform/report/*.h)
+foreach(pattern IN LISTS LIGHTCARD_PUBLIC_HEADERS)
+  file(GLOB headers CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/${pattern})
+  foreach(header IN LISTS headers)
+    get_filename_component(folder ${header} DIRECTORY)
+    install(FILES ${header} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/lightcard/${folder})
+  endforeach()
+endforeach()
+
+install(DIRECTORY configs/cards/ DESTINATION ${CMAKE_INSTALL_DATADIR}/lightcard/cards FILES_MATCHING PATTERN "*.yaml")
+if(TARGET lightcard)
+  install(TARGETS lightcard)
+  install(FILES docs/lightcard.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+endif()
+
+set(package ${CMAKE_INSTALL_LIBDIR}/cmake/lightcard)
+configure_package_config_file(cmake/lightcard-config.cmake.in ${CMAKE_BINARY_DIR}/lightcard-config.cmake
+  INSTALL_DESTINATION ${package} NO_SET_AND_CHECK_MACRO PATH_VARS CMAKE_INSTALL_DATADIR)
+write_basic_package_version_file(${CMAKE_BINARY_DIR}/lightcard-config-version.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${CMAKE_BINARY_DIR}/lightcard-config.cmake ${CMAKE_BINARY_DIR}/lightcard-config-version.cmake DESTINATION ${package})
+install(EXPORT lightcard-targets NAMESPACE lightcard:: DESTINATION ${package})
