@@ -22,20 +22,41 @@ struct Place {
     std::uint64_t epoch = 0;  ///< times this bank has been programmed
 };
 
+/// First and second moments of the weight error e of one static source, host-weight units, summed over cells:
+/// enough to predict the output error of any inputs whose rows are exchangeable (photonic_core::attribute).
+struct StaticError {
+    double random2 = 0;    ///< sum over cells of Var(e)
+    double coherent2 = 0;  ///< sum over columns of (sum over rows of E[e])^2
+    double residual2 = 0;  ///< sum over cells of (E[e] - mean of E[e] in the column)^2
+    double gain = 0;       ///< part of E[e] proportional to the weight (drift); not in the two sums above
+};
+
 struct EffectiveTile {
     std::uint32_t rows = 0, cols = 0;
-    std::uint32_t row_stride = 0;          ///< bytes between columns in the planes, multiple of 64
-    std::vector<std::int8_t> hi, lo;       ///< [col][row_stride]
-    std::vector<std::uint8_t> common;      ///< [col][row_stride]: (T+ + T-) / (2 T_max) * 255, for shot noise; empty in ideal
+    std::uint32_t row_stride = 0;     ///< bytes between columns in the planes, multiple of 64
+    std::vector<std::int8_t> hi, lo;  ///< [col][row_stride]
+    std::vector<std::uint8_t>
+        common;  ///< [col][row_stride]: (T+ + T-) / (2 T_max) * 255, for shot noise; empty in ideal
+    std::vector<std::uint32_t>
+        common_sum;  ///< [col]: sum of `common` (light let through by modulators at code 0); empty in ideal
     std::vector<std::int32_t> column_sum;  ///< [col]: sum of the host weights (offset correction), exact
-    std::vector<std::uint64_t> column_norm2;  ///< [col]: sum of squared effective weights (units of host weight ^2 * 65536)
-    /// Sum over all cells of the squared error expected of each static source, in host-weight units^2 (attribution).
+    std::vector<std::uint64_t>
+        column_norm2;        ///< [col]: sum of squared effective weights (units of host weight ^2 * 65536)
+    bool lo_is_zero = true;  ///< the lo plane need not be read
+    StaticError levels, programming, drift;
+    /// Sum over all cells of the squared error expected of each static source, in host-weight units^2.
     double expected_level_error2 = 0, expected_programming_error2 = 0, expected_drift_error2 = 0;
 };
 
 /// `weights`: s8 [cols][weights_stride], rows used of each. `age`: s since the bank was verified.
+/// Fidelity `ideal` is exact for every s8 weight; with levels, -128 saturates at -127 (the most transparent cell).
 EffectiveTile make_effective_tile(const Parameters& parameters, const RunConfig& run, const Place& place,
                                   std::uint32_t rows, std::uint32_t cols, const std::int8_t* weights,
                                   std::size_t weights_stride, double age);
+
+/// The same tile with every static draw replaced by its mean: what a bank is expected to be, over card seeds.
+/// The reference for bias tests: cells at the ends of their range err to one side only.
+EffectiveTile make_mean_tile(const Parameters& parameters, const RunConfig& run, std::uint32_t rows, std::uint32_t cols,
+                             const std::int8_t* weights, std::size_t weights_stride, double age);
 
 }  // namespace lightcard::pcm_memory

@@ -10,19 +10,19 @@
 namespace lightcard::photonic_core {
 
 struct LinkBudget {
-    double bus_excess_db;        ///< E(2N, a) + E(N, a)
-    double loss_db;              ///< total, with the row splitter's excess and the bank switch
-    double full_scale_current;   ///< A: one column, all inputs and cells at their most transparent
-    double bandwidth;            ///< Hz, noise bandwidth
-    double thermal_sigma;        ///< A rms: TIA
-    double contrast;             ///< signed full scale / full_scale_current: cell and modulator extinction
-    double modulator_floor;      ///< transmission of a modulator at code 0
-    double cell_floor;           ///< T_min / T_max
-    double row_power_on_chip;    ///< W on one row waveguide, all lanes
-    double laser_electrical;     ///< W at the wall plug, all lanes lit
-    double laser_optical;        ///< W
-    double enob_full_scale;      ///< bits, at I+ = I_FS/2, I- = 0, no RIN
-    double snr_workload_db;      ///< kappa 0.0100, d 0.0489 (2.5-sigma clips): receiver noise alone
+    double bus_excess_db;       ///< E(2N, a) + E(N, a)
+    double loss_db;             ///< total, with the row splitter's excess and the bank switch
+    double full_scale_current;  ///< A: one column, all inputs and cells at their most transparent
+    double bandwidth;           ///< Hz, noise bandwidth
+    double thermal_sigma;       ///< A rms: TIA
+    double contrast;            ///< signed full scale / full_scale_current: cell and modulator extinction
+    double modulator_floor;     ///< transmission of a modulator at code 0
+    double cell_floor;          ///< T_min / T_max
+    double row_power_on_chip;   ///< W on one row waveguide, all lanes
+    double laser_electrical;    ///< W at the wall plug, all lanes lit
+    double laser_optical;       ///< W
+    double enob_full_scale;     ///< bits, at I+ = I_FS/2, I- = 0, no RIN
+    double snr_workload_db;     ///< kappa 0.0100, d 0.0489 (2.5-sigma clips): receiver noise alone
 };
 
 LinkBudget solve_link_budget(const Parameters& core, const pcm_memory::Parameters& pcm);

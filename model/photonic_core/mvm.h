@@ -14,21 +14,25 @@
 
 namespace lightcard::photonic_core {
 
+/// "light" of a sample: sum over all n rows of (x_code + modulator_floor_code) * common_code, an integer.
 /// Everything about noise and converters that is fixed by the configuration. Units: "acc" = host weight
 /// step x input code step, the unit of the s32 accumulators.
 struct AnalogChain {
-    bool noisy = false;            ///< fidelity stat
-    bool converters = false;       ///< stat, or ideal with quant
+    bool noisy = false;       ///< fidelity stat
+    bool converters = false;  ///< stat, or ideal with quant
     NoiseSources sources;
     std::uint64_t seed = 1;
-    double current_per_acc = 0;    ///< A per acc unit
-    double thermal_variance = 0;   ///< acc^2 per sample
-    double shot_per_common = 0;    ///< acc^2 per unit of sum(x_code * common_code)
-    double shot_constant = 0;      ///< acc^2: dark current, and light of modulators at code 0 on unused rows
-    double rin_variance = 0;       ///< relative: RIN * B
-    double cmrr_leak = 0;          ///< 10^(-CMRR/10)
-    double dac_variance = 0;       ///< code^2 per input sample beyond quantisation
-    double adc_noise_ratio = 0;    ///< sigma / full range, beyond quantisation
+    double current_per_acc = 0;       ///< A per acc unit
+    double thermal_variance = 0;      ///< acc^2 per sample
+    double shot_per_common = 0;       ///< acc^2 per unit of light
+    double shot_constant = 0;         ///< acc^2 per sample: dark current
+    double common_to_acc = 0;         ///< (I+ + I-) in acc units per unit of light
+    double modulator_floor_code = 0;  ///< light of a modulator at code 0, in input codes
+    double cell_floor_code = 0;       ///< `common` code of a cell pair at T_min (rows the tile does not use)
+    double rin_variance = 0;          ///< relative: RIN * B
+    double cmrr_leak = 0;             ///< 10^(-CMRR/10)
+    double dac_variance = 0;          ///< code^2 per input sample beyond quantisation
+    double adc_noise_ratio = 0;       ///< sigma / full range, beyond quantisation
     std::uint32_t adc_codes = 256;
     double pga_step_db = 1.0;
     std::uint32_t n = 128;
@@ -37,22 +41,26 @@ struct AnalogChain {
 AnalogChain make_analog_chain(const Parameters& core, const pcm_memory::Parameters& pcm,
                               const converters::Parameters& converters, const RunConfig& run);
 
-/// ADC gain of one column after the PGA: full scale `range` (acc units) rounded up to a PGA step.
+/// ADC gain of one column after the PGA. `requested_range`: +- acc units; 0 = whatever `rows` can produce. Rounded up
+/// to the PGA's ladder, which starts at the hardware full scale n * 127 * 255 and falls by pga_step_db (of amplitude).
 struct ColumnGain {
-    double lsb = 1;              ///< acc units per ADC code
+    double lsb = 1;                     ///< acc units per ADC code
     std::int64_t digital_gain = 65536;  ///< round(lsb * 65536): code -> acc in 16.16
 };
 ColumnGain column_gain(const AnalogChain& chain, std::uint32_t rows, std::uint32_t requested_range);
 
 /// Exact sums for counters and attribution; order-free.
 struct MvmStats {
-    std::uint64_t samples = 0;         ///< ADC conversions
-    std::uint64_t clipped = 0;         ///< of them, at the end of the range
-    std::uint64_t sum_common = 0;      ///< sum over samples of sum(x * common)
-    std::uint64_t sum_x2 = 0;          ///< sum over vectors of sum(x^2)
-    unsigned __int128 sum_y2 = 0;      ///< sum over samples of y^2, acc^2
-    unsigned __int128 sum_norm2 = 0;   ///< sum over samples of column_norm2
-    double sum_lsb2 = 0;               ///< vectors * sum over columns of lsb^2 (one product a job; order fixed by command order)
+    std::uint64_t samples = 0;  ///< ADC conversions
+    std::uint64_t clipped = 0;  ///< of them, at an end code of the range
+    // The sums below stay 0 unless the chain is noisy.
+    std::uint64_t sum_common = 0;       ///< sum over samples of light
+    unsigned __int128 sum_common2 = 0;  ///< sum over samples of light^2
+    std::uint64_t sum_x2 = 0;           ///< sum over vectors of sum(x^2)
+    unsigned __int128 sum_xsum2 = 0;    ///< sum over vectors of (sum(x))^2
+    unsigned __int128 sum_y2 = 0;       ///< sum over samples of y^2 before noise, y rounded to acc
+    unsigned __int128 sum_norm2 = 0;    ///< sum over samples of column_norm2
+    double sum_lsb2 = 0;  ///< vectors * sum over columns of lsb^2 (one product a job; order fixed by command order)
     void add(const MvmStats& other);
 };
 
@@ -66,20 +74,21 @@ struct Attribution {
     }
     void add(const Attribution& other);
 };
+/// Closed form. Static sources: rows taken as exchangeable; cross terms between sources and clipping are left out.
 Attribution attribute(const AnalogChain& chain, const MvmStats& stats, const pcm_memory::EffectiveTile& tile,
                       std::uint64_t vectors);
 
 struct MvmJob {
     const AnalogChain* chain = nullptr;
     const pcm_memory::EffectiveTile* tile = nullptr;
-    const ColumnGain* gains = nullptr;   ///< [cols]; only read if chain->converters
-    const std::uint8_t* x = nullptr;     ///< [vectors][x_stride] DAC codes, zero beyond tile->rows
+    const ColumnGain* gains = nullptr;  ///< [cols]; only read if chain->converters
+    const std::uint8_t* x = nullptr;    ///< [vectors][x_stride] DAC codes, zero beyond tile->rows
     std::size_t x_stride = 0;
     std::uint32_t vectors = 0;
-    std::int32_t* y = nullptr;           ///< [vectors][cols] acc units; written
+    std::int32_t* y = nullptr;  ///< [vectors][cols] acc units; written
     std::uint64_t weight_id = 0;
-    std::uint64_t first_sample = 0;      ///< ordinal of vector 0
-    std::uint32_t first_row = 0;         ///< output row number of column 0 of this tile's layer, part of the noise key
+    std::uint64_t first_sample = 0;  ///< ordinal of vector 0
+    std::uint32_t first_row = 0;     ///< output row number of column 0 of this tile's layer, part of the noise key
     std::uint32_t pass = 0;
 };
 MvmStats run_mvm(const MvmJob& job);
