@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: Apache-2.0
+/// Checks of the operand blocks.
+#include <cmath>
+#include <cstring>
+
+#include "lightcard/model/control_chip/decode_ranges.h"
+
+namespace lightcard::control_chip {
+namespace {
+
+bool is_code(std::uint32_t format)
+{
+    return format == LC_FMT_U8 || format == LC_FMT_S8;
+}
+bool is_integer(std::uint32_t format)
+{
+    return is_code(format) || format == LC_FMT_S32;
+}
+
+MaybeFault check_tile(const DecodeLimits& limits, std::uint16_t core, std::uint16_t bank, std::uint16_t rows,
+                      std::uint16_t cols, std::size_t field)
+{
+    if (core >= limits.cores) return bad_field(field, "core: beyond the card's cores");
+    if (bank >= limits.banks) return bad_field(field + 2, "bank: beyond the core's banks");
+    if (rows == 0 || rows > limits.n) return bad_field(field + 4, "rows: 1 .. n");
+    if (cols == 0 || cols > limits.n) return bad_field(field + 6, "cols: 1 .. n");
+    return std::nullopt;
+}
+
+MaybeFault check_mvm_fields(const lc_mvm_op& op, const DecodeLimits& limits)
+{
+    if (auto fault = check_tile(limits, op.core, op.bank, op.rows, op.cols, OP_FIELD(lc_mvm_op, core))) return fault;
+    if ((op.flags & ~(LC_MVM_ACC_FIRST | LC_MVM_ACC_LAST | LC_MVM_COUNT_SAMPLES)) != 0) {
+        return bad_field(OP_FIELD(lc_mvm_op, flags), "flags: unknown bit");
+    }
+    if (!is_code(op.in_format)) return bad_field(OP_FIELD(lc_mvm_op, in_format), "in_format: u8 or s8");
+    if (!is_integer(op.out_format)) return bad_field(OP_FIELD(lc_mvm_op, out_format), "out_format: u8, s8 or s32");
+    if (op.rsvd0 != 0) return bad_field(OP_FIELD(lc_mvm_op, rsvd0), "reserved: must be zero");
+    return check_reserved(op.rsvd, sizeof op.rsvd, OP_FIELD(lc_mvm_op, rsvd));
+}
+
+/// Post-processing of a last partial sum: constants, clamp and surface.
+MaybeFault check_mvm_output(const lc_mvm_op& op, const DecodeLimits& limits)
+{
+    if (op.out_format != LC_FMT_S32) {
+        if (op.post == 0) return bad_address(OP_FIELD(lc_mvm_op, post), "post: needed by an 8-bit output");
+        if (auto fault = check_output_clamp(op.out_format, op.clamp_lo, op.clamp_hi, op.zero_point,
+                                            OP_FIELD(lc_mvm_op, clamp_lo), OP_FIELD(lc_mvm_op, zero_point))) {
+            return fault;
+        }
+    }
+    if (op.post != 0) {
+        const Wide bytes = Wide{op.cols} * kPostBytesPerColumn;
+        if (auto fault = check_words(op.post, bytes, limits, OP_FIELD(lc_mvm_op, post))) return fault;
+    }
+    const SurfaceShape shape{op.in.images, op.in.out_h, op.in.out_w, op.cols, format_bytes(op.out_format), 0, true};
+    return check_surface(op.out, shape, limits, OP_FIELD(lc_mvm_op, out));
+}
+
+/// Which formats a kind of vector operation takes.
+MaybeFault check_vector_formats(const lc_vector_op& op)
+{
+    constexpr std::size_t in = OP_FIELD(lc_vector_op, in_format), out = OP_FIELD(lc_vector_op, out_format);
+    switch (op.kind) {
+        case LC_VEC_ADD:
+            if (!is_code(op.in_format)) return bad_field(in, "in_format: u8 or s8");
+            if (!is_code(op.in2_format)) return bad_field(OP_FIELD(lc_vector_op, in2_format), "in2_format: u8 or s8");
+            if (!is_integer(op.out_format)) return bad_field(out, "out_format: u8, s8 or s32");
+            return std::nullopt;
+        case LC_VEC_REQUANT:
+            if (!is_integer(op.in_format)) return bad_field(in, "in_format: u8, s8 or s32");
+            if (!is_integer(op.out_format)) return bad_field(out, "out_format: u8, s8 or s32");
+            return std::nullopt;
+        case LC_VEC_AVGPOOL:
+            if (!is_code(op.in_format)) return bad_field(in, "in_format: u8 or s8");
+            if (!is_integer(op.out_format)) return bad_field(out, "out_format: u8, s8 or s32");
+            return std::nullopt;
+        case LC_VEC_MAXPOOL:
+            if (!is_integer(op.in_format)) return bad_field(in, "in_format: u8, s8 or s32");
+            if (op.out_format != op.in_format) return bad_field(out, "out_format: must equal in_format");
+            return std::nullopt;
+        case LC_VEC_MOVE:
+            if (format_bytes(op.in_format) == 0) return bad_field(in, "in_format: u8, s8, s32 or f32");
+            if (op.out_format != op.in_format) return bad_field(out, "out_format: must equal in_format");
+            return std::nullopt;
+        case LC_VEC_SOFTMAX:
+            if (!is_integer(op.in_format)) return bad_field(in, "in_format: u8, s8 or s32");
+            if (op.out_format != LC_FMT_F32) return bad_field(out, "out_format: f32");
+            return std::nullopt;
+        default:
+            return bad_field(OP_FIELD(lc_vector_op, kind), "kind: 1 .. 6");
+    }
+}
+
+MaybeFault check_vector_unused(const lc_vector_op& op)
+{
+    const std::uint8_t flags = op.kind == LC_VEC_AVGPOOL ? LC_VEC_VALID_COUNT : 0;
+    if ((op.flags & ~flags) != 0) return bad_field(OP_FIELD(lc_vector_op, flags), "flags: unknown bit");
+    if (auto fault = check_reserved(op.rsvd0, sizeof op.rsvd0, OP_FIELD(lc_vector_op, rsvd0))) return fault;
+    if (auto fault = check_reserved(op.rsvd1, sizeof op.rsvd1, OP_FIELD(lc_vector_op, rsvd1))) return fault;
+    if (auto fault = check_reserved(op.rsvd, sizeof op.rsvd, OP_FIELD(lc_vector_op, rsvd))) return fault;
+    if (op.kind != LC_VEC_ADD) {
+        if (auto fault = check_reserved(&op.in2, sizeof op.in2, OP_FIELD(lc_vector_op, in2))) return fault;
+        if (op.in2_format != 0) return bad_field(OP_FIELD(lc_vector_op, in2_format), "in2_format: ADD only");
+    }
+    if (op.kind == LC_VEC_MOVE) return std::nullopt;
+    if (op.out_channel_stride != 0) {
+        return bad_field(OP_FIELD(lc_vector_op, out_channel_stride), "out_channel_stride: MOVE only");
+    }
+    if (op.in_channel_stride != 0) {
+        return bad_field(OP_FIELD(lc_vector_op, in_channel_stride), "in_channel_stride: MOVE only");
+    }
+    return std::nullopt;
+}
+
+MaybeFault check_vector_arithmetic(const lc_vector_op& op)
+{
+    const bool pool = op.kind == LC_VEC_MAXPOOL || op.kind == LC_VEC_AVGPOOL;
+    const std::uint32_t area = std::uint32_t{op.in.kernel_h} * op.in.kernel_w;
+    if (!pool && area != 1) return bad_field(OP_FIELD(lc_vector_op, in.kernel_h), "kernel: 1x1 but for pools");
+    if (area > kMaxPoolArea) return bad_field(OP_FIELD(lc_vector_op, in.kernel_h), "kernel: at most 65536 positions");
+    if (op.kind == LC_VEC_SOFTMAX) {
+        float scale = 0;
+        std::memcpy(&scale, &op.scale_f32, sizeof scale);
+        if (std::isfinite(scale) && scale > 0) return std::nullopt;
+        return bad_field(OP_FIELD(lc_vector_op, scale_f32), "scale_f32: positive and finite");
+    }
+    if (op.kind == LC_VEC_MAXPOOL || op.kind == LC_VEC_MOVE) return std::nullopt;
+    if (op.shift < 1 || op.shift > 62) return bad_field(OP_FIELD(lc_vector_op, shift), "shift: 1 .. 62");
+    return check_output_clamp(op.out_format, op.clamp_lo, op.clamp_hi, op.zero_point, OP_FIELD(lc_vector_op, clamp_lo),
+                              OP_FIELD(lc_vector_op, zero_point));
+}
+
+/// One operand of a GEMM: batch x rows x columns, row and batch strides in bytes.
+struct Matrix {
+    std::uint64_t pointer, batch_stride;
+    std::uint32_t rows, columns, stride, element;
+    bool written;
+    std::size_t field, stride_field, batch_field;
+};
+
+MaybeFault check_matrix(const Matrix& m, std::uint32_t batches, const DecodeLimits& limits)
+{
+    const Wide line = Wide{m.columns} * m.element;
+    const Wide plane = Wide{m.rows - 1} * m.stride + line;
+    if (LC_PTR_OFFSET(m.pointer) % m.element != 0) return bad_address(m.field, "must be aligned to the element");
+    if (m.stride % m.element != 0) return bad_field(m.stride_field, "stride: must be aligned to the element");
+    if (m.batch_stride % m.element != 0) return bad_field(m.batch_field, "batch stride: must be aligned");
+    if (m.written && m.rows > 1 && m.stride < line) return bad_field(m.stride_field, "stride: rows overlap");
+    if (m.written && batches > 1 && m.batch_stride < plane) return bad_field(m.batch_field, "batch stride: overlap");
+    return check_range(m.pointer, Wide{batches - 1} * m.batch_stride + plane, false, limits, m.field);
+}
+
+MaybeFault check_gemm_fields(const lc_gemm_op& op)
+{
+    if (op.m == 0) return bad_field(OP_FIELD(lc_gemm_op, m), "m: must not be zero");
+    if (op.n == 0) return bad_field(OP_FIELD(lc_gemm_op, n), "n: must not be zero");
+    if (op.k == 0 || op.k > kMaxGemmDepth) return bad_field(OP_FIELD(lc_gemm_op, k), "k: 1 .. 32768");
+    if (!is_code(op.a_format)) return bad_field(OP_FIELD(lc_gemm_op, a_format), "a_format: u8 or s8");
+    if (!is_code(op.b_format)) return bad_field(OP_FIELD(lc_gemm_op, b_format), "b_format: u8 or s8");
+    if (!is_integer(op.out_format)) return bad_field(OP_FIELD(lc_gemm_op, out_format), "out_format: u8, s8 or s32");
+    if (op.rsvd0 != 0) return bad_field(OP_FIELD(lc_gemm_op, rsvd0), "reserved: must be zero");
+    const std::uint32_t batches = op.batch == 0 ? 1 : op.batch;
+    if (Wide{op.m} * op.n * batches > kMaxVectors)
+        return bad_field(OP_FIELD(lc_gemm_op, m), "m * n * batch: at most 2^31");
+    return check_reserved(op.rsvd, sizeof op.rsvd, OP_FIELD(lc_gemm_op, rsvd));
+}
+
+}  // namespace
+
+std::uint32_t format_bytes(std::uint32_t format)
+{
+    switch (format) {
+        case LC_FMT_U8:
+        case LC_FMT_S8:
+            return 1;
+        case LC_FMT_S32:
+        case LC_FMT_F32:
+            return 4;
+        default:
+            return 0;
+    }
+}
+
+MaybeFault check_operands(const lc_program_op& op, const DecodeLimits& limits)
+{
+    if (auto fault = check_tile(limits, op.core, op.bank, op.rows, op.cols, OP_FIELD(lc_program_op, core)))
+        return fault;
+    if (op.row_stride < op.rows) return bad_field(OP_FIELD(lc_program_op, row_stride), "row_stride: below rows");
+    if (op.flags != 0) return bad_field(OP_FIELD(lc_program_op, flags), "flags: none defined");
+    if (auto fault = check_reserved(op.rsvd, sizeof op.rsvd, OP_FIELD(lc_program_op, rsvd))) return fault;
+    const Wide bytes = Wide{op.cols - 1u} * op.row_stride + op.rows;
+    if (auto fault = check_range(op.weights, bytes, false, limits, OP_FIELD(lc_program_op, weights))) return fault;
+    if (op.adc_range == 0) return std::nullopt;
+    return check_words(op.adc_range, Wide{op.cols} * 4, limits, OP_FIELD(lc_program_op, adc_range));
+}
+
+MaybeFault check_operands(const lc_mvm_op& op, const DecodeLimits& limits)
+{
+    if (auto fault = check_mvm_fields(op, limits)) return fault;
+    if (auto fault = check_window_shape(op.in, 1, OP_FIELD(lc_mvm_op, in))) return fault;
+    const std::uint64_t depth = std::uint64_t{op.in.kernel_h} * op.in.kernel_w * op.in.channels;
+    if (std::uint64_t{op.k0} + op.rows > depth) {
+        return bad_field(OP_FIELD(lc_mvm_op, k0), "k0 + rows: beyond kernel_h * kernel_w * channels");
+    }
+    if (auto fault = check_window_reads(op.in, op.k0, op.rows, 1, 0, limits, OP_FIELD(lc_mvm_op, in))) return fault;
+    const bool first = (op.flags & LC_MVM_ACC_FIRST) != 0, last = (op.flags & LC_MVM_ACC_LAST) != 0;
+    if (!first || !last) {
+        const std::size_t field = OP_FIELD(lc_mvm_op, psum);
+        if (LC_PTR_SPACE(op.psum) != LC_SPACE_SRAM) return bad_address(field, "psum: must lie in SRAM");
+        const Wide bytes = Wide{op.in.images} * op.in.out_h * op.in.out_w * op.cols * 4;
+        if (auto fault = check_words(op.psum, bytes, limits, field)) return fault;
+    }
+    return last ? check_mvm_output(op, limits) : std::nullopt;
+}
+
+MaybeFault check_operands(const lc_vector_op& op, const DecodeLimits& limits)
+{
+    if (auto fault = check_vector_formats(op)) return fault;
+    if (auto fault = check_vector_unused(op)) return fault;
+    const std::uint32_t in = format_bytes(op.in_format);
+    if (auto fault = check_window_shape(op.in, in, OP_FIELD(lc_vector_op, in))) return fault;
+    if (auto fault = check_vector_arithmetic(op)) return fault;
+    if (op.in_channel_stride % in != 0) {
+        return bad_field(OP_FIELD(lc_vector_op, in_channel_stride), "in_channel_stride: must be aligned");
+    }
+    const std::uint64_t rows = std::uint64_t{op.in.kernel_h} * op.in.kernel_w * op.in.channels;
+    if (auto fault = check_window_reads(op.in, 0, rows, in, op.in_channel_stride, limits, OP_FIELD(lc_vector_op, in))) {
+        return fault;
+    }
+    SurfaceShape shape{op.in.images,          op.in.out_h, op.in.out_w, op.in.channels, format_bytes(op.out_format),
+                       op.out_channel_stride, true};
+    if (auto fault = check_surface(op.out, shape, limits, OP_FIELD(lc_vector_op, out))) return fault;
+    if (op.kind != LC_VEC_ADD) return std::nullopt;
+    shape.element = format_bytes(op.in2_format);
+    shape.written = false;
+    return check_surface(op.in2, shape, limits, OP_FIELD(lc_vector_op, in2));
+}
+
+MaybeFault check_operands(const lc_gemm_op& op, const DecodeLimits& limits)
+{
+    if (auto fault = check_gemm_fields(op)) return fault;
+    const std::uint32_t batches = op.batch == 0 ? 1 : op.batch;
+    const Matrix matrices[] = {
+        {op.a, op.a_batch, op.m, op.k, op.a_stride, 1, false, OP_FIELD(lc_gemm_op, a), OP_FIELD(lc_gemm_op, a_stride),
+         OP_FIELD(lc_gemm_op, a_batch)},
+        {op.b, op.b_batch, op.n, op.k, op.b_stride, 1, false, OP_FIELD(lc_gemm_op, b), OP_FIELD(lc_gemm_op, b_stride),
+         OP_FIELD(lc_gemm_op, b_batch)},
+        {op.out, op.out_batch, op.m, op.n, op.out_stride, format_bytes(op.out_format), true, OP_FIELD(lc_gemm_op, out),
+         OP_FIELD(lc_gemm_op, out_stride), OP_FIELD(lc_gemm_op, out_batch)}};
+    for (const Matrix& matrix : matrices) {
+        if (auto fault = check_matrix(matrix, batches, limits)) return fault;
+    }
+    if (op.out_format != LC_FMT_S32) {
+        if (op.post == 0) return bad_address(OP_FIELD(lc_gemm_op, post), "post: needed by an 8-bit output");
+        if (auto fault = check_output_clamp(op.out_format, op.clamp_lo, op.clamp_hi, op.zero_point,
+                                            OP_FIELD(lc_gemm_op, clamp_lo), OP_FIELD(lc_gemm_op, zero_point))) {
+            return fault;
+        }
+    }
+    if (op.post == 0) return std::nullopt;
+    return check_words(op.post, Wide{op.n} * kPostBytesPerColumn, limits, OP_FIELD(lc_gemm_op, post));
+}
+
+MaybeFault check_operands(const lc_exec_op& op, const DecodeLimits& limits)
+{
+    if (op.records == 0) return bad_field(OP_FIELD(lc_exec_op, records), "records: must not be zero");
+    if (op.flags != 0) return bad_field(OP_FIELD(lc_exec_op, flags), "flags: none defined");
+    if (auto fault = check_reserved(op.rsvd, sizeof op.rsvd, OP_FIELD(lc_exec_op, rsvd))) return fault;
+    for (std::size_t i = 0; i < LC_ARGS; ++i) {
+        if (auto fault = check_range(op.args[i], 0, true, limits, OP_FIELD(lc_exec_op, args) + 8 * i)) return fault;
+    }
+    const Wide bytes = Wide{op.records} * LC_RECORD_BYTES;
+    return check_range(op.buffer, bytes, true, limits, OP_FIELD(lc_exec_op, buffer));
+}
+
+}  // namespace lightcard::control_chip
