@@ -1,1 +1,195 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "lightcard/model/common/energy.h"
+
+#include <algorithm>
+#include <numeric>
+
+namespace lightcard {
+
+const char* to_string(Category category)
+{
+    switch (category) {
+        case Category::laser:
+            return "laser";
+        case Category::dac:
+            return "dac";
+        case Category::modulator:
+            return "modulator";
+        case Category::receiver:
+            return "receiver";
+        case Category::adc:
+            return "adc";
+        case Category::sram:
+            return "sram";
+        case Category::digital:
+            return "digital";
+        case Category::dram:
+            return "dram";
+        case Category::link:
+            return "link";
+        case Category::weight_write:
+            return "weight_write";
+        case Category::bank_switch:
+            return "bank_switch";
+        case Category::packaging:
+            return "packaging";
+        case Category::board:
+            return "board";
+        case Category::conversion_loss:
+            return "conversion_loss";
+        case Category::fan:
+            return "fan";
+    }
+    return "unknown";
+}
+
+const char* to_string(Scope scope)
+{
+    switch (scope) {
+        case Scope::core:
+            return "core";
+        case Scope::card:
+            return "card";
+        case Scope::system:
+            return "system";
+    }
+    return "unknown";
+}
+
+namespace {
+
+/// Merges pairs of bins: what the same charges would have given with bins twice as wide.
+void merge_pairs(std::vector<std::uint64_t>& trace)
+{
+    const std::size_t half = trace.size() / 2;
+    for (std::size_t i = 0; i < half; ++i) trace[i] = trace[2 * i] + trace[2 * i + 1];
+    std::fill(trace.begin() + static_cast<std::ptrdiff_t>(half), trace.end(), 0);
+}
+
+/// Spreads `count` evenly over [t0, t1), t1 > t0, exactly: what falls before an edge is
+/// floor(count * (edge - t0) / (t1 - t0)), a function of the edge alone, so that a wide bin always
+/// equals the sum of the narrow bins it replaces. Quotient and remainder of that fraction are carried
+/// from edge to edge; two divisions serve any number of bins.
+void spread(std::vector<std::uint64_t>& trace, std::uint64_t count, Picoseconds t0, Picoseconds t1, Picoseconds width)
+{
+    using Wide = unsigned __int128;
+    const auto duration = static_cast<std::uint64_t>(t1 - t0);
+    const auto first = static_cast<std::size_t>(t0 / width);
+    const auto last = static_cast<std::size_t>((t1 - 1) / width);
+    if (first == last) {
+        trace[first] += count;
+        return;
+    }
+    const auto to_first_edge = static_cast<std::uint64_t>(width - t0 % width);
+    const Wide start = static_cast<Wide>(count) * to_first_edge;
+    const Wide step = static_cast<Wide>(count) * static_cast<std::uint64_t>(width);
+    auto before = static_cast<std::uint64_t>(start / duration);
+    auto remainder = static_cast<std::uint64_t>(start % duration);
+    const auto step_quotient = static_cast<std::uint64_t>(step / duration);
+    const auto step_remainder = static_cast<std::uint64_t>(step % duration);
+
+    trace[first] += before;
+    for (std::size_t bin = first + 1; bin < last; ++bin) {
+        std::uint64_t share = step_quotient;
+        remainder += step_remainder;  // both below duration < 2^63: no overflow
+        if (remainder >= duration) {
+            remainder -= duration;
+            ++share;
+        }
+        trace[bin] += share;
+        before += share;
+    }
+    trace[last] += count - before;
+}
+
+}  // namespace
+
+AccountId Ledger::open(AccountSpec spec)
+{
+    Account account;
+    account.spec = std::move(spec);
+    account.trace.assign(kTraceBins, 0);
+    accounts_.push_back(std::move(account));
+    return static_cast<AccountId>(accounts_.size() - 1);
+}
+
+void Ledger::charge(AccountId id, std::uint64_t count, Picoseconds t0, Picoseconds t1, Cause cause)
+{
+    if (count == 0) return;
+    t0 = std::clamp<Picoseconds>(t0, 0, kNever - 1);
+    // An instant is an interval of one picosecond: its one bin is that of t0.
+    t1 = std::max(t1, t0 + 1);
+    widen_to(t1 - 1);
+    Account& account = accounts_[id];
+    account.count += count;
+    account.by_cause[cause] += count;
+    spread(account.trace, count, t0, t1, bin_width_);
+}
+
+/// Widens bins until `t` falls into the last one or before.
+void Ledger::widen_to(Picoseconds t)
+{
+    while (t / bin_width_ >= static_cast<Picoseconds>(kTraceBins)) {
+        bin_width_ *= 2;
+        for (auto& account : accounts_) merge_pairs(account.trace);
+    }
+}
+
+std::size_t Ledger::bins_used() const
+{
+    std::size_t used = 0;
+    for (const auto& account : accounts_) {
+        std::size_t bin = account.trace.size();
+        while (bin > used && account.trace[bin - 1] == 0) --bin;
+        used = std::max(used, bin);
+    }
+    return used;
+}
+
+double Ledger::joules(Scope scope, bool with_laser) const
+{
+    double sum = 0;
+    for (const auto& account : accounts_) {
+        if (account.spec.scope > scope) continue;
+        if (!with_laser && account.spec.category == Category::laser) continue;
+        sum += account.joules();
+    }
+    return scope == Scope::core ? sum : sum + conversion_loss_joules(with_laser);
+}
+
+double Ledger::conversion_loss_joules(bool with_laser) const
+{
+    double delivered = 0;
+    for (const auto& account : accounts_) {
+        if (!account.spec.through_vrm) continue;
+        if (!with_laser && account.spec.category == Category::laser) continue;
+        delivered += account.joules();
+    }
+    return delivered * (1.0 / vrm_efficiency_ - 1.0);
+}
+
+bool Ledger::balances() const
+{
+    Picoseconds width = kNanosecond;
+    while (width < bin_width_ && width <= kNever / 2) width *= 2;
+    if (width != bin_width_) return false;
+    return std::all_of(accounts_.begin(), accounts_.end(), [](const Account& account) {
+        if (account.trace.size() != kTraceBins) return false;
+        std::uint64_t causes = 0;
+        for (const auto& [cause, count] : account.by_cause) causes += count;
+        const auto trace = std::accumulate(account.trace.begin(), account.trace.end(), std::uint64_t{0});
+        return trace == account.count && causes == account.count;
+    });
+}
+
+void Ledger::clear()
+{
+    bin_width_ = kNanosecond;
+    for (auto& account : accounts_) {
+        account.count = 0;
+        account.by_cause.clear();
+        account.trace.assign(kTraceBins, 0);
+    }
+}
+
+}  // namespace lightcard

@@ -46,6 +46,13 @@ struct Cause {
         return a.context != b.context ? a.context < b.context : a.layer < b.layer;
     }
     friend bool operator==(const Cause& a, const Cause& b) { return a.context == b.context && a.layer == b.layer; }
+
+    template <class Archive>
+    void visit(Archive& archive)
+    {
+        archive.field("context", context);
+        archive.field("layer", layer);
+    }
 };
 
 using AccountId = std::uint32_t;
@@ -63,31 +70,46 @@ public:
         AccountSpec spec;
         std::uint64_t count = 0;
         std::map<Cause, std::uint64_t> by_cause;
-        std::vector<std::uint64_t> trace;  ///< counts per bin of bin_width(); sums to count
+        std::vector<std::uint64_t> trace;  ///< kTraceBins counts, one a bin of bin_width(); sums to count
         double joules() const { return static_cast<double>(count) * spec.joules_per_count; }
     };
     const std::vector<Account>& accounts() const { return accounts_; }
     Picoseconds bin_width() const { return bin_width_; }
-    std::size_t bins_used() const;
+    std::size_t bins_used() const;  ///< up to the last bin that any account charged
 
     /// Voltage-regulator loss is a derived account: it is not charged, it follows from the others.
     void set_conversion(double vrm_efficiency) { vrm_efficiency_ = vrm_efficiency; }
     double vrm_efficiency() const { return vrm_efficiency_; }
 
-    /// Sum over accounts of a scope and below. with_laser = false leaves Category::laser out.
+    /// Sum over accounts of a scope and below, with the conversion loss from Scope::card up.
+    /// with_laser = false leaves Category::laser (and what its conversion lost) out.
     double joules(Scope scope, bool with_laser = true) const;
     double conversion_loss_joules(bool with_laser = true) const;
 
+    /// Counts only: accounts come from the configuration, and an archive of other accounts is refused.
     template <class Archive>
     void visit(Archive& archive)
     {
         archive.field("bin_width", bin_width_);
+        archive.expect("accounts", static_cast<std::uint64_t>(accounts_.size()));
         for (auto& account : accounts_) {
+            archive.expect("path", account.spec.path);
+            archive.expect("category", account.spec.category);
+            archive.expect("unit", account.spec.unit);
             archive.field("count", account.count);
             archive.field("by_cause", account.by_cause);
             archive.field("trace", account.trace);
         }
+        if constexpr (Archive::reading) {
+            const bool sane = balances();
+            if (!sane || !archive.ok()) clear();
+            archive.check(sane, "the ledger does not balance");
+        }
     }
+
+    /// Every account: sum of trace == sum of causes == count. False only after a defective load.
+    bool balances() const;
+    void clear();
 
 private:
     void widen_to(Picoseconds t);
