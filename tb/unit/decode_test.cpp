@@ -1,0 +1,706 @@
+// SPDX-License-Identifier: Apache-2.0
+/// Every field of every command: what passes, and which field a refusal names.
+#include "lightcard/model/control_chip/decode.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <functional>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "lightcard/model/control_chip/window.h"
+
+namespace lightcard::control_chip {
+namespace {
+
+constexpr std::uint64_t kSram = 1u << 20, kDram = 1u << 24;
+
+DecodeLimits queue_limits()
+{
+    DecodeLimits limits;
+    limits.n = 128;
+    limits.cores = 2;
+    limits.banks = 4;
+    limits.sram_bytes = kSram;
+    limits.dram_bytes = kDram;
+    limits.io_queues = 4;
+    limits.queue_entries = 256;
+    limits.msix_vectors = 8;
+    limits.max_transfer = 1u << 24;
+    return limits;
+}
+
+DecodeLimits buffer_limits()
+{
+    DecodeLimits limits = queue_limits();
+    limits.in_buffer = true;
+    return limits;
+}
+
+constexpr std::uint64_t sram(std::uint64_t offset)
+{
+    return LC_PTR(LC_SPACE_SRAM, offset);
+}
+constexpr std::uint64_t dram(std::uint64_t offset)
+{
+    return LC_PTR(LC_SPACE_DRAM, offset);
+}
+constexpr std::uint64_t arg(unsigned i, std::uint64_t offset)
+{
+    return LC_PTR(LC_SPACE_ARG0 + i, offset);
+}
+
+/// A 4x4x16 image, 3x3 kernel, padded: 16 output vectors, 144 rows.
+lc_window good_window()
+{
+    lc_window w{};
+    w.base = sram(0x1000);
+    w.images = 1;
+    w.out_h = w.out_w = w.height = w.width = 4;
+    w.channels = 16;
+    w.stride_n = 256;
+    w.stride_h = 64;
+    w.stride_w = 16;
+    w.kernel_h = w.kernel_w = 3;
+    w.step_h = w.step_w = w.dil_h = w.dil_w = 1;
+    w.pad_h = w.pad_w = 1;
+    return w;
+}
+
+lc_sqe sqe_of(std::uint8_t opcode)
+{
+    lc_sqe sqe{};
+    sqe.opcode = opcode;
+    sqe.cid = 7;
+    if (operand_bytes(opcode) != 0) {
+        sqe.src = LC_PTR(LC_SPACE_HOST, 0x4000);
+        sqe.length = LC_OPERAND_BYTES;
+    }
+    if (opcode == LC_OP_PROGRAM_WEIGHTS || opcode == LC_OP_VERIFY_WEIGHTS || opcode == LC_OP_MVM) sqe.weight_id = 99;
+    return sqe;
+}
+
+lc_sqe good_copy()
+{
+    lc_sqe sqe = sqe_of(LC_OP_COPY);
+    sqe.src = LC_PTR(LC_SPACE_HOST, 0x10000);
+    sqe.dst = dram(0x100);
+    sqe.length = 256;
+    sqe.u.copy = {4, 0, 512, 256};
+    return sqe;
+}
+
+lc_program_op good_program()
+{
+    lc_program_op op{};
+    op.core = 1;
+    op.bank = 3;
+    op.rows = 128;
+    op.cols = 10;
+    op.row_stride = 144;
+    op.weights = dram(0);
+    op.adc_range = dram(0x8000);
+    return op;
+}
+
+lc_mvm_op good_mvm()
+{
+    lc_mvm_op op{};
+    op.rows = 16;
+    op.cols = 32;
+    op.k0 = 128;
+    op.flags = LC_MVM_ACC_LAST;
+    op.in_format = op.out_format = LC_FMT_U8;
+    op.in = good_window();
+    op.out = {sram(0x2000), 4 * 4 * 32, 4 * 32, 32};
+    op.psum = sram(0x4000);
+    op.post = sram(0x8000);
+    op.clamp_hi = 255;
+    return op;
+}
+
+lc_vector_op good_vector(std::uint8_t kind)
+{
+    lc_vector_op op{};
+    op.kind = kind;
+    op.in = good_window();
+    if (kind != LC_VEC_MAXPOOL && kind != LC_VEC_AVGPOOL) {
+        op.in.kernel_h = op.in.kernel_w = 1;
+        op.in.pad_h = op.in.pad_w = 0;
+    }
+    op.out = {sram(0x2000), 256, 64, 16};
+    if (kind == LC_VEC_ADD) op.in2 = {sram(0x3000), 256, 64, 16};
+    op.mult = 2;
+    op.shift = 1;
+    op.clamp_hi = 255;
+    if (kind == LC_VEC_SOFTMAX) {
+        const float scale = 0.5f;
+        std::memcpy(&op.scale_f32, &scale, 4);
+        op.out_format = LC_FMT_F32;
+        op.out = {sram(0x2000), 1024, 256, 64};
+    }
+    return op;
+}
+
+lc_gemm_op good_gemm()
+{
+    lc_gemm_op op{};
+    op.m = 12;
+    op.n = 20;
+    op.k = 64;
+    op.a_format = op.b_format = LC_FMT_S8;
+    op.out_format = LC_FMT_S8;
+    op.a = sram(0);
+    op.b = sram(0x1000);
+    op.out = dram(0x2000);
+    op.a_stride = op.b_stride = 64;
+    op.out_stride = 20;
+    op.batch = 3;
+    op.a_batch = 12 * 64;
+    op.b_batch = 20 * 64;
+    op.out_batch = 240;
+    op.post = sram(0x8000);
+    op.clamp_lo = -128;
+    op.clamp_hi = 127;
+    return op;
+}
+
+lc_exec_op good_exec()
+{
+    lc_exec_op op{};
+    op.buffer = LC_PTR(LC_SPACE_HOST, 0x100000);
+    op.records = 5;
+    op.args[0] = LC_PTR(LC_SPACE_HOST, 0x2000);
+    op.args[1] = sram(64);
+    return op;
+}
+
+template <class Op>
+DecodeResult run(const lc_sqe& sqe, const Op& op, const DecodeLimits& limits)
+{
+    std::uint8_t block[LC_OPERAND_BYTES];
+    std::memcpy(block, &op, sizeof block);
+    return decode(sqe, block, limits);
+}
+
+/// One mutation of a good command and the refusal it must give.
+template <class Op>
+struct Bad {
+    const char* name;
+    std::function<void(lc_sqe&, Op&)> spoil;
+    std::uint32_t field;
+    lc_status status = LC_SC_INVALID_FIELD;
+};
+
+template <class Op>
+void expect_table(const lc_sqe& sqe, const Op& good, const std::vector<Bad<Op>>& table)
+{
+    const auto accepted = run(sqe, good, queue_limits());
+    ASSERT_TRUE(accepted.ok()) << accepted.fault().text;
+    for (const auto& entry : table) {
+        lc_sqe bad_sqe = sqe;
+        Op bad = good;
+        entry.spoil(bad_sqe, bad);
+        const auto result = run(bad_sqe, bad, queue_limits());
+        ASSERT_FALSE(result.ok()) << entry.name;
+        EXPECT_EQ(result.fault().field, entry.field) << entry.name << ": " << result.fault().text;
+        EXPECT_EQ(result.fault().status, entry.status) << entry.name;
+        EXPECT_NE(std::string(result.fault().text), "") << entry.name;
+    }
+}
+
+#define SQE_AT(member) static_cast<std::uint32_t>(offsetof(lc_sqe, member))
+#define OP_AT(type, member) static_cast<std::uint32_t>(64 + offsetof(type, member))
+
+TEST(Decode, OpcodeTable)
+{
+    EXPECT_EQ(operand_bytes(LC_OP_COPY), 0u);
+    EXPECT_EQ(operand_bytes(LC_OP_MVM), 192u);
+    EXPECT_EQ(operand_bytes(0xee), 0u);
+    EXPECT_EQ(engine_of(LC_OP_COPY), LC_ENGINE_DMA);
+    EXPECT_EQ(engine_of(LC_OP_PROGRAM_WEIGHTS), LC_ENGINE_WRITER);
+    EXPECT_EQ(engine_of(LC_OP_VERIFY_WEIGHTS), LC_ENGINE_WRITER);
+    EXPECT_EQ(engine_of(LC_OP_MVM), LC_ENGINE_CORE);
+    EXPECT_EQ(engine_of(LC_OP_VECTOR), LC_ENGINE_VECTOR);
+    EXPECT_EQ(engine_of(LC_OP_GEMM), LC_ENGINE_DIGITAL);
+    EXPECT_EQ(engine_of(LC_OP_EXEC), LC_ENGINES);
+    EXPECT_STREQ(opcode_name(LC_OP_GEMM), "GEMM");
+    for (unsigned opcode = 0; opcode < 256; ++opcode) {
+        const auto result = decode(sqe_of(static_cast<std::uint8_t>(opcode)), nullptr, queue_limits());
+        if (std::string(opcode_name(static_cast<std::uint8_t>(opcode))) != "?") continue;
+        ASSERT_FALSE(result.ok());
+        EXPECT_EQ(result.fault().status, LC_SC_INVALID_OPCODE);
+        EXPECT_EQ(result.fault().field, 0u);
+    }
+}
+
+TEST(Decode, NopAndFence)
+{
+    EXPECT_TRUE(decode(sqe_of(LC_OP_NOP), nullptr, queue_limits()).ok());
+    lc_sqe fence = sqe_of(LC_OP_FENCE);
+    fence.flags = LC_SQE_FENCE;
+    EXPECT_TRUE(decode(fence, nullptr, queue_limits()).ok());
+    fence.u.raw[5] = 1;
+    EXPECT_EQ(decode(fence, nullptr, queue_limits()).fault().field, SQE_AT(u) + 5);
+}
+
+TEST(Decode, Copy)
+{
+    using Spoil = std::function<void(lc_sqe&)>;
+    struct Row {
+        const char* name;
+        Spoil spoil;
+        std::uint32_t field;
+        lc_status status = LC_SC_INVALID_FIELD;
+    };
+    const Row bad[] = {
+        {"flags", [](lc_sqe& s) { s.flags = 2; }, SQE_AT(flags)},
+        {"wait outside a buffer", [](lc_sqe& s) { s.wait_mask = 1; }, SQE_AT(wait_mask)},
+        {"weight id", [](lc_sqe& s) { s.weight_id = 1; }, SQE_AT(weight_id)},
+        {"no bytes", [](lc_sqe& s) { s.length = 0; }, SQE_AT(length)},
+        {"reserved", [](lc_sqe& s) { s.u.copy.rsvd = 1; }, SQE_AT(u.copy.rsvd)},
+        {"too much", [](lc_sqe& s) { s.u.copy.rows = 1u << 20; }, SQE_AT(u.copy.rows)},
+        {"rows overlap", [](lc_sqe& s) { s.u.copy.dst_stride = 255; }, SQE_AT(u.copy.dst_stride)},
+        {"unknown space", [](lc_sqe& s) { s.src = LC_PTR(9, 0); }, SQE_AT(src), LC_SC_ADDRESS},
+        {"argument in a queue", [](lc_sqe& s) { s.dst = arg(0, 0); }, SQE_AT(dst), LC_SC_ADDRESS},
+        {"host wraps", [](lc_sqe& s) { s.src = (1ull << 56) - 100; }, SQE_AT(src), LC_SC_ADDRESS},
+        {"stride wraps 64 bits", [](lc_sqe& s) { s.u.copy.src_stride = ~0ull / 3 + 1; }, SQE_AT(src), LC_SC_ADDRESS},
+        {"last row outside", [](lc_sqe& s) { s.dst = dram(kDram - 1023); }, SQE_AT(dst), LC_SC_ADDRESS},
+    };
+    ASSERT_TRUE(decode(good_copy(), nullptr, queue_limits()).ok());
+    for (const Row& row : bad) {
+        lc_sqe sqe = good_copy();
+        row.spoil(sqe);
+        const auto result = decode(sqe, nullptr, queue_limits());
+        ASSERT_FALSE(result.ok()) << row.name;
+        EXPECT_EQ(result.fault().field, row.field) << row.name;
+        EXPECT_EQ(result.fault().status, row.status) << row.name;
+    }
+    lc_sqe edge = good_copy();
+    edge.dst = dram(kDram - 1024);
+    EXPECT_TRUE(decode(edge, nullptr, queue_limits()).ok());
+    edge.u.copy = {0, 0, 0, 0};  // one row
+    EXPECT_TRUE(decode(edge, nullptr, queue_limits()).ok());
+    EXPECT_EQ(decode(edge, nullptr, queue_limits()).command().copy_rows(), 1u);
+}
+
+TEST(Decode, ProgramWeights)
+{
+    using Op = lc_program_op;
+    expect_table<Op>(
+        sqe_of(LC_OP_PROGRAM_WEIGHTS), good_program(),
+        {{"no id", [](lc_sqe& s, Op&) { s.weight_id = 0; }, SQE_AT(weight_id)},
+         {"dst", [](lc_sqe& s, Op&) { s.dst = 1; }, SQE_AT(dst)},
+         {"block length", [](lc_sqe& s, Op&) { s.length = 191; }, SQE_AT(length)},
+         {"block outside", [](lc_sqe& s, Op&) { s.src = sram(kSram - 191); }, SQE_AT(src), LC_SC_ADDRESS},
+         {"core", [](lc_sqe&, Op& o) { o.core = 2; }, OP_AT(Op, core)},
+         {"bank", [](lc_sqe&, Op& o) { o.bank = 4; }, OP_AT(Op, bank)},
+         {"no rows", [](lc_sqe&, Op& o) { o.rows = 0; }, OP_AT(Op, rows)},
+         {"rows", [](lc_sqe&, Op& o) { o.rows = 129; }, OP_AT(Op, rows)},
+         {"no cols", [](lc_sqe&, Op& o) { o.cols = 0; }, OP_AT(Op, cols)},
+         {"cols", [](lc_sqe&, Op& o) { o.cols = 129; }, OP_AT(Op, cols)},
+         {"stride", [](lc_sqe&, Op& o) { o.row_stride = 127; }, OP_AT(Op, row_stride)},
+         {"flags", [](lc_sqe&, Op& o) { o.flags = 1; }, OP_AT(Op, flags)},
+         {"reserved", [](lc_sqe&, Op& o) { o.rsvd[159] = 1; }, 64 + 191},
+         {"host weights", [](lc_sqe&, Op& o) { o.weights = 64; }, OP_AT(Op, weights), LC_SC_ADDRESS},
+         {"weights outside", [](lc_sqe&, Op& o) { o.weights = dram(kDram - 9 * 144 - 127); }, OP_AT(Op, weights),
+          LC_SC_ADDRESS},
+         {"range unaligned", [](lc_sqe&, Op& o) { o.adc_range = dram(2); }, OP_AT(Op, adc_range), LC_SC_ADDRESS},
+         {"range outside", [](lc_sqe&, Op& o) { o.adc_range = dram(kDram - 36); }, OP_AT(Op, adc_range),
+          LC_SC_ADDRESS}});
+    lc_program_op edge = good_program();
+    edge.weights = dram(kDram - 9 * 144 - 128);
+    edge.adc_range = 0;
+    EXPECT_TRUE(run(sqe_of(LC_OP_VERIFY_WEIGHTS), edge, queue_limits()).ok());
+}
+
+TEST(Decode, Mvm)
+{
+    using Op = lc_mvm_op;
+    expect_table<Op>(
+        sqe_of(LC_OP_MVM), good_mvm(),
+        {{"no id", [](lc_sqe& s, Op&) { s.weight_id = 0; }, SQE_AT(weight_id)},
+         {"flags", [](lc_sqe&, Op& o) { o.flags = 8; }, OP_AT(Op, flags)},
+         {"in format", [](lc_sqe&, Op& o) { o.in_format = LC_FMT_S32; }, OP_AT(Op, in_format)},
+         {"out format", [](lc_sqe&, Op& o) { o.out_format = LC_FMT_F32; }, OP_AT(Op, out_format)},
+         {"reserved", [](lc_sqe&, Op& o) { o.rsvd0 = 1; }, OP_AT(Op, rsvd0)},
+         {"reserved end", [](lc_sqe&, Op& o) { o.rsvd[0] = 1; }, OP_AT(Op, rsvd)},
+         {"past the kernel", [](lc_sqe&, Op& o) { o.k0 = 129; }, OP_AT(Op, k0)},
+         {"k0 wraps", [](lc_sqe&, Op& o) { o.k0 = 0xffffffff; }, OP_AT(Op, k0)},
+         {"images", [](lc_sqe&, Op& o) { o.in.images = 0; }, OP_AT(Op, in.images)},
+         {"vectors", [](lc_sqe&, Op& o) { o.in.images = 1u << 31; }, OP_AT(Op, in.images)},
+         {"out_h", [](lc_sqe&, Op& o) { o.in.out_h = 0; }, OP_AT(Op, in.out_h)},
+         {"out_w", [](lc_sqe&, Op& o) { o.in.out_w = 0; }, OP_AT(Op, in.out_w)},
+         {"channels", [](lc_sqe&, Op& o) { o.in.channels = 0; }, OP_AT(Op, in.channels)},
+         {"height", [](lc_sqe&, Op& o) { o.in.height = 0; }, OP_AT(Op, in.height)},
+         {"width", [](lc_sqe&, Op& o) { o.in.width = 0; }, OP_AT(Op, in.width)},
+         {"kernel", [](lc_sqe&, Op& o) { o.in.kernel_w = 0; }, OP_AT(Op, in.kernel_w)},
+         {"step", [](lc_sqe&, Op& o) { o.in.step_h = 0; }, OP_AT(Op, in.step_h)},
+         {"dilation", [](lc_sqe&, Op& o) { o.in.dil_w = 0; }, OP_AT(Op, in.dil_w)},
+         {"host input", [](lc_sqe&, Op& o) { o.in.base = 64; }, OP_AT(Op, in.base), LC_SC_ADDRESS},
+         {"input outside", [](lc_sqe&, Op& o) { o.in.base = sram(kSram - 255); }, OP_AT(Op, in.base), LC_SC_ADDRESS},
+         {"input wraps", [](lc_sqe&, Op& o) { o.in.images = 3, o.in.stride_n = 1ull << 63; }, OP_AT(Op, in.base),
+          LC_SC_ADDRESS},
+         {"psum in DRAM", [](lc_sqe&, Op& o) { o.psum = dram(0); }, OP_AT(Op, psum), LC_SC_ADDRESS},
+         {"psum unaligned", [](lc_sqe&, Op& o) { o.psum = sram(2); }, OP_AT(Op, psum), LC_SC_ADDRESS},
+         {"psum outside", [](lc_sqe&, Op& o) { o.psum = sram(kSram - 2044); }, OP_AT(Op, psum), LC_SC_ADDRESS},
+         {"no constants", [](lc_sqe&, Op& o) { o.post = 0; }, OP_AT(Op, post), LC_SC_ADDRESS},
+         {"constants unaligned", [](lc_sqe&, Op& o) { o.post += 1; }, OP_AT(Op, post), LC_SC_ADDRESS},
+         {"constants outside", [](lc_sqe&, Op& o) { o.post = sram(kSram - 284); }, OP_AT(Op, post), LC_SC_ADDRESS},
+         {"clamp", [](lc_sqe&, Op& o) { o.clamp_lo = 256; }, OP_AT(Op, clamp_lo)},
+         {"clamp below u8", [](lc_sqe&, Op& o) { o.clamp_lo = -1; }, OP_AT(Op, clamp_lo)},
+         {"clamp above u8", [](lc_sqe&, Op& o) { o.clamp_hi = 256; }, OP_AT(Op, clamp_hi)},
+         {"zero point", [](lc_sqe&, Op& o) { o.zero_point = -1; }, OP_AT(Op, zero_point)},
+         {"output outside", [](lc_sqe&, Op& o) { o.out.base = sram(kSram - 511); }, OP_AT(Op, out.base), LC_SC_ADDRESS},
+         {"output overlaps", [](lc_sqe&, Op& o) { o.out.stride_w = 31; }, OP_AT(Op, out.stride_w)},
+         {"rows overlap", [](lc_sqe&, Op& o) { o.out.stride_h = 127; }, OP_AT(Op, out.stride_h)},
+         {"s32 unaligned",
+          [](lc_sqe&, Op& o) {
+              o.out_format = LC_FMT_S32, o.out = {sram(2), 2048, 512, 128};
+          },
+          OP_AT(Op, out.base), LC_SC_ADDRESS},
+         {"s32 stride",
+          [](lc_sqe&, Op& o) {
+              o.out_format = LC_FMT_S32, o.out = {sram(0), 2048, 514, 128};
+          },
+          OP_AT(Op, out.stride_h)}});
+}
+
+TEST(Decode, MvmUsesOnlyWhatItTouches)
+{
+    lc_mvm_op op = good_mvm();
+    op.flags = LC_MVM_ACC_FIRST | LC_MVM_ACC_LAST;  // no partial sums: psum is not looked at
+    op.psum = 0;
+    EXPECT_TRUE(run(sqe_of(LC_OP_MVM), op, queue_limits()).ok());
+    op = good_mvm();
+    op.flags = 0;  // partial sums only: neither output nor constants
+    op.post = op.out.base = 0;
+    EXPECT_TRUE(run(sqe_of(LC_OP_MVM), op, queue_limits()).ok());
+    op = good_mvm();
+    op.in.base = sram(kSram - 256);  // exactly the last byte
+    EXPECT_TRUE(run(sqe_of(LC_OP_MVM), op, queue_limits()).ok());
+    op.in.height = 1000;  // rows 5 and more are never reached: row 5 would be, through the bottom pad
+    EXPECT_FALSE(run(sqe_of(LC_OP_MVM), op, queue_limits()).ok());
+    op.in.out_h = 1;  // output row 0 sees input rows -1 .. 1
+    op.out.base = sram(0x2000);
+    EXPECT_TRUE(run(sqe_of(LC_OP_MVM), op, queue_limits()).ok());
+    op = good_mvm();
+    op.in.base = sram(kSram);  // everything outside the image: nothing is read
+    op.in.pad_h = 100;
+    EXPECT_TRUE(run(sqe_of(LC_OP_MVM), op, queue_limits()).ok());
+}
+
+TEST(Decode, Vector)
+{
+    using Op = lc_vector_op;
+    const auto common = [] {
+        return std::vector<Bad<Op>>{
+            {"kind", [](lc_sqe&, Op& o) { o.kind = 7; }, OP_AT(Op, kind)},
+            {"flags", [](lc_sqe&, Op& o) { o.flags = 2; }, OP_AT(Op, flags)},
+            {"format", [](lc_sqe&, Op& o) { o.in_format = 9; }, OP_AT(Op, in_format)},
+            {"out format", [](lc_sqe&, Op& o) { o.out_format = 9; }, OP_AT(Op, out_format)},
+            {"reserved", [](lc_sqe&, Op& o) { o.rsvd0[1] = 1; }, OP_AT(Op, rsvd0) + 1},
+            {"reserved end", [](lc_sqe&, Op& o) { o.rsvd[35] = 1; }, 64 + 191},
+            {"weight id", [](lc_sqe& s, Op&) { s.weight_id = 1; }, SQE_AT(weight_id)},
+            {"input outside", [](lc_sqe&, Op& o) { o.in.base = sram(kSram - 255); }, OP_AT(Op, in.base), LC_SC_ADDRESS},
+            {"output outside", [](lc_sqe&, Op& o) { o.out.base = dram(kDram - 255); }, OP_AT(Op, out.base),
+             LC_SC_ADDRESS}};
+    };
+    for (std::uint8_t kind = LC_VEC_ADD; kind <= LC_VEC_MOVE; ++kind) {
+        SCOPED_TRACE(int{kind});
+        expect_table<Op>(sqe_of(LC_OP_VECTOR), good_vector(kind), common());
+    }
+    expect_table<Op>(
+        sqe_of(LC_OP_VECTOR), good_vector(LC_VEC_ADD),
+        {{"second format", [](lc_sqe&, Op& o) { o.in2_format = LC_FMT_S32; }, OP_AT(Op, in2_format)},
+         {"second outside", [](lc_sqe&, Op& o) { o.in2.base = sram(kSram - 1); }, OP_AT(Op, in2.base), LC_SC_ADDRESS},
+         {"kernel", [](lc_sqe&, Op& o) { o.in.kernel_h = 3; }, OP_AT(Op, in.kernel_h)},
+         {"shift 0", [](lc_sqe&, Op& o) { o.shift = 0; }, OP_AT(Op, shift)},
+         {"shift 63", [](lc_sqe&, Op& o) { o.shift = 63; }, OP_AT(Op, shift)},
+         {"clamp", [](lc_sqe&, Op& o) { o.clamp_lo = 3, o.clamp_hi = 2; }, OP_AT(Op, clamp_lo)}});
+    expect_table<Op>(
+        sqe_of(LC_OP_VECTOR), good_vector(LC_VEC_AVGPOOL),
+        {{"in2", [](lc_sqe&, Op& o) { o.in2.base = sram(1); }, OP_AT(Op, in2)},
+         {"area", [](lc_sqe&, Op& o) { o.in.kernel_h = o.in.kernel_w = 257; }, OP_AT(Op, in.kernel_h)},
+         {"channel stride", [](lc_sqe&, Op& o) { o.in_channel_stride = 1; }, OP_AT(Op, in_channel_stride)}});
+    expect_table<Op>(sqe_of(LC_OP_VECTOR), good_vector(LC_VEC_SOFTMAX),
+                     {{"scale", [](lc_sqe&, Op& o) { o.scale_f32 = 0x7fc00000; }, OP_AT(Op, scale_f32)}});
+    lc_vector_op transpose = good_vector(LC_VEC_MOVE);  // NHWC to NCHW
+    transpose.out = {sram(0x2000), 256, 4, 1};
+    transpose.out_channel_stride = 16;
+    EXPECT_TRUE(run(sqe_of(LC_OP_VECTOR), transpose, queue_limits()).ok());
+    transpose.out_channel_stride = 15;
+    EXPECT_FALSE(run(sqe_of(LC_OP_VECTOR), transpose, queue_limits()).ok());
+}
+
+TEST(Decode, Gemm)
+{
+    using Op = lc_gemm_op;
+    expect_table<Op>(
+        sqe_of(LC_OP_GEMM), good_gemm(),
+        {{"m", [](lc_sqe&, Op& o) { o.m = 0; }, OP_AT(Op, m)},
+         {"n", [](lc_sqe&, Op& o) { o.n = 0; }, OP_AT(Op, n)},
+         {"k", [](lc_sqe&, Op& o) { o.k = 40000; }, OP_AT(Op, k)},
+         {"too many", [](lc_sqe&, Op& o) { o.m = 1u << 30; }, OP_AT(Op, m)},
+         {"a format", [](lc_sqe&, Op& o) { o.a_format = 2; }, OP_AT(Op, a_format)},
+         {"b format", [](lc_sqe&, Op& o) { o.b_format = 2; }, OP_AT(Op, b_format)},
+         {"out format", [](lc_sqe&, Op& o) { o.out_format = 3; }, OP_AT(Op, out_format)},
+         {"a outside", [](lc_sqe&, Op& o) { o.a = sram(kSram - 36 * 64 + 1); }, OP_AT(Op, a), LC_SC_ADDRESS},
+         {"b in host", [](lc_sqe&, Op& o) { o.b = 0; }, OP_AT(Op, b), LC_SC_ADDRESS},
+         {"out outside", [](lc_sqe&, Op& o) { o.out = dram(kDram - 719); }, OP_AT(Op, out), LC_SC_ADDRESS},
+         {"out overlaps", [](lc_sqe&, Op& o) { o.out_stride = 19; }, OP_AT(Op, out_stride)},
+         {"batches overlap", [](lc_sqe&, Op& o) { o.out_batch = 239; }, OP_AT(Op, out_batch)},
+         {"no constants", [](lc_sqe&, Op& o) { o.post = 0; }, OP_AT(Op, post), LC_SC_ADDRESS},
+         {"clamp", [](lc_sqe&, Op& o) { o.clamp_hi = 128; }, OP_AT(Op, clamp_hi)},
+         {"reserved", [](lc_sqe&, Op& o) { o.rsvd[0] = 1; }, OP_AT(Op, rsvd)}});
+}
+
+TEST(Decode, Exec)
+{
+    using Op = lc_exec_op;
+    expect_table<Op>(
+        sqe_of(LC_OP_EXEC), good_exec(),
+        {{"records", [](lc_sqe&, Op& o) { o.records = 0; }, OP_AT(Op, records)},
+         {"flags", [](lc_sqe&, Op& o) { o.flags = 1; }, OP_AT(Op, flags)},
+         {"reserved", [](lc_sqe&, Op& o) { o.rsvd[0] = 1; }, OP_AT(Op, rsvd)},
+         {"argument of an argument", [](lc_sqe&, Op& o) { o.args[2] = arg(0, 0); }, OP_AT(Op, args) + 16,
+          LC_SC_ADDRESS},
+         {"buffer", [](lc_sqe&, Op& o) { o.buffer = dram(kDram - 1279); }, OP_AT(Op, buffer), LC_SC_ADDRESS}});
+}
+
+TEST(Decode, InsideABuffer)
+{
+    lc_sqe mvm = sqe_of(LC_OP_MVM);
+    mvm.src = 0;
+    mvm.wait_mask = LC_WAIT(LC_ENGINE_DMA) | LC_WAIT(LC_ENGINE_DIGITAL);
+    EXPECT_TRUE(run(mvm, good_mvm(), buffer_limits()).ok());
+    mvm.wait_mask = LC_WAIT(LC_ENGINES);
+    EXPECT_EQ(run(mvm, good_mvm(), buffer_limits()).fault().field, SQE_AT(wait_mask));
+    mvm.wait_mask = 0;
+    mvm.flags = LC_SQE_FENCE;
+    EXPECT_EQ(run(mvm, good_mvm(), buffer_limits()).fault().field, SQE_AT(flags));
+    mvm.flags = 0;
+    mvm.src = 64;
+    EXPECT_EQ(run(mvm, good_mvm(), buffer_limits()).fault().field, SQE_AT(src));
+    lc_sqe exec = sqe_of(LC_OP_EXEC);
+    exec.src = 0;
+    EXPECT_EQ(run(exec, good_exec(), buffer_limits()).fault().status, LC_SC_INVALID_OPCODE);
+    std::uint8_t zeros[LC_OPERAND_BYTES] = {};
+    EXPECT_TRUE(decode(good_copy(), zeros, buffer_limits()).ok());
+    zeros[9] = 1;
+    EXPECT_EQ(decode(good_copy(), zeros, buffer_limits()).fault().field, 64u + 9u);
+}
+
+TEST(Decode, ResolvesArguments)
+{
+    const std::uint64_t args[LC_ARGS] = {LC_PTR(LC_SPACE_HOST, 0x5000), sram(0x100), dram((1ull << 56) - 1)};
+    lc_record record{};
+    record.sqe = good_copy();
+    record.sqe.src = arg(0, 0x20);
+    record.sqe.dst = arg(1, 0x4);
+    EXPECT_FALSE(resolve_args(record, args));
+    EXPECT_EQ(record.sqe.src, LC_PTR(LC_SPACE_HOST, 0x5020));
+    EXPECT_EQ(record.sqe.dst, sram(0x104));
+    record.sqe.src = arg(1, 0);
+    record.sqe.dst = arg(2, 1);
+    const auto fault = resolve_args(record, args);
+    ASSERT_TRUE(fault);
+    EXPECT_EQ(fault->field, SQE_AT(dst));
+    EXPECT_EQ(record.sqe.src, arg(1, 0)) << "left alone on a fault";
+    record.sqe.dst = LC_PTR(24, 0);
+    EXPECT_EQ(resolve_args(record, args)->status, LC_SC_ADDRESS);
+
+    record = {};
+    record.sqe = sqe_of(LC_OP_MVM);
+    lc_mvm_op mvm = good_mvm();
+    mvm.in.base = arg(1, 0x10);
+    std::memcpy(record.operands, &mvm, sizeof mvm);
+    EXPECT_FALSE(resolve_args(record, args));
+    std::memcpy(&mvm, record.operands, sizeof mvm);
+    EXPECT_EQ(mvm.in.base, sram(0x110));
+    EXPECT_EQ(mvm.psum, good_mvm().psum);
+}
+
+TEST(DecodeAdmin, Queues)
+{
+    lc_sqe sqe{};
+    sqe.opcode = LC_ADM_CREATE_SQ;
+    sqe.src = 0x10000;
+    sqe.u.queue = {1, 3, 2, 0};  // a size that is no power of two
+    EXPECT_TRUE(decode_admin(sqe, queue_limits()).ok());
+    const auto expect = [](lc_sqe bad, lc_status status, std::uint32_t field) {
+        const auto result = decode_admin(bad, queue_limits());
+        ASSERT_FALSE(result.ok());
+        EXPECT_EQ(result.fault().status, status);
+        EXPECT_EQ(result.fault().field, field);
+    };
+    lc_sqe bad = sqe;
+    bad.u.queue.qid = 0, expect(bad, LC_SC_INVALID_QID, SQE_AT(u.queue.qid));
+    bad.u.queue.qid = 5, expect(bad, LC_SC_INVALID_QID, SQE_AT(u.queue.qid));
+    bad = sqe, bad.u.queue.entries = 1, expect(bad, LC_SC_INVALID_QSIZE, SQE_AT(u.queue.entries));
+    bad = sqe, bad.u.queue.entries = 257, expect(bad, LC_SC_INVALID_QSIZE, SQE_AT(u.queue.entries));
+    bad = sqe, bad.u.queue.cqid = 0, expect(bad, LC_SC_INVALID_QID, SQE_AT(u.queue.cqid));
+    bad = sqe, bad.u.queue.vector = 1, expect(bad, LC_SC_INVALID_FIELD, SQE_AT(u.queue.vector));
+    bad = sqe, bad.src = 0x10020, expect(bad, LC_SC_ADDRESS, SQE_AT(src));
+    bad = sqe, bad.src = dram(0), expect(bad, LC_SC_ADDRESS, SQE_AT(src));
+    bad = sqe, bad.src = (1ull << 56) - 128, expect(bad, LC_SC_ADDRESS, SQE_AT(src));
+    bad = sqe, bad.flags = 1, expect(bad, LC_SC_INVALID_FIELD, SQE_AT(flags));
+    bad = sqe, bad.u.raw[23] = 1, expect(bad, LC_SC_INVALID_FIELD, 63);
+
+    sqe.opcode = LC_ADM_CREATE_CQ;
+    sqe.u.queue = {1, 256, 0, 0xffff};
+    EXPECT_TRUE(decode_admin(sqe, queue_limits()).ok());
+    sqe.u.queue.vector = 7;
+    EXPECT_TRUE(decode_admin(sqe, queue_limits()).ok());
+    bad = sqe, bad.u.queue.vector = 8, expect(bad, LC_SC_INVALID_VECTOR, SQE_AT(u.queue.vector));
+    bad = sqe, bad.u.queue.cqid = 1, expect(bad, LC_SC_INVALID_FIELD, SQE_AT(u.queue.cqid));
+
+    lc_sqe remove{};
+    remove.opcode = LC_ADM_DELETE_CQ;
+    remove.u.queue.qid = 4;
+    EXPECT_TRUE(decode_admin(remove, queue_limits()).ok());
+    remove.u.queue.entries = 1, expect(remove, LC_SC_INVALID_FIELD, SQE_AT(u.queue.entries));
+}
+
+TEST(DecodeAdmin, TheRest)
+{
+    const auto fault_of = [](const lc_sqe& sqe) { return decode_admin(sqe, queue_limits()).fault(); };
+    lc_sqe page{};
+    page.opcode = LC_ADM_GET_LOG_PAGE;
+    page.dst = 0x3000;
+    page.length = 40;
+    page.u.page.page = LC_LOG_WEIGHTS;
+    EXPECT_TRUE(decode_admin(page, queue_limits()).ok());
+    page.u.page.page = 4;
+    EXPECT_EQ(fault_of(page).status, LC_SC_INVALID_LOG_PAGE);
+    page.opcode = LC_ADM_IDENTIFY;
+    EXPECT_EQ(fault_of(page).status, LC_SC_INVALID_FIELD);
+    page.u.page.page = 0;
+    EXPECT_TRUE(decode_admin(page, queue_limits()).ok());
+    page.length = 0;
+    EXPECT_EQ(fault_of(page).field, SQE_AT(length));
+    page.length = 8, page.dst = sram(0);
+    EXPECT_EQ(fault_of(page).status, LC_SC_ADDRESS);
+
+    lc_sqe abort{};
+    abort.opcode = LC_ADM_ABORT;
+    abort.u.abort.sqid = 4;
+    EXPECT_TRUE(decode_admin(abort, queue_limits()).ok());
+    abort.u.abort.sqid = 5;
+    EXPECT_EQ(fault_of(abort).status, LC_SC_INVALID_QID);
+
+    lc_sqe feature{};
+    feature.opcode = LC_ADM_SET_FEATURE;
+    feature.u.feature.value = 77;
+    EXPECT_TRUE(decode_admin(feature, queue_limits()).ok());
+    feature.u.feature.rsvd = 1;
+    EXPECT_EQ(fault_of(feature).field, SQE_AT(u.feature.rsvd));
+
+    lc_sqe unknown{};
+    unknown.opcode = 0x7f;
+    EXPECT_EQ(fault_of(unknown).status, LC_SC_INVALID_OPCODE);
+    unknown.opcode = LC_ADM_ASYNC_EVENT;
+    EXPECT_TRUE(decode_admin(unknown, queue_limits()).ok());
+}
+
+/// Random commands: never a crash, and whatever passes reads and writes inside its memory.
+TEST(Decode, RandomBytesNeverReachOutside)
+{
+    std::mt19937_64 random(1);
+    const std::uint8_t opcodes[] = {LC_OP_COPY, LC_OP_PROGRAM_WEIGHTS, LC_OP_MVM, LC_OP_VECTOR, LC_OP_GEMM, LC_OP_EXEC};
+    int accepted = 0;
+    for (int i = 0; i < 200'000; ++i) {
+        lc_sqe sqe = sqe_of(opcodes[random() % 6]);
+        std::uint8_t block[LC_OPERAND_BYTES] = {};
+        if (sqe.opcode == LC_OP_MVM) {
+            const auto op = good_mvm();
+            std::memcpy(block, &op, sizeof op);
+        } else if (sqe.opcode == LC_OP_VECTOR) {
+            const auto op = good_vector(static_cast<std::uint8_t>(1 + random() % 6));
+            std::memcpy(block, &op, sizeof op);
+        }
+        const auto changes = random() % 6;
+        for (std::uint64_t c = 0; c < changes; ++c)
+            block[random() % sizeof block] ^= static_cast<std::uint8_t>(random());
+        const auto result = decode(sqe, block, queue_limits());
+        if (!result.ok()) {
+            EXPECT_LT(result.fault().field, 256u);
+            continue;
+        }
+        ++accepted;
+        if (sqe.opcode != LC_OP_MVM) continue;
+        const lc_mvm_op& op = result.command().mvm();
+        if (vectors_of(op.in) > 4096) continue;
+        const bool in_sram = LC_PTR_SPACE(op.in.base) == LC_SPACE_SRAM;
+        const std::uint64_t size = in_sram ? kSram : kDram;
+        bool inside = true;
+        const auto read = [&](std::uint64_t offset, std::uint8_t* out, std::size_t bytes) {
+            inside = inside && bytes <= size && offset <= size - bytes;
+            std::memset(out, 0, bytes);
+        };
+        std::vector<std::uint8_t> rows(op.rows);
+        for (std::uint64_t v = 0; v < vectors_of(op.in); ++v) {
+            gather_rows(op.in, op.k0, op.rows, v, read, 0, rows.data());
+        }
+        EXPECT_TRUE(inside) << "iteration " << i;
+    }
+    EXPECT_GT(accepted, 1000);
+}
+
+/// The walker against the sentence in the ABI, one element at a time.
+TEST(Window, GathersWhatTheAbiSays)
+{
+    std::mt19937 random(2);
+    const auto pick = [&](int low, int high) {
+        return static_cast<std::uint32_t>(low + static_cast<int>(random() % (high - low + 1)));
+    };
+    std::vector<std::uint8_t> memory(1 << 16);
+    for (auto& byte : memory) byte = static_cast<std::uint8_t>(random());
+    int zeros = 0;
+    for (int i = 0; i < 3000; ++i) {
+        lc_window w{};
+        w.base = sram(pick(0, 64));
+        w.images = pick(1, 2), w.out_h = pick(1, 5), w.out_w = pick(1, 5), w.channels = pick(1, 9);
+        w.height = pick(1, 7), w.width = pick(1, 7);
+        w.stride_w = w.channels + (random() % 2 == 0 ? 0 : pick(0, 3));
+        w.stride_h = w.stride_w * w.width, w.stride_n = std::uint64_t{w.stride_h} * w.height;
+        w.kernel_h = static_cast<std::uint16_t>(pick(1, 4)), w.kernel_w = static_cast<std::uint16_t>(pick(1, 4));
+        w.step_h = static_cast<std::uint16_t>(pick(1, 3)), w.step_w = static_cast<std::uint16_t>(pick(1, 3));
+        w.dil_h = static_cast<std::uint16_t>(pick(1, 2)), w.dil_w = static_cast<std::uint16_t>(pick(1, 2));
+        w.pad_h = static_cast<std::int16_t>(static_cast<int>(pick(0, 12)) - 4);
+        w.pad_w = static_cast<std::int16_t>(static_cast<int>(pick(0, 12)) - 4);
+        const std::uint32_t depth = std::uint32_t{w.kernel_h} * w.kernel_w * w.channels;
+        const std::uint32_t k0 = random() % depth, rows = 1 + random() % (depth - k0);
+        std::vector<std::uint8_t> got(rows);
+        Position walked;
+        for (std::uint64_t v = 0; v < vectors_of(w); ++v, advance(w, walked)) {
+            gather_rows(w, k0, rows, v, FlatReader{memory.data()}, 0x5a, got.data());
+            const std::int64_t x = static_cast<std::int64_t>(v % w.out_w),
+                               y = static_cast<std::int64_t>(v / w.out_w % w.out_h);
+            const std::uint64_t n = v / w.out_w / w.out_h;
+            ASSERT_EQ(walked.n, n);
+            ASSERT_EQ(walked.y, y);
+            ASSERT_EQ(walked.x, x);
+            for (std::uint32_t k = k0; k < k0 + rows; ++k) {
+                const std::uint32_t ch = k % w.channels, kw = k / w.channels % w.kernel_w,
+                                    kh = k / w.channels / w.kernel_w;
+                const std::int64_t row = y * w.step_h - w.pad_h + kh * w.dil_h,
+                                   col = x * w.step_w - w.pad_w + kw * w.dil_w;
+                const bool inside = row >= 0 && row < w.height && col >= 0 && col < w.width;
+                const std::uint8_t want =
+                    !inside
+                        ? 0x5a
+                        : memory[LC_PTR_OFFSET(w.base) + n * w.stride_n + static_cast<std::uint64_t>(row) * w.stride_h +
+                                 static_cast<std::uint64_t>(col) * w.stride_w + ch];
+                zeros += inside ? 0 : 1;
+                ASSERT_EQ(got[k - k0], want) << "case " << i << " vector " << v << " row " << k;
+            }
+        }
+    }
+    EXPECT_GT(zeros, 10'000);
+}
+
+}  // namespace
+}  // namespace lightcard::control_chip
