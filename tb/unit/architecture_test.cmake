@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: Apache-2.0
+# One ctest entry a claim of docs/architecture.md, and one that runs the checkers against trees that break them.
+find_package(Python3 REQUIRED COMPONENTS Interpreter)
+get_property(libraries GLOBAL PROPERTY LIGHTCARD_LIBRARIES)
+set(archives)
+foreach(library IN LISTS libraries)
+  list(APPEND archives ${library}=$<TARGET_FILE:${library}>)
+endforeach()
+set(script ${CMAKE_CURRENT_SOURCE_DIR}/architecture_test.py)
+file(STRINGS ${script} claims REGEX "^class |^    def test_")
+foreach(line IN LISTS claims)
+  if(line MATCHES "^class ([A-Za-z]+)")
+    set(class ${CMAKE_MATCH_1})
+  elseif(line MATCHES "def (test_([a-z_]+))" AND class STREQUAL "Architecture")
+    add_test(NAME architecture.${CMAKE_MATCH_2}
+      COMMAND Python3::Interpreter ${script} ${PROJECT_SOURCE_DIR} ${archives} -- Architecture.${CMAKE_MATCH_1})
+    set_tests_properties(architecture.${CMAKE_MATCH_2} PROPERTIES LABELS "smoke;default" TIMEOUT 60)
+  endif()
+endforeach()
+add_test(NAME architecture.checkers COMMAND Python3::Interpreter ${script} ${PROJECT_SOURCE_DIR} -- Checkers)
+set_tests_properties(architecture.checkers PROPERTIES LABELS default TIMEOUT 120)
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${script})
