@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+// What limits a run. Above kFull an engine is the limit itself; below, nothing is full and the run waits.
+#include <algorithm>
+
+#include "lightcard/platform/report/report.h"
+#include "lightcard/platform/report/units.h"
+
+namespace lightcard::report {
+
+namespace {
+
+constexpr double kFull = 0.5;
+
+bool starts_with(const std::string& text, const char* prefix)
+{
+    return text.rfind(prefix, 0) == 0;
+}
+
+/// Full path of the parameter that ends in `.name`, as `lightcard config` lists it.
+std::string path_of(const CardConfig& config, const std::string& name)
+{
+    for (const auto& entry : config.resolved) {
+        const auto& path = entry.path;
+        if (path.size() > name.size() &&
+            path.compare(path.size() - name.size() - 1, std::string::npos, "." + name) == 0)
+            return path;
+    }
+    return name;
+}
+
+const char* kind_of(const std::string& engine)
+{
+    struct Kind {
+        const char* prefix;
+        const char* words;
+    };
+    static constexpr Kind kinds[] = {{"core", "the photonic core computes"},
+                                     {"writer", "weights are written to PCM"},
+                                     {"dma", "the DMA engine copies"},
+                                     {"vector", "the vector unit works"},
+                                     {"digital", "the digital MAC engine works"},
+                                     {"sram", "the scratchpad's ports are full"},
+                                     {"dram", "the card memory is full"},
+                                     {"link", "the PCIe link is full"}};
+    for (const auto& kind : kinds)
+        if (starts_with(engine, kind.prefix)) return kind.words;
+    return "it is full";
+}
+
+/// Highest utilisation of the photonic cores.
+double core_utilisation(const Report& report)
+{
+    double highest = 0;
+    for (const auto& engine : report.engines)
+        if (starts_with(engine.name, "core")) highest = std::max(highest, engine.utilisation);
+    return highest;
+}
+
+std::string lift_writes(const Report& report, double utilisation)
+{
+    const auto& config = report.config;
+    std::uint64_t tiles = 0;
+    for (const auto& layer : report.summary.layers) tiles += layer.tiles;
+    const auto banks = static_cast<std::uint64_t>(config.cores) * config.pcm.banks;
+    std::string text;
+    if (tiles > banks)
+        text = "the network has " + grouped(tiles) + " tiles and the card " + grouped(banks) +
+               " banks: " + path_of(config, "banks") + " >= " + grouped((tiles + config.cores - 1) / config.cores) +
+               " would keep the weights in place; ";
+    const double core = core_utilisation(report);
+    if (core > 0) {
+        const double balanced = report.summary.batch * utilisation / core;
+        text += "a write serves the whole batch, so --batch " + grouped(balanced) +
+                " would balance writing and computing; ";
+    }
+    return text + "a shorter " + path_of(config, "write_slot") + " helps in proportion";
+}
+
+std::string lift_engine(const Report& report, const std::string& engine, double utilisation)
+{
+    const auto& config = report.config;
+    if (starts_with(engine, "writer")) return lift_writes(report, utilisation);
+    if (starts_with(engine, "core")) return "more " + path_of(config, "lanes") + ", or more card.cores";
+    if (starts_with(engine, "vector")) return "a higher " + path_of(config, "vector_rate");
+    if (starts_with(engine, "digital")) return "a higher " + path_of(config, "digital_mac_rate");
+    if (starts_with(engine, "sram")) return "a higher " + path_of(config, "sram_bandwidth");
+    if (starts_with(engine, "dram"))
+        return "a higher bandwidth of the card memory, or activations kept in the scratchpad";
+    if (starts_with(engine, "link")) return "a wider or newer link (link.width, link.generation)";
+    if (starts_with(engine, "dma")) return "fewer and larger copies, or a faster link";
+    return "a faster " + engine;
+}
+
+std::string lift_wait(const Report& report, const std::string& cause, double utilisation)
+{
+    if (cause == "weights") return lift_writes(report, utilisation);
+    if (cause == "laser") return "a shorter laser warm-up, or work that arrives before the laser's hold-off ends";
+    if (cause == "sram" || cause == "dram" || cause == "link") return lift_engine(report, cause, utilisation);
+    if (cause == "order") return "a larger --batch, so that dependent steps overlap with other work";
+    if (cause == "engine") return "more engines of that kind";
+    return "a larger --batch";
+}
+
+/// Cause for which the photonic cores waited longest.
+std::pair<std::string, Picoseconds> longest_core_wait(const Report& report)
+{
+    std::map<std::string, Picoseconds> sums;
+    for (const auto& engine : report.engines)
+        if (starts_with(engine.name, "core"))
+            for (const auto& [cause, time] : engine.waits) sums[cause] += time;
+    std::pair<std::string, Picoseconds> longest{"", 0};
+    for (const auto& [cause, time] : sums)
+        if (time > longest.second) longest = {cause, time};
+    return longest;
+}
+
+std::string sentence_of(const Report& report, const Limit& limit)
+{
+    if (report.latency.batches == 0) return "Nothing ran: no inference completed.";
+    if (limit.engine.empty() && limit.cause.empty())
+        return "No engine was busy and none waited: the run is too short to judge.";
+    std::string text;
+    if (!limit.engine.empty()) {
+        text = "Limited by " + limit.engine + ": " + kind_of(limit.engine) + " " + percent(limit.utilisation) +
+               " of the time";
+        if (!limit.cause.empty() && !starts_with(limit.engine, "core"))
+            text += ", and the core waits for " + limit.cause;
+        text += ". To lift it: " + lift_engine(report, limit.engine, limit.utilisation) + ".";
+        if (limit.headroom && *limit.headroom > 1)
+            text += " The next limit is " + limit.next_engine + ", " + grouped(*limit.headroom, 1) + " times away.";
+        return text;
+    }
+    text = "Limited by waiting, not by any engine (the busiest, " + limit.next_engine + ", works " +
+           percent(limit.utilisation) + " of the time)";
+    if (limit.cause.empty()) return text + ". To lift it: a larger --batch.";
+    return text + ": the photonic core waits mostly for " + limit.cause +
+           ". To lift it: " + lift_wait(report, limit.cause, limit.utilisation) + ".";
+}
+
+}  // namespace
+
+Limit find_limit(const Report& report)
+{
+    auto engines = report.engines;
+    std::stable_sort(engines.begin(), engines.end(),
+                     [](const auto& a, const auto& b) { return a.utilisation > b.utilisation; });
+    Limit limit;
+    limit.cause = longest_core_wait(report).first;
+    if (!engines.empty() && engines[0].utilisation > 0) {
+        limit.utilisation = engines[0].utilisation;
+        if (limit.utilisation >= kFull) {
+            limit.engine = engines[0].name;
+            if (engines.size() > 1 && engines[1].utilisation > 0) {
+                limit.next_engine = engines[1].name;
+                limit.headroom = limit.utilisation / engines[1].utilisation;
+            }
+        } else {
+            limit.next_engine = engines[0].name;
+        }
+    }
+    limit.sentence = sentence_of(report, limit);
+    return limit;
+}
+
+}  // namespace lightcard::report

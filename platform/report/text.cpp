@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lightcard/platform/report/text.h"
+
+#include <algorithm>
+#include <cmath>
+#include <iomanip>
+#include <ostream>
+#include <sstream>
+
+#include "lightcard/platform/report/units.h"
+
+namespace lightcard::report {
+
+namespace {
+
+/// Rows of cells: the first column left-aligned, the others right-aligned, two blanks between.
+class Table {
+public:
+    void row(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
+    void print(std::ostream& out) const
+    {
+        std::vector<std::size_t> widths;
+        for (const auto& cells : rows_)
+            for (std::size_t c = 0; c < cells.size(); ++c) {
+                if (c == widths.size()) widths.push_back(0);
+                if (c + 1 < cells.size() || !is_prose(c)) widths[c] = std::max(widths[c], cells[c].size());
+            }
+        for (const auto& cells : rows_) {
+            std::ostringstream line;
+            for (std::size_t c = 0; c < cells.size(); ++c) {
+                const auto width = static_cast<int>(is_prose(c) ? 0 : widths[c]);
+                line << (c == 0 ? "  " : "  ") << (c == 0 || is_prose(c) ? std::left : std::right) << std::setw(width)
+                     << cells[c];
+            }
+            auto text = line.str();
+            text.erase(text.find_last_not_of(' ') + 1);
+            out << text << '\n';
+        }
+    }
+    /// Column `c` is free text: left-aligned, never padded.
+    void prose(std::size_t c) { prose_ = c; }
+
+private:
+    bool is_prose(std::size_t c) const { return c == prose_; }
+    std::vector<std::vector<std::string>> rows_;
+    std::size_t prose_ = static_cast<std::size_t>(-1);
+};
+
+const char* name_of(const RunConfig& run)
+{
+    if (run.fidelity == Fidelity::stat) return "stat";
+    return run.fidelity == Fidelity::device ? "device" : run.quant ? "quant" : "ideal";
+}
+
+void head(std::ostream& out, const Report& r)
+{
+    const auto& core = r.config.core;
+    const auto& s = r.summary;
+    std::uint64_t macs = 0, tiles = 0;
+    for (const auto& layer : s.layers) {
+        macs += layer.macs;
+        tiles += layer.tiles;
+    }
+    out << s.network << " on " << r.config.name << ": " << grouped(s.images) << (s.images == 1 ? " image" : " images")
+        << " in batches of " << s.batch << ", fidelity " << name_of(r.config.run) << ", seed " << r.config.run.seed
+        << ", configuration " << r.config.hash << "\n\n";
+    Table table;
+    table.prose(1);
+    table.row({"Network", grouped(std::uint64_t{s.layers.size()}) + " layers, " + si(static_cast<double>(macs), "MAC") +
+                              " an image, " + grouped(tiles) + " weight tiles of " + std::to_string(core.n) + "x" +
+                              std::to_string(core.n)});
+    std::ostringstream card;
+    card << (r.config.cores == 1 ? "1 core" : std::to_string(r.config.cores) + " cores") << ", " << core.lanes
+         << (core.lanes == 1 ? " lane x " : " lanes x ") << si(static_cast<double>(core.symbol_rate), "Bd") << ", "
+         << r.config.pcm.banks << " banks, " << grouped(r.throughput.peak_tops, 1) << " TOPS peak";
+    table.row({"Card", card.str()});
+    table.print(out);
+}
+
+void accuracy(std::ostream& out, const Report& r)
+{
+    if (!r.summary.accuracy) return;
+    const auto& a = *r.summary.accuracy;
+    Table table;
+    table.prose(1);
+    if (a.labelled > 0) {
+        const auto n = static_cast<double>(a.labelled);
+        std::string text = percent(static_cast<double>(a.top1) / n) + " top-1 on " + grouped(a.labelled) + " labels";
+        if (a.reference_top1) text += " (fp32: " + percent(static_cast<double>(*a.reference_top1) / n) + ")";
+        table.row({"Accuracy", text + ", " + percent(static_cast<double>(a.top5) / n) + " top-5"});
+    }
+    for (const auto& g : a.agreements) {
+        std::ostringstream text;
+        text << "same top-1 on " << grouped(g.same_top1) << " of " << grouped(g.images) << ", correlation "
+             << std::fixed << std::setprecision(5) << g.correlation << ", rms error " << std::defaultfloat
+             << std::setprecision(3) << g.rms_error << ", ";
+        text << (g.differing == 0 ? std::string("every output equal bit for bit")
+                                  : grouped(g.differing) + " outputs differ");
+        table.row({"Against " + g.reference, text.str()});
+    }
+    if (r.counters.adc_samples > 0)
+        table.row(
+            {"ADC",
+             grouped(r.counters.adc_clipped) + " of " + grouped(r.counters.adc_samples) + " samples clipped (" +
+                 percent(static_cast<double>(r.counters.adc_clipped) / static_cast<double>(r.counters.adc_samples)) +
+                 ")"});
+    table.print(out);
+}
+
+void speed(std::ostream& out, const Report& r)
+{
+    const auto& l = r.latency;
+    const auto& t = r.throughput;
+    if (l.batches == 0) return;
+    Table table;
+    table.prose(1);
+    table.row({"Latency", "first batch " + duration(l.first) + " (" + duration(l.time_to_first_result) +
+                              " after power-on), then a batch every " + seconds_text(l.steady_per_batch * 1e-12) +
+                              ", an image every " + seconds_text(l.steady_per_image * 1e-12)});
+    table.row({"", "a batch takes p50 " + duration(l.p50) + ", p90 " + duration(l.p90) + ", p99 " + duration(l.p99) +
+                       ", longest " + duration(l.longest) + " (" + grouped(l.batches) +
+                       (l.batches == 1 ? " batch)" : " batches)")});
+    table.row({"Throughput",
+               grouped(t.images_per_second, t.images_per_second < 100 ? 1 : 0) + " images/s; " +
+                   si(t.useful_tops * 1e12, "OP/s") + " of the network, " + si(t.tile_tops * 1e12, "OP/s") +
+                   " with tile padding: " + percent(t.peak_tops > 0 ? t.tile_tops / t.peak_tops : 0) + " of peak"});
+    table.print(out);
+}
+
+void engines(std::ostream& out, const Report& r)
+{
+    out << "  Engines during inference (" << duration(r.inference().end - r.inference().start) << ")\n";
+    const auto window = static_cast<double>(std::max<Picoseconds>(r.inference().end - r.inference().start, 1));
+    Table table;
+    table.prose(4);
+    table.row({"  engine", "busy", "commands", "items", "waited for"});
+    for (const auto& engine : r.engines) {
+        std::vector<std::pair<std::string, Picoseconds>> waits(engine.waits.begin(), engine.waits.end());
+        std::stable_sort(waits.begin(), waits.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
+        std::string text;
+        for (const auto& [cause, time] : waits) {
+            if (time == 0) continue;
+            text += (text.empty() ? "" : ", ") + cause + " " + percent(static_cast<double>(time) / window);
+        }
+        table.row(
+            {"  " + engine.name, percent(engine.utilisation), grouped(engine.commands), grouped(engine.items), text});
+    }
+    table.print(out);
+}
+
+/// Of the inference phase: what a batch costs once the network is loaded. Set-up is one line below.
+void energy(std::ostream& out, const Report& r)
+{
+    const auto& phase = r.inference();
+    const double seconds = phase.seconds();
+    const double total = phase.energy.joules(Scope::card);
+    out << "  Energy and mean power of the inference phase\n";
+    Table table;
+    table.row({"  category", "energy", "power", "share"});
+    std::vector<std::pair<double, Category>> rows;
+    for (std::size_t c = 0; c < kCategories; ++c)
+        rows.emplace_back(phase.energy.joules(static_cast<Category>(c)), static_cast<Category>(c));
+    std::stable_sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
+    const auto watts = [&](double joules) { return seconds > 0 ? si(joules / seconds, "W") : std::string("-"); };
+    for (const auto& [joules, category] : rows) {
+        if (joules == 0) continue;
+        std::string name = to_string(category);
+        std::replace(name.begin(), name.end(), '_', ' ');
+        table.row({"  " + name, si(joules, "J"), watts(joules), percent(total > 0 ? joules / total : 0)});
+    }
+    table.row({"  boundary", "with laser", "", "without laser", ""});
+    for (const auto scope : kScopes) {
+        const double with = phase.energy.joules(scope), without = phase.energy.joules(scope, false);
+        table.row({std::string("  ") + to_string(scope), si(with, "J"), watts(with), si(without, "J"), watts(without)});
+    }
+    table.print(out);
+    if (r.summary.images > 0)
+        out << "    an image costs " << si(total / static_cast<double>(r.summary.images), "J") << "; set-up cost "
+            << si(r.phases.front().energy.joules(Scope::card), "J") << " in "
+            << duration(r.phases.front().end - r.phases.front().start) << '\n';
+}
+
+void layers(std::ostream& out, const Report& r)
+{
+    if (r.summary.layers.empty()) return;
+    const bool noisy = r.config.run.fidelity != Fidelity::ideal;
+    out << "  Layers\n";
+    Table table;
+    std::vector<std::string> header = {"  layer", "op", "tiles", "tile-MVMs", "core busy", "energy"};
+    if (noisy) header.insert(header.end(), {"SNR", "largest error"});
+    table.row(header);
+    for (const auto& layer : r.layers) {
+        const auto& c = layer.counters;
+        std::vector<std::string> cells = {
+            "  " + layer.info.name,  layer.info.op,    grouped(std::uint64_t{layer.info.tiles}),
+            grouped(c.tile_vectors), duration(c.busy), si(layer.energy.joules(Scope::system), "J")};
+        if (noisy && c.error.total() > 0) {
+            const auto& e = c.error;
+            const std::pair<const char*, double> sources[] = {{"levels", e.levels},
+                                                              {"programming", e.programming},
+                                                              {"drift", e.drift},
+                                                              {"thermal", e.thermal},
+                                                              {"shot", e.shot},
+                                                              {"rin", e.rin},
+                                                              {"dac", e.dac},
+                                                              {"adc noise", e.adc_noise},
+                                                              {"adc steps", e.adc_quantisation}};
+            const auto* largest = std::max_element(std::begin(sources), std::end(sources),
+                                                   [](const auto& a, const auto& b) { return a.second < b.second; });
+            std::ostringstream snr;
+            snr << std::fixed << std::setprecision(1)
+                << 10 * std::log10(static_cast<double>(c.stats.sum_y2) / e.total()) << " dB";
+            cells.push_back(snr.str());
+            cells.push_back(std::string(largest->first) + " " + percent(largest->second / e.total()));
+        }
+        table.row(std::move(cells));
+    }
+    table.print(out);
+}
+
+void weights(std::ostream& out, const Report& r)
+{
+    const auto& w = r.weights;
+    Table table;
+    table.prose(1);
+    const auto batches = std::max<std::uint64_t>(r.latency.batches, 1);
+    std::ostringstream text;
+    text << grouped(w.tile_loads) << " tile loads, " << grouped(w.cell_writes) << " cell writes";
+    if (w.inference_tile_loads > 0)
+        text << "; " << grouped(static_cast<double>(w.inference_tile_loads) / static_cast<double>(batches), 1)
+             << " loads a batch";
+    table.row({"Weights", text.str()});
+    std::string life = "no cell is written during inference: no wear at this load";
+    if (w.life_seconds)
+        life = grouped(w.max_wear) + " cycles on the most worn row of " + grouped(w.endurance) +
+               "; at this load it lasts " + seconds_text(*w.life_seconds);
+    table.row({"Wear", life});
+    table.print(out);
+}
+
+}  // namespace
+
+void write_text(std::ostream& out, const Report& report)
+{
+    head(out, report);
+    accuracy(out, report);
+    out << '\n';
+    speed(out, report);
+    weights(out, report);
+    out << '\n';
+    engines(out, report);
+    out << '\n';
+    energy(out, report);
+    out << '\n';
+    layers(out, report);
+    for (const auto& note : report.summary.notes) out << "\n  Note: " << note << '\n';
+    if (report.summary.guest_errors > 0)
+        out << "\n  The card logged " << grouped(report.summary.guest_errors)
+            << " guest errors: the driver broke a rule of the interface.\n";
+    out << '\n' << report.limit.sentence << '\n';
+}
+
+}  // namespace lightcard::report
