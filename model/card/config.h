@@ -53,6 +53,14 @@ using Override = std::pair<std::string, std::string>;  ///< --set path=value
 Result<CardConfig> load_card(const std::string& file, const std::vector<Override>& overrides = {});
 /// The reference card from its built-in defaults, without any file (tests).
 CardConfig default_card();
+/// Hard ranges and what must hold between parameters (load_card() has done this). The error's place is the path.
+Status check_card(const CardConfig& card);
+/// What is unusual but not refused, one sentence each.
+std::vector<std::string> card_warnings(const CardConfig& card);
+/// Recomputes `resolved` and `hash` after members were changed in code.
+void refresh(CardConfig& card);
+/// A card file without a parent; loading it gives the same values, sources and hash.
+std::string to_yaml(const CardConfig& card);
 /// Where shipped cards are looked for: $LIGHTCARD_CONFIGS, the source tree, the install prefix.
 std::vector<std::string> config_directories();
 

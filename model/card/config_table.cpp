@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+// The table of parameters. Ranges are what is physically possible or what the model can represent, not what
+// was measured: measured ranges stand with their sources in the card files.
+#include "lightcard/model/card/config_fields.h"
+
+namespace lightcard::config {
+
+namespace {
+
+using D = Dimension;
+using C = CardConfig;
+using Core = photonic_core::Parameters;
+using Converters = converters::Parameters;
+using Pcm = pcm_memory::Parameters;
+using Control = control_chip::Parameters;
+using Memory = card_memory::Parameters;
+using Link = host_link::Parameters;
+using Power = power::Parameters;
+
+template <class T>
+Slot to_slot(T& member)
+{
+    if constexpr (std::is_enum_v<T>) {
+        static_assert(sizeof(T) == 1);
+        return reinterpret_cast<std::uint8_t*>(&member);
+    } else {
+        return &member;
+    }
+}
+
+/// at<&CardConfig::core, &Parameters::n>(config) is the slot of config.core.n
+template <auto... Members>
+Slot at(CardConfig& config)
+{
+    return to_slot((config.*....*Members));
+}
+
+using SlotOf = Slot (*)(CardConfig&);
+
+constexpr Field quantity(const char* path, SlotOf slot, D dimension, const char* low, const char* high,
+                         const char* text)
+{
+    return {path, slot, dimension, low, high, "", text};
+}
+constexpr Field choice(const char* path, SlotOf slot, const char* choices, const char* text)
+{
+    return {path, slot, D::number, "", "", choices, text};
+}
+constexpr Field flag(const char* path, SlotOf slot, const char* text)
+{
+    return choice(path, slot, "off|on", text);
+}
+constexpr Field label(const char* path, SlotOf slot, const char* text)
+{
+    return choice(path, slot, "", text);
+}
+
+// clang-format off
+constexpr Field kFields[] = {
+    label("card.name", at<&C::name>, "name of the card"),
+    label("card.note", at<&C::note>, "which reading of the announcement this card is"),
+    quantity("card.cores", at<&C::cores>, D::number, "1", "64", "photonic cores, each with its converters and banks"),
+
+    quantity("card.core.n", at<&C::core, &Core::n>, D::number, "1", "1024", "array side: n inputs (rows) x n outputs (columns)"),
+    quantity("card.core.lanes", at<&C::core, &Core::lanes>, D::number, "1", "64", "wavelength lanes, each with its own input vector"),
+    quantity("card.core.symbol_rate", at<&C::core, &Core::symbol_rate>, D::frequency, "1 MHz", "200 GHz", "symbols/s a lane"),
+    quantity("card.core.latency", at<&C::core, &Core::latency>, D::time, "0 s", "1 ms", "DAC in to ADC out of one symbol"),
+    choice("card.core.combining", at<&C::core, &Core::combining>, "ideal", "how a column sums light"),
+    quantity("card.core.pass_loss", at<&C::core, &Core::pass_loss_db>, D::decibel, "0 dB", "3 dB", "one crossing and one coupler"),
+    quantity("card.core.coupling_loss", at<&C::core, &Core::coupling_loss_db>, D::decibel, "0 dB", "30 dB", "laser to chip"),
+    quantity("card.core.modulator_loss", at<&C::core, &Core::modulator_loss_db>, D::decibel, "0 dB", "30 dB", "insertion loss of a modulator"),
+    quantity("card.core.mux_loss", at<&C::core, &Core::mux_loss_db>, D::decibel, "0 dB", "30 dB", "wavelength multiplexer and demultiplexer"),
+    quantity("card.core.cell_loss", at<&C::core, &Core::cell_loss_db>, D::decibel, "0 dB", "30 dB", "cell in its most transparent state"),
+    quantity("card.core.detector_loss", at<&C::core, &Core::detector_loss_db>, D::decibel, "0 dB", "30 dB", "waveguide to photodiode"),
+    quantity("card.core.splitter_loss", at<&C::core, &Core::splitter_loss_db>, D::decibel, "0 dB", "3 dB", "excess of one 1x2 stage of the row splitter"),
+    quantity("card.core.modulator_extinction", at<&C::core, &Core::modulator_extinction_db>, D::decibel, "1 dB", "300 dB", "brightest to darkest input"),
+    quantity("card.core.responsivity", at<&C::core, &Core::responsivity>, D::responsivity, "0.01 A/W", "2 A/W", "photocurrent per optical power"),
+    quantity("card.core.tia_noise", at<&C::core, &Core::tia_noise>, D::noise_current, "0 A/rtHz", "10 nA/rtHz", "input-referred noise of the receiver"),
+    quantity("card.core.bandwidth_factor", at<&C::core, &Core::bandwidth_factor>, D::number, "0.1", "10", "noise bandwidth / symbol rate"),
+    quantity("card.core.rin", at<&C::core, &Core::rin_db>, D::decibel_per_hertz, "-300 dB/Hz", "-80 dB/Hz", "relative intensity noise of a laser line"),
+    quantity("card.core.cmrr", at<&C::core, &Core::cmrr_db>, D::decibel, "0 dB", "300 dB", "balance of the + and - photodiodes"),
+    quantity("card.core.dark_current", at<&C::core, &Core::dark_current>, D::current, "0 A", "1 mA", "of a photodiode, two a column"),
+    quantity("card.core.row_power", at<&C::core, &Core::row_power>, D::power, "1 nW", "10 W", "optical power at the laser, a row and lane"),
+    quantity("card.core.wall_plug_efficiency", at<&C::core, &Core::wall_plug_efficiency>, D::fraction, "0.1 %", "100 %", "of the laser, cooling and driver included"),
+    quantity("card.core.laser_warm_up", at<&C::core, &Core::laser_warm_up>, D::time, "0 s", "60 s", "laser on to first valid symbol"),
+    quantity("card.core.laser_hold_off", at<&C::core, &Core::laser_hold_off>, D::time, "0 s", "1 h", "idle time after which the laser goes off"),
+    choice("card.core.packaging", at<&C::core, &Core::packaging>, "stacked_3d|interposer_2_5d|organic", "photonic to electronic die"),
+    quantity("card.core.die_to_die_energy", at<&C::core, &Core::die_to_die_energy>, D::energy_per_bit, "0 pJ/b", "100 pJ/b", "photonic to electronic die, both directions"),
+    quantity("card.core.die_to_die_latency", at<&C::core, &Core::die_to_die_latency>, D::time, "0 s", "1 us", "photonic to electronic die, once each way"),
+    quantity("card.core.optical_power_limit", at<&C::core, &Core::optical_power_limit>, D::power, "1 uW", "100 W", "one row waveguide, all lanes, after coupling (warns)"),
+
+    quantity("card.converters.dac_bits", at<&C::converters, &Converters::dac_bits>, D::number, "1", "8", "input codes"),
+    quantity("card.converters.dac_enob", at<&C::converters, &Converters::dac_enob>, D::number, "0.5", "8", "effective bits at the symbol rate"),
+    quantity("card.converters.dac_energy", at<&C::converters, &Converters::dac_energy>, D::energy, "0 J", "10 nJ", "a sample"),
+    quantity("card.converters.modulator_energy", at<&C::converters, &Converters::modulator_energy>, D::energy, "0 J", "10 nJ", "a sample"),
+    quantity("card.converters.modulator_tuning", at<&C::converters, &Converters::modulator_tuning>, D::power, "0 W", "1 W", "static, a modulator, while its lane is lit"),
+    quantity("card.converters.adc_bits", at<&C::converters, &Converters::adc_bits>, D::number, "1", "16", "output codes"),
+    quantity("card.converters.adc_enob", at<&C::converters, &Converters::adc_enob>, D::number, "0.5", "16", "effective bits at the symbol rate"),
+    quantity("card.converters.adc_energy", at<&C::converters, &Converters::adc_energy>, D::energy, "0 J", "10 nJ", "a sample"),
+    quantity("card.converters.tia_energy", at<&C::converters, &Converters::tia_energy>, D::energy, "0 J", "10 nJ", "a sample"),
+    quantity("card.converters.pga_step", at<&C::converters, &Converters::pga_step_db>, D::decibel, "0.01 dB", "20 dB", "programmable-gain step; ranges are rounded up to one"),
+    quantity("card.converters.adc_range_sigmas", at<&C::converters, &Converters::adc_range_sigmas>, D::number, "0.5", "100", "full scale = +- this many rms of the column"),
+
+    quantity("card.pcm.banks", at<&C::pcm, &Pcm::banks>, D::number, "1", "4096", "banks of n x n cell pairs a core, one lit at a time"),
+    quantity("card.pcm.writers", at<&C::pcm, &Pcm::writers>, D::number, "1", "4096", "banks that can be programmed at once"),
+    quantity("card.pcm.level_bits", at<&C::pcm, &Pcm::level_bits>, D::number, "1", "8", "2^bits transmission levels a cell"),
+    quantity("card.pcm.cell_extinction", at<&C::pcm, &Pcm::cell_extinction_db>, D::decibel, "0.5 dB", "300 dB", "T_max / T_min"),
+    choice("card.pcm.write_scheme", at<&C::pcm, &Pcm::write_scheme>, "serial|row_parallel|array_parallel", "what one write slot programs"),
+    quantity("card.pcm.write_slot", at<&C::pcm, &Pcm::write_slot>, D::time, "1 ns", "10 s", "one program-and-verify slot, all iterations"),
+    quantity("card.pcm.verify_iterations", at<&C::pcm, &Pcm::verify_iterations>, D::number, "1", "1000", "inside the slot"),
+    quantity("card.pcm.write_energy", at<&C::pcm, &Pcm::write_energy>, D::energy, "0 J", "1 mJ", "a cell and reprogram, all iterations"),
+    flag("card.pcm.skip_unchanged", at<&C::pcm, &Pcm::skip_unchanged>, "do not rewrite a row whose target codes stay the same"),
+    quantity("card.pcm.verify_slot", at<&C::pcm, &Pcm::verify_slot>, D::time, "0 s", "10 s", "read back one row"),
+    quantity("card.pcm.verify_energy", at<&C::pcm, &Pcm::verify_energy>, D::energy, "0 J", "1 mJ", "a cell read back"),
+    quantity("card.pcm.programming_sigma", at<&C::pcm, &Pcm::programming_sigma>, D::fraction, "0 %", "50 %", "after verify, of T_max - T_min"),
+    quantity("card.pcm.drift_nu", at<&C::pcm, &Pcm::drift_nu>, D::number, "0", "1", "contrast c(t) = c0 (1 + nu ln(1 + t/t0))"),
+    quantity("card.pcm.drift_nu_sigma", at<&C::pcm, &Pcm::drift_nu_sigma>, D::number, "0", "1", "spread of nu from cell to cell"),
+    quantity("card.pcm.drift_t0", at<&C::pcm, &Pcm::drift_t0>, D::time, "1 ns", "365 d", "reference time of drift"),
+    quantity("card.pcm.endurance", at<&C::pcm, &Pcm::endurance>, D::number, "1", "1000000000000000000", "cycles"),
+    quantity("card.pcm.cycles_per_write", at<&C::pcm, &Pcm::cycles_per_write>, D::number, "1", "1000", "wear of one reprogram (RESET pulses)"),
+    quantity("card.pcm.switch_time", at<&C::pcm, &Pcm::switch_time>, D::time, "0 s", "1 s", "light another bank"),
+    quantity("card.pcm.switch_energy", at<&C::pcm, &Pcm::switch_energy>, D::energy, "0 J", "1 J", "a switch"),
+    quantity("card.pcm.switch_loss", at<&C::pcm, &Pcm::switch_loss_db>, D::decibel, "0 dB", "10 dB", "a 1x2 stage; ceil(log2(banks)) stages"),
+    quantity("card.pcm.write_power_limit", at<&C::pcm, &Pcm::write_power_limit>, D::power, "1 uW", "1 kW", "at the card's rail; a scheme that needs more is refused"),
+
+    quantity("card.control.sram_bytes", at<&C::control, &Control::sram_bytes>, D::bytes, "64 KiB", "16 GiB", "scratchpad, whole 4 KiB pages"),
+    quantity("card.control.sram_bandwidth", at<&C::control, &Control::sram_bandwidth>, D::byte_rate, "1 MB/s", "10 PB/s", "all local macros together"),
+    quantity("card.control.sram_energy", at<&C::control, &Control::sram_energy>, D::energy_per_bit, "0 pJ/b", "100 pJ/b", "scratchpad, a bit read or written"),
+    quantity("card.control.psum_bits", at<&C::control, &Control::psum_bits>, D::number, "8", "64", "width of a partial sum in the SRAM traffic"),
+    quantity("card.control.input_refill_bits", at<&C::control, &Control::input_refill_bits>, D::number, "0", "64", "second-level refill a sample, beside the 8-bit read"),
+    quantity("card.control.accumulate_energy", at<&C::control, &Control::accumulate_energy>, D::energy, "0 J", "1 nJ", "an ADC sample: accumulate and in-line post-processing"),
+    quantity("card.control.vector_rate", at<&C::control, &Control::vector_rate>, D::element_rate, "1 Melem/s", "1 Pelem/s", "vector unit"),
+    quantity("card.control.vector_energy", at<&C::control, &Control::vector_energy>, D::energy, "0 J", "1 nJ", "an element"),
+    quantity("card.control.vector_issue", at<&C::control, &Control::vector_issue>, D::time, "0 s", "1 ms", "a vector command, before its first element"),
+    quantity("card.control.digital_mac_rate", at<&C::control, &Control::digital_mac_rate>, D::mac_rate, "1 MMAC/s", "1 PMAC/s", "int8 digital engine (2 operations a MAC)"),
+    quantity("card.control.digital_mac_energy", at<&C::control, &Control::digital_mac_energy>, D::energy, "0 J", "1 nJ", "a MAC"),
+    quantity("card.control.digital_mac_issue", at<&C::control, &Control::digital_mac_issue>, D::time, "0 s", "1 ms", "a digital command, before its first MAC"),
+    quantity("card.control.command_issue", at<&C::control, &Control::command_issue>, D::time, "0 s", "1 ms", "decode and dispatch of one command"),
+    quantity("card.control.dma_chunk", at<&C::control, &Control::dma_chunk>, D::bytes, "64 B", "16 MiB", "a DMA burst, a power of two"),
+    quantity("card.control.dma_issue", at<&C::control, &Control::dma_issue>, D::time, "0 s", "1 ms", "a DMA descriptor"),
+    quantity("card.control.io_queues", at<&C::control, &Control::io_queues>, D::number, "1", "1024", "submission and completion pairs beside the admin pair"),
+    quantity("card.control.queue_entries", at<&C::control, &Control::queue_entries>, D::number, "2", "65536", "largest ring"),
+    quantity("card.control.fetch_burst", at<&C::control, &Control::fetch_burst>, D::number, "1", "64", "submission entries a read"),
+    quantity("card.control.boot_time", at<&C::control, &Control::boot_time>, D::time, "0 s", "60 s", "power-on to ready"),
+
+    quantity("card.memory.bytes", at<&C::memory, &Memory::bytes>, D::bytes, "1 MiB", "4 TiB", "card memory, whole 4 KiB pages"),
+    quantity("card.memory.bandwidth", at<&C::memory, &Memory::bandwidth>, D::byte_rate, "1 MB/s", "100 TB/s", "card memory"),
+    quantity("card.memory.latency", at<&C::memory, &Memory::latency>, D::time, "0 s", "1 ms", "first byte"),
+    quantity("card.memory.energy", at<&C::memory, &Memory::energy>, D::energy_per_bit, "0 pJ/b", "1 nJ/b", "a bit moved"),
+    quantity("card.memory.background_power", at<&C::memory, &Memory::background_power>, D::power, "0 W", "100 W", "self-refresh"),
+
+    quantity("card.link.generation", at<&C::link, &Link::generation>, D::number, "1", "6", "PCIe generation"),
+    quantity("card.link.width", at<&C::link, &Link::width>, D::number, "1", "16", "PCIe lanes: 1, 2, 4, 8 or 16"),
+    quantity("card.link.max_payload", at<&C::link, &Link::max_payload>, D::bytes, "128 B", "4 KiB", "a TLP, a power of two"),
+    quantity("card.link.max_read_request", at<&C::link, &Link::max_read_request>, D::bytes, "128 B", "4 KiB", "a power of two"),
+    quantity("card.link.tlp_overhead", at<&C::link, &Link::tlp_overhead>, D::bytes, "12 B", "64 B", "a TLP: header, sequence, LCRC, framing"),
+    quantity("card.link.read_tags", at<&C::link, &Link::read_tags>, D::number, "1", "1024", "non-posted requests in flight"),
+    quantity("card.link.read_round_trip", at<&C::link, &Link::read_round_trip>, D::time, "0 s", "1 ms", "DMA read request to first completion"),
+    quantity("card.link.posted_latency", at<&C::link, &Link::posted_latency>, D::time, "0 s", "1 ms", "posted write, either direction"),
+    quantity("card.link.active_power", at<&C::link, &Link::active_power>, D::power, "0 W", "100 W", "in L0"),
+    quantity("card.link.idle_power", at<&C::link, &Link::idle_power>, D::power, "0 W", "100 W", "in L1"),
+    quantity("card.link.vendor_id", at<&C::link, &Link::vendor_id>, D::identifier, "0x0001", "0xfffe", "PCI vendor (placeholder)"),
+    quantity("card.link.device_id", at<&C::link, &Link::device_id>, D::identifier, "0x0000", "0xffff", "PCI device (placeholder)"),
+    quantity("card.link.msix_vectors", at<&C::link, &Link::msix_vectors>, D::number, "1", "2048", "interrupt vectors"),
+    quantity("card.link.bar2_bytes", at<&C::link, &Link::bar2_bytes>, D::bytes, "1 MiB", "8 TiB", "window on card memory, a power of two"),
+
+    quantity("card.power.fixed_power", at<&C::power, &Power::fixed_power>, D::power, "0 W", "1 kW", "clocks, control CPU, leakage, bias, thermoelectric control"),
+    quantity("card.power.vrm_efficiency", at<&C::power, &Power::vrm_efficiency>, D::fraction, "1 %", "100 %", "voltage regulators"),
+    quantity("card.power.fan_power", at<&C::power, &Power::fan_power>, D::power, "0 W", "1 kW", "not through the regulators"),
+
+    choice("run.fidelity", at<&C::run, &RunConfig::fidelity>, "ideal|stat|device", "how exactly optics are modelled"),
+    flag("run.quant", at<&C::run, &RunConfig::quant>, "with ideal: add converter rounding and cell levels"),
+    quantity("run.seed", at<&C::run, &RunConfig::seed>, D::number, "0", "18446744073709551615", "of every random draw"),
+    choice("run.timing", at<&C::run, &RunConfig::timing>, "lt|at", "loosely timed or events per chunk"),
+    choice("run.ageing", at<&C::run, &RunConfig::ageing>, "live|frozen|step", "clock of drift and temperature"),
+    quantity("run.ageing_step", at<&C::run, &RunConfig::ageing_step>, D::time, "0 s", "100 d", "with step: age of every cell"),
+    choice("run.signed_inputs", at<&C::run, &RunConfig::signed_inputs>, "offset|two_pass", "how signed activations become light"),
+    quantity("run.at_chunk_vectors", at<&C::run, &RunConfig::at_chunk_vectors>, D::number, "1", "1048576", "with at: vectors a chunk"),
+    flag("run.noise.levels", at<&C::run, &RunConfig::noise, &NoiseSources::levels>, "cell level quantisation"),
+    flag("run.noise.programming", at<&C::run, &RunConfig::noise, &NoiseSources::programming>, "programming error"),
+    flag("run.noise.drift", at<&C::run, &RunConfig::noise, &NoiseSources::drift>, "drift of cells"),
+    flag("run.noise.thermal", at<&C::run, &RunConfig::noise, &NoiseSources::thermal>, "receiver (TIA)"),
+    flag("run.noise.shot", at<&C::run, &RunConfig::noise, &NoiseSources::shot>, "shot noise"),
+    flag("run.noise.rin", at<&C::run, &RunConfig::noise, &NoiseSources::rin>, "relative intensity noise"),
+    flag("run.noise.dac", at<&C::run, &RunConfig::noise, &NoiseSources::dac>, "DAC noise"),
+    flag("run.noise.adc_noise", at<&C::run, &RunConfig::noise, &NoiseSources::adc_noise>, "ADC noise"),
+    flag("run.noise.adc_quantisation", at<&C::run, &RunConfig::noise, &NoiseSources::adc_quantisation>, "ADC range, clipping and rounding"),
+
+    quantity("host.threads", at<&C::host, &HostConfig::threads>, D::number, "1", "256", "worker threads"),
+    flag("host.trace", at<&C::host, &HostConfig::trace>, "record the activity stream"),
+    choice("host.simd", at<&C::host, &HostConfig::simd>, "auto|scalar|avx2|avx512", "kernels; never shows in a result"),
+};
+// clang-format on
+
+}  // namespace
+
+Fields fields()
+{
+    return {std::begin(kFields), std::end(kFields)};
+}
+
+}  // namespace lightcard::config
