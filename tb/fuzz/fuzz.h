@@ -35,8 +35,9 @@ inline Bytes to_bytes(const std::string& text)
 template <class T>
 void append(Bytes& bytes, const T& value)
 {
-    const auto* raw = reinterpret_cast<const std::uint8_t*>(&value);
-    bytes.insert(bytes.end(), raw, raw + sizeof value);
+    const std::size_t at = bytes.size();
+    bytes.resize(at + sizeof value);
+    std::memcpy(bytes.data() + at, &value, sizeof value);
 }
 
 }  // namespace lightcard::fuzz
