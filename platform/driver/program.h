@@ -16,16 +16,16 @@ namespace lightcard::driver {
 struct ProgramTarget {
     std::uint32_t n = 0, cores = 0, banks = 0;
     std::uint32_t level_bits = 0;
-    std::uint32_t numerics = 0;      ///< 0 = int8
+    std::uint32_t numerics = 0;  ///< 0 = int8
     std::uint64_t sram_bytes = 0, dram_bytes = 0;
 };
 
 /// Input or output tensor of the network as the program sees it in host memory: NHWC, one image after another.
 struct ProgramTensor {
     std::string name;
-    std::uint32_t arg = 0;            ///< ARG space that points at it
-    std::uint32_t format = 0;         ///< LC_FMT_*
-    float scale = 1;                  ///< real = (code - zero_point) * scale
+    std::uint32_t arg = 0;     ///< ARG space that points at it
+    std::uint32_t format = 0;  ///< LC_FMT_*
+    float scale = 1;           ///< real = (code - zero_point) * scale
     std::int32_t zero_point = 0;
     std::uint32_t height = 1, width = 1, channels = 1;
     std::uint64_t bytes_per_image = 0;
@@ -33,8 +33,8 @@ struct ProgramTensor {
 
 /// Named layer, for reports: lc_sqe.layer is its number (from 1).
 struct ProgramLayer {
-    std::string name;   ///< ONNX node
-    std::string op;     ///< "Conv", "Gemm", ...
+    std::string name;                ///< ONNX node
+    std::string op;                  ///< "Conv", "Gemm", ...
     std::uint64_t macs = 0;          ///< an image
     std::uint32_t tiles = 0;         ///< weight tiles
     std::uint64_t tile_vectors = 0;  ///< tile-MVMs an image
@@ -52,20 +52,22 @@ struct ProgramTile {
 struct Program {
     std::string network;
     ProgramTarget target;
-    std::uint32_t batch = 1;                ///< images one EXEC takes
-    std::uint64_t dram_base = 0;            ///< where the weights section must lie in card DRAM
-    std::vector<std::uint8_t> weights;      ///< weights, ADC ranges, post constants, zero page: loaded once
-    std::vector<lc_record> setup;           ///< run once after loading (resident weights, constants to SRAM); may be empty
-    std::vector<lc_record> commands;        ///< one inference of `batch` images
+    std::uint32_t batch = 1;            ///< images one EXEC takes
+    std::uint64_t dram_base = 0;        ///< where the weights section must lie in card DRAM
+    std::vector<std::uint8_t> weights;  ///< weights, ADC ranges, post constants, zero page: loaded once
+    std::vector<lc_record> setup;       ///< run once after loading (resident weights, constants to SRAM); may be empty
+    std::vector<lc_record> commands;    ///< one inference of `batch` images
     std::vector<ProgramTensor> inputs, outputs;
-    std::vector<ProgramLayer> layers;       ///< layers[i] is layer i + 1
+    std::vector<ProgramLayer> layers;  ///< layers[i] is layer i + 1
     std::vector<ProgramTile> tiles;
-    std::vector<std::string> plan;          ///< the planner's explanation, a line each
+    std::vector<std::string> plan;  ///< the planner's explanation, a line each
 };
 
 std::vector<std::uint8_t> serialise(const Program& program);
 /// Parses and validates; never reads outside `bytes`, never allocates more than a small multiple of its size.
 Result<Program> parse_program(const std::uint8_t* bytes, std::size_t size);
+/// Refuses a program compiled for another card; the error names the first field that differs and both values.
+Status check_target(const Program& program, const ProgramTarget& card);
 Result<Program> read_program_file(const std::string& path);
 Status write_program_file(const Program& program, const std::string& path);
 
