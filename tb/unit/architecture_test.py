@@ -202,21 +202,25 @@ def declared_constant(root, name):
     return any(pattern.search(read(root, path)) for path in sources(root, ["model", "platform"]))
 
 
+# Objects that other people's headers put into ours.
+FOREIGN_OBJECT = re.compile(r"^(\.hidden )?(guard variable|DW\.ref\.|std::|__gnu_cxx::|sc_core::|sc_dt::|tlm::|tlm_utils::|"
+                            r"nlohmann::|onnx::|google::|YAML::)")
+
+
 def check_no_mutable_globals(root, archives):
     """Two cards live in one process: no object of ours outlives them."""
     errors = []
     for library, archive in archives.items():
         for name in writable_objects(archive):
-            if re.match(r"(\.hidden )?(guard variable|DW\.ref\.|std::__ioinit)", name):
-                continue
-            if not declared_constant(root, name):
+            if not FOREIGN_OBJECT.match(name) and not declared_constant(root, name):
                 errors.append(f"{library}: {name} is mutable and global")
     return errors
 
 
 class Architecture(unittest.TestCase):
     def none(self, errors):
-        self.assertFalse(errors, "\n" + "\n".join(errors))
+        if errors:
+            self.fail("\n" + "\n".join(errors))
 
     def test_include_direction(self):
         self.none(check_include_direction(ROOT))
