@@ -2,12 +2,63 @@
 #include "lightcard/model/pcm_memory/effective_tile.h"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
+
+#include "lightcard/model/common/det_math.h"
+#include "lightcard/model/common/gaussian.h"
+#include "lightcard/model/common/rng.h"
+#include "lightcard/model/pcm_memory/cell_moments.h"
 
 namespace lightcard::pcm_memory {
 namespace {
 
 constexpr std::uint32_t kPlaneAlignment = 64;
+constexpr std::int32_t kFullScale = 127;  ///< host weight of the most transparent cell
+constexpr double kUnit = 256;             ///< effective weight units of a host-weight step
+constexpr double kLargest = 32639;
+constexpr std::uint32_t kMagnitudes = 129;  ///< |w| = 0 .. 128
+
+double round_half_even(double x)
+{
+    constexpr double kMagic = 0x1.8p52;
+    return (x + kMagic) - kMagic;
+}
+
+/// What the run asks of the cells, and the moments of a cell programmed to each host magnitude.
+/// A cell's contrast is (T - T_min) / (T_max - T_min): 0 for w = 0 and for the idle half of a pair, 1 at full scale.
+struct CellModel {
+    bool optics = false;                       ///< fidelity stat
+    double programming_sigma = 0;              ///< of contrast
+    double nu = 0, nu_sigma = 0, log_age = 0;  ///< drift: contrast *= 1 + max(0, nu + nu_sigma g) * log_age
+    double floor = 0;                          ///< T_min / T_max
+    Moments drift_nu;
+    std::array<double, kMagnitudes> target{};  ///< contrast aimed at
+    std::array<Moments, kMagnitudes> programming{};
+};
+
+CellModel make_cell_model(const Parameters& pcm, const RunConfig& run, double age)
+{
+    CellModel model;
+    model.optics = run.fidelity != Fidelity::ideal;
+    const bool levels = model.optics ? run.noise.levels : run.quant;
+    if (model.optics && run.noise.programming) model.programming_sigma = pcm.programming_sigma;
+    if (model.optics && run.noise.drift && age > 0) {
+        model.nu = pcm.drift_nu;
+        model.nu_sigma = pcm.drift_nu_sigma;
+        model.log_age = det::log(1.0 + age / pcm.drift_t0);
+        model.drift_nu = clipped_at_zero(model.nu, model.nu_sigma);
+    }
+    model.floor = det::from_db(-pcm.cell_extinction_db);
+    const double steps = static_cast<double>((std::uint64_t{1} << std::clamp(pcm.level_bits, 1u, 32u)) - 1);
+    for (std::uint32_t magnitude = 0; magnitude < kMagnitudes; ++magnitude) {
+        double contrast = std::min(1.0, magnitude / static_cast<double>(kFullScale));
+        if (levels) contrast = round_half_even(contrast * steps) / steps;
+        model.target[magnitude] = contrast;
+        model.programming[magnitude] = clamped_error(contrast, model.programming_sigma);
+    }
+    return model;
+}
 
 /// Geometry, column sums and the host weights themselves in the hi plane: all there is in `ideal`.
 EffectiveTile exact_tile(std::uint32_t rows, std::uint32_t cols, const std::int8_t* weights, std::size_t stride)
@@ -34,12 +85,170 @@ EffectiveTile exact_tile(std::uint32_t rows, std::uint32_t cols, const std::int8
     return tile;
 }
 
+/// Splits an effective weight (256 units a step) into the planes and accounts for it.
+void store_weight(EffectiveTile& tile, std::uint32_t row, std::uint32_t col, double units)
+{
+    const auto weight = static_cast<std::int32_t>(round_half_even(std::clamp(units, -kLargest, kLargest)));
+    const std::int32_t lo = ((weight + 128) & 255) - 128;
+    const std::size_t at = static_cast<std::size_t>(col) * tile.row_stride + row;
+    tile.lo[at] = static_cast<std::int8_t>(lo);
+    tile.hi[at] = static_cast<std::int8_t>((weight - lo) / 256);
+    tile.lo_is_zero &= lo == 0;
+    tile.column_norm2[col] += static_cast<std::uint64_t>(static_cast<std::int64_t>(weight) * weight);
+}
+
+void store_common(EffectiveTile& tile, std::uint32_t row, std::uint32_t col, double transmission)
+{
+    const auto code = static_cast<std::uint8_t>(round_half_even(std::min(1.0, transmission) * 255.0));
+    tile.common[static_cast<std::size_t>(col) * tile.row_stride + row] = code;
+    tile.common_sum[col] += code;
+}
+
+/// Errors of a cell pair in units of host weight, as moments.
+struct PairErrors {
+    double level, programming_mean, programming_variance, drift_variance;
+};
+
+PairErrors pair_errors(const CellModel& model, std::int32_t weight)
+{
+    const auto magnitude = static_cast<std::uint32_t>(weight < 0 ? -weight : weight);
+    const double sign = weight < 0 ? -1 : 1;
+    const double target = model.target[magnitude];
+    const Moments& active = model.programming[magnitude];
+    const Moments& idle = model.programming[0];
+    const double active_mean = target + active.mean;
+    const double squares = active_mean * active_mean + active.variance + idle.mean * idle.mean + idle.variance;
+    constexpr double kScale2 = static_cast<double>(kFullScale) * kFullScale;
+    return {sign * (target * kFullScale - magnitude), sign * (active.mean - idle.mean) * kFullScale,
+            (active.variance + idle.variance) * kScale2,
+            squares * model.drift_nu.variance * model.log_age * model.log_age * kScale2};
+}
+
+/// Adds the column whose deterministic errors sum to `sum` and whose squares sum to `square`.
+void add_column(StaticError& error, double sum, double square, std::uint32_t rows)
+{
+    error.coherent2 += sum * sum;
+    error.residual2 += std::max(0.0, square - sum * sum / rows);
+}
+
+void expect_errors(EffectiveTile& tile, const CellModel& model, const std::int8_t* weights, std::size_t stride)
+{
+    const double gain = model.drift_nu.mean * model.log_age;
+    tile.drift.gain = gain;
+    for (std::uint32_t col = 0; col < tile.cols; ++col) {
+        double level_sum = 0, level_square = 0, mean_sum = 0, mean_square = 0;
+        for (std::uint32_t row = 0; row < tile.rows; ++row) {
+            const std::int32_t weight = weights[col * stride + row];
+            const PairErrors errors = pair_errors(model, weight);
+            level_sum += errors.level;
+            level_square += errors.level * errors.level;
+            mean_sum += errors.programming_mean;
+            mean_square += errors.programming_mean * errors.programming_mean;
+            tile.programming.random2 += errors.programming_variance;
+            tile.drift.random2 += errors.drift_variance;
+            tile.expected_drift_error2 += errors.drift_variance + gain * gain * weight * weight;
+        }
+        add_column(tile.levels, level_sum, level_square, tile.rows);
+        add_column(tile.programming, mean_sum, mean_square, tile.rows);
+        tile.expected_level_error2 += level_square;
+        tile.expected_programming_error2 += mean_square;
+    }
+    tile.expected_programming_error2 += tile.programming.random2;
+}
+
+/// Contrasts of the + and - cells of one column, rows in order.
+struct ColumnContrasts {
+    std::vector<double> plus, minus;
+};
+
+void aim(const CellModel& model, const std::int8_t* weights, ColumnContrasts& column)
+{
+    for (std::size_t row = 0; row < column.plus.size(); ++row) {
+        const std::int32_t weight = weights[row];
+        column.plus[row] = weight > 0 ? model.target[static_cast<std::uint32_t>(weight)] : 0;
+        column.minus[row] = weight < 0 ? model.target[static_cast<std::uint32_t>(-weight)] : 0;
+    }
+}
+
+/// Static errors of one polarity, drawn. `programming` and `nu`: one standard normal a row.
+void disturb(const CellModel& model, const float* programming, const float* nu, std::vector<double>& contrast)
+{
+    for (std::size_t row = 0; row < contrast.size(); ++row) {
+        double c = contrast[row];
+        if (model.programming_sigma > 0)
+            c = std::clamp(c + model.programming_sigma * static_cast<double>(programming[row]), 0.0, 1.0);
+        const double drift = std::max(0.0, model.nu + model.nu_sigma * static_cast<double>(nu[row]));
+        contrast[row] = c * (1.0 + drift * model.log_age);
+    }
+}
+
+/// The same, each draw replaced by its mean. Targets come from the table, so they index it back exactly.
+void disturb_mean(const CellModel& model, const std::int8_t* weights, std::int32_t polarity,
+                  std::vector<double>& contrast)
+{
+    for (std::size_t row = 0; row < contrast.size(); ++row) {
+        const std::int32_t magnitude = std::max(0, polarity * weights[row]);
+        contrast[row] += model.programming[static_cast<std::uint32_t>(magnitude)].mean;
+        contrast[row] *= 1.0 + model.drift_nu.mean * model.log_age;
+    }
+}
+
+void store_column(EffectiveTile& tile, const CellModel& model, std::uint32_t col, const ColumnContrasts& column)
+{
+    tile.column_norm2[col] = 0;
+    for (std::uint32_t row = 0; row < tile.rows; ++row) {
+        const double plus = column.plus[row], minus = column.minus[row];
+        store_weight(tile, row, col, (plus - minus) * kFullScale * kUnit);
+        if (model.optics) store_common(tile, row, col, model.floor + (1.0 - model.floor) * 0.5 * (plus + minus));
+    }
+}
+
+/// `place` null: every draw at its mean.
+EffectiveTile make_tile(const Parameters& parameters, const RunConfig& run, const Place* place, std::uint32_t rows,
+                        std::uint32_t cols, const std::int8_t* weights, std::size_t stride, double age)
+{
+    EffectiveTile tile = exact_tile(rows, cols, weights, stride);
+    if (run.fidelity == Fidelity::ideal && !run.quant) return tile;
+    const CellModel model = make_cell_model(parameters, run, age);
+    if (model.optics) {
+        tile.common.assign(tile.hi.size(), 0);
+        tile.common_sum.assign(cols, 0);
+    }
+    expect_errors(tile, model, weights, stride);
+    const bool errors = model.programming_sigma > 0 || model.log_age > 0;
+    ColumnContrasts column{std::vector<double>(rows), std::vector<double>(rows)};
+    std::vector<std::uint32_t> words(4 * static_cast<std::size_t>(rows));
+    std::vector<float> draws(words.size());
+    for (std::uint32_t col = 0; col < cols; ++col) {
+        aim(model, weights + col * stride, column);
+        if (errors && place != nullptr) {
+            static_words({place->seed, place->epoch, place->core, place->bank, col}, NoiseSource::cell, rows,
+                         words.data());
+            gaussian(words.data(), draws.data(), words.size());
+            disturb(model, draws.data(), draws.data() + 2 * rows, column.plus);
+            disturb(model, draws.data() + rows, draws.data() + 3 * rows, column.minus);
+        } else if (errors) {
+            disturb_mean(model, weights + col * stride, +1, column.plus);
+            disturb_mean(model, weights + col * stride, -1, column.minus);
+        }
+        store_column(tile, model, col, column);
+    }
+    return tile;
+}
+
 }  // namespace
 
-EffectiveTile make_effective_tile(const Parameters&, const RunConfig&, const Place&, std::uint32_t rows,
-                                  std::uint32_t cols, const std::int8_t* weights, std::size_t weights_stride, double)
+EffectiveTile make_effective_tile(const Parameters& parameters, const RunConfig& run, const Place& place,
+                                  std::uint32_t rows, std::uint32_t cols, const std::int8_t* weights,
+                                  std::size_t weights_stride, double age)
 {
-    return exact_tile(rows, cols, weights, weights_stride);
+    return make_tile(parameters, run, &place, rows, cols, weights, weights_stride, age);
+}
+
+EffectiveTile make_mean_tile(const Parameters& parameters, const RunConfig& run, std::uint32_t rows, std::uint32_t cols,
+                             const std::int8_t* weights, std::size_t weights_stride, double age)
+{
+    return make_tile(parameters, run, nullptr, rows, cols, weights, weights_stride, age);
 }
 
 }  // namespace lightcard::pcm_memory

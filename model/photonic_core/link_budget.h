@@ -9,6 +9,8 @@
 
 namespace lightcard::photonic_core {
 
+constexpr double kElectronCharge = 1.602176634e-19;  ///< C
+
 struct LinkBudget {
     double bus_excess_db;       ///< E(2N, a) + E(N, a)
     double loss_db;             ///< total, with the row splitter's excess and the bank switch

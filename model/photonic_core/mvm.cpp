@@ -2,53 +2,220 @@
 #include "lightcard/model/photonic_core/mvm.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 
+#include "lightcard/model/common/gaussian.h"
+#include "lightcard/model/common/rng.h"
+#include "lightcard/model/common/simd.h"
 #include "lightcard/model/photonic_core/integer_kernel.h"
+#include "lightcard/model/photonic_core/sample_chain.h"
 
 namespace lightcard::photonic_core {
 namespace {
 
-constexpr std::uint32_t kBlockVectors = 16;
+constexpr std::uint32_t kBlockVectors = 16;  ///< keeps a block's inputs and sums in the first-level cache
 
-/// Inputs of one block, padded with zeros to the planes' stride.
-void pack_inputs(const MvmJob& job, std::uint32_t first, std::uint32_t count, std::vector<std::uint8_t>& packed)
+/// Buffers of one block of vectors; sums are [vector][col].
+struct Block {
+    explicit Block(const pcm_memory::EffectiveTile& tile)
+        : x(std::size_t{kBlockVectors} * tile.row_stride, 0),
+          hi(std::size_t{kBlockVectors} * tile.cols, 0),
+          lo(hi.size(), 0),
+          light(hi.size(), 0),
+          words(tile.cols),
+          normals(tile.cols),
+          analog(tile.cols)
+    {
+    }
+    std::vector<std::uint8_t> x;  ///< [vector][row_stride], zeros beyond the tile's rows
+    std::vector<std::int32_t> hi, lo, light;
+    std::vector<std::uint32_t> words;
+    std::vector<float> normals, analog;
+};
+
+void pack_inputs(const MvmJob& job, std::uint32_t first, std::uint32_t count, Block& block)
 {
     const pcm_memory::EffectiveTile& tile = *job.tile;
     for (std::uint32_t v = 0; v < count; ++v) {
         const std::uint8_t* source = job.x + (first + v) * job.x_stride;
-        std::copy(source, source + tile.rows, packed.begin() + static_cast<std::ptrdiff_t>(v) * tile.row_stride);
+        std::copy(source, source + tile.rows, block.x.begin() + static_cast<std::ptrdiff_t>(v) * tile.row_stride);
     }
+}
+
+/// u8 codes as s8, less 128: what the integer kernel can multiply.
+std::vector<std::int8_t> signed_common(const pcm_memory::EffectiveTile& tile)
+{
+    std::vector<std::int8_t> plane(tile.common.size());
+    std::transform(tile.common.begin(), tile.common.end(), plane.begin(),
+                   [](std::uint8_t code) { return static_cast<std::int8_t>(code - 128); });
+    return plane;
+}
+
+/// Adds the input sums to the statistics and returns sum(x).
+LIGHTCARD_CLONES std::uint32_t count_inputs(const std::uint8_t* x, std::uint32_t rows, MvmStats& stats)
+{
+    std::uint32_t sum = 0, square = 0;
+    for (std::uint32_t i = 0; i < rows; ++i) {
+        sum += x[i];
+        square += static_cast<std::uint32_t>(x[i]) * x[i];
+    }
+    stats.sum_x2 += square;
+    stats.sum_xsum2 += static_cast<std::uint64_t>(sum) * sum;
+    return sum;
+}
+
+LIGHTCARD_CLONES void count_samples(const SampleRow& row, MvmStats& stats)
+{
+    std::uint64_t light_sum = 0, light_square = 0, y_square = 0;
+    for (std::uint32_t c = 0; c < row.cols; ++c) {
+        const std::int64_t light = row.light[c];
+        const std::int64_t y = row.hi[c] + ((row.lo[c] + 128) >> 8);
+        light_sum += static_cast<std::uint64_t>(light);
+        light_square += static_cast<std::uint64_t>(light * light);
+        y_square += static_cast<std::uint64_t>(y * y);
+    }
+    stats.sum_common += light_sum;
+    stats.sum_common2 += light_square;
+    stats.sum_y2 += y_square;
+}
+
+/// Turns sum(x (common - 128)) into light.
+void finish_light(std::int32_t* light, std::uint32_t x_sum, const std::vector<std::int32_t>& floor_light)
+{
+    const auto shift = static_cast<std::int32_t>(128 * x_sum);
+    for (std::size_t c = 0; c < floor_light.size(); ++c) light[c] += shift + floor_light[c];
+}
+
+/// The noise of one job: constants, and which draws it needs at all.
+class NoiseChain {
+public:
+    explicit NoiseChain(const MvmJob& job)
+        : job_(job), tile_(*job.tile), columns_(column_constants(job)), common_(signed_common(*job.tile))
+    {
+    }
+
+    void run_block(std::uint32_t first, std::uint32_t count, Block& block, MvmStats& stats) const
+    {
+        if (!common_.empty())
+            multiply_plane(common_.data(), tile_.cols, tile_.row_stride, block.x.data(), count, block.light.data());
+        for (std::uint32_t v = 0; v < count; ++v) run_vector(first + v, v, block, stats);
+    }
+
+private:
+    void run_vector(std::uint32_t vector, std::uint32_t v, Block& block, MvmStats& stats) const
+    {
+        const std::size_t at = std::size_t{v} * tile_.cols;
+        const std::uint32_t x_sum = count_inputs(block.x.data() + std::size_t{v} * tile_.row_stride, tile_.rows, stats);
+        if (common_.empty()) {
+            std::copy(columns_.floor_light.begin(), columns_.floor_light.end(), block.light.data() + at);
+        } else {
+            finish_light(block.light.data() + at, x_sum, columns_.floor_light);
+        }
+        const SampleKey key{job_.chain->seed, job_.weight_id, job_.first_sample + vector, job_.pass};
+        sample_words(key, NoiseSource::sample, job_.first_row, tile_.cols, block.words.data());
+        gaussian(block.words.data(), block.normals.data(), tile_.cols);
+        const SampleRow row{tile_.cols,           block.hi.data() + at,
+                            block.lo.data() + at, block.light.data() + at,
+                            block.normals.data(), intensity_error(key),
+                            block.analog.data(),  job_.y + std::size_t{vector} * tile_.cols};
+        count_samples(row, stats);
+        stats.clipped += noisy_samples(*job_.chain, columns_, row);
+    }
+
+    /// Laser RIN: one draw a symbol, common to every column of the tile.
+    float intensity_error(const SampleKey& key) const
+    {
+        if (job_.chain->rin_variance == 0) return 0;
+        std::uint32_t word;
+        sample_words(key, NoiseSource::rin, job_.first_row, 1, &word);
+        return static_cast<float>(std::sqrt(job_.chain->rin_variance)) * gaussian(word);
+    }
+
+    const MvmJob& job_;
+    const pcm_memory::EffectiveTile& tile_;
+    ColumnConstants columns_;
+    std::vector<std::int8_t> common_;
+};
+
+void multiply_weights(const pcm_memory::EffectiveTile& tile, std::uint32_t count, Block& block)
+{
+    multiply_plane(tile.hi.data(), tile.cols, tile.row_stride, block.x.data(), count, block.hi.data());
+    if (!tile.lo_is_zero)
+        multiply_plane(tile.lo.data(), tile.cols, tile.row_stride, block.x.data(), count, block.lo.data());
+}
+
+template <typename Finish>
+void for_each_block(const MvmJob& job, const Finish& finish)
+{
+    Block block(*job.tile);
+    for (std::uint32_t first = 0; first < job.vectors; first += kBlockVectors) {
+        const std::uint32_t count = std::min(kBlockVectors, job.vectors - first);
+        pack_inputs(job, first, count, block);
+        multiply_weights(*job.tile, count, block);
+        finish(first, count, block);
+    }
+}
+
+void run_exact(const MvmJob& job)
+{
+    for_each_block(job, [&](std::uint32_t first, std::uint32_t count, Block& block) {
+        std::copy_n(block.hi.begin(), std::size_t{count} * job.tile->cols, job.y + std::size_t{first} * job.tile->cols);
+    });
+}
+
+void run_quantised(const MvmJob& job, MvmStats& stats)
+{
+    const ColumnConstants columns = column_constants(job);
+    const std::uint32_t cols = job.tile->cols;
+    for_each_block(job, [&](std::uint32_t first, std::uint32_t count, Block& block) {
+        for (std::uint32_t v = 0; v < count; ++v) {
+            SampleRow row;
+            row.cols = cols;
+            row.hi = block.hi.data() + std::size_t{v} * cols;
+            row.lo = block.lo.data() + std::size_t{v} * cols;
+            row.y = job.y + std::size_t{first + v} * cols;
+            stats.clipped += quantised_samples(*job.chain, columns, row);
+        }
+    });
+}
+
+void run_noisy(const MvmJob& job, MvmStats& stats)
+{
+    const NoiseChain noise(job);
+    for_each_block(job, [&](std::uint32_t first, std::uint32_t count, Block& block) {
+        noise.run_block(first, count, block, stats);
+    });
+    std::uint64_t norm2 = 0;
+    for (std::uint64_t column : job.tile->column_norm2) norm2 += column;
+    stats.sum_norm2 = static_cast<unsigned __int128>(norm2) * job.vectors;
+}
+
+unsigned __int128 sum_of_lsb2(const MvmJob& job)
+{
+    unsigned __int128 sum = 0;
+    for (std::uint32_t c = 0; c < job.tile->cols; ++c) {
+        const auto gain = static_cast<std::uint64_t>(job.gains[c].digital_gain);
+        sum += static_cast<unsigned __int128>(gain) * gain;
+    }
+    return sum * job.vectors;
 }
 
 }  // namespace
 
 MvmStats run_mvm(const MvmJob& job)
 {
-    const pcm_memory::EffectiveTile& tile = *job.tile;
-    std::vector<std::uint8_t> packed(static_cast<std::size_t>(kBlockVectors) * tile.row_stride, 0);
-    for (std::uint32_t first = 0; first < job.vectors; first += kBlockVectors) {
-        const std::uint32_t count = std::min(kBlockVectors, job.vectors - first);
-        pack_inputs(job, first, count, packed);
-        multiply_plane(tile.hi.data(), tile.cols, tile.row_stride, packed.data(), count,
-                       job.y + static_cast<std::size_t>(first) * tile.cols);
-    }
     MvmStats stats;
-    stats.samples = static_cast<std::uint64_t>(job.vectors) * tile.cols;
+    stats.samples = std::uint64_t{job.vectors} * job.tile->cols;
+    if (job.chain->noisy) {
+        run_noisy(job, stats);
+    } else if (job.chain->converters) {
+        run_quantised(job, stats);
+    } else {
+        run_exact(job);
+    }
+    if (job.chain->converters) stats.sum_lsb2 = sum_of_lsb2(job);
     return stats;
-}
-
-void MvmStats::add(const MvmStats& other)
-{
-    samples += other.samples;
-    clipped += other.clipped;
-    sum_common += other.sum_common;
-    sum_common2 += other.sum_common2;
-    sum_x2 += other.sum_x2;
-    sum_xsum2 += other.sum_xsum2;
-    sum_y2 += other.sum_y2;
-    sum_norm2 += other.sum_norm2;
-    sum_lsb2 += other.sum_lsb2;
 }
 
 }  // namespace lightcard::photonic_core

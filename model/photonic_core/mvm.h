@@ -60,7 +60,7 @@ struct MvmStats {
     unsigned __int128 sum_xsum2 = 0;    ///< sum over vectors of (sum(x))^2
     unsigned __int128 sum_y2 = 0;       ///< sum over samples of y^2 before noise, y rounded to acc
     unsigned __int128 sum_norm2 = 0;    ///< sum over samples of column_norm2
-    double sum_lsb2 = 0;  ///< vectors * sum over columns of lsb^2 (one product a job; order fixed by command order)
+    unsigned __int128 sum_lsb2 = 0;     ///< sum over samples of digital_gain^2: lsb^2 in 2^-32 acc^2
     void add(const MvmStats& other);
 };
 

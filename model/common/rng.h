@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+/// Counter-based random words: every draw is a function of what it is drawn for, and of nothing else
+/// (docs/adr/0003-noise-keys.md). The generator, Philox4x32-10 (Salmon et al., SC 2011), is named only in rng.cpp.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+namespace lightcard {
+
+/// What a draw is for; 8 bits of every counter, so no two sources share a draw. Values are part of the results: never
+/// renumber.
+enum class NoiseSource : std::uint8_t {
+    cell = 1,    ///< static, a cell pair: words are programming+, programming-, nu+, nu-
+    sample = 2,  ///< receiver, DAC and ADC noise of one output sample
+    rin = 3,     ///< laser intensity of one symbol, common to the columns of a tile
+};
+
+/// Static draws: (card seed, source, place, program epoch) -> 4 words a cell pair.
+struct StaticKey {
+    std::uint64_t seed = 1;
+    std::uint64_t epoch = 0;
+    std::uint32_t core = 0;
+    std::uint32_t bank = 0;
+    std::uint32_t column = 0;  ///< < 2^16
+};
+/// words[w * count + i] = word w of row i, rows 0 .. count-1 (count < 2^16).
+void static_words(const StaticKey& key, NoiseSource source, std::uint32_t count, std::uint32_t* words);
+
+/// Sample draws: (card seed, source, weight id, sample ordinal, row, pass) -> 1 word a row.
+struct SampleKey {
+    std::uint64_t seed = 1;
+    std::uint64_t weight_id = 0;
+    std::uint64_t ordinal = 0;
+    std::uint32_t pass = 0;  ///< < 2^24
+};
+/// words[i] belongs to row first_row + i; the same word whatever the split into calls. `count` any.
+void sample_words(const SampleKey& key, NoiseSource source, std::uint32_t first_row, std::uint32_t count,
+                  std::uint32_t* words);
+
+/// The raw block function, for known-answer tests.
+std::array<std::uint32_t, 4> philox4x32_10(const std::array<std::uint32_t, 4>& counter,
+                                           const std::array<std::uint32_t, 2>& key);
+
+}  // namespace lightcard

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+/// One source, several instruction sets: the loader picks the clone the CPU can run. Clones of integer code and of
+/// plain IEEE adds, multiplies and square roots (no contraction) give the same bits.
+#pragma once
+
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && \
+    !defined(__SANITIZE_THREAD__)
+#define LIGHTCARD_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
+#else
+#define LIGHTCARD_CLONES
+#endif
+#define LIGHTCARD_INLINE inline __attribute__((always_inline))

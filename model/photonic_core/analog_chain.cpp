@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+// What of the configuration reaches a sample: variances in acc units, converter gains, and the closed form of the
+// error.
+#include <algorithm>
+#include <cmath>
+
+#include "lightcard/model/common/det_math.h"
+#include "lightcard/model/photonic_core/mvm.h"
+
+namespace lightcard::photonic_core {
+namespace {
+
+constexpr double kInputCodes = 255;   ///< largest DAC code
+constexpr double kWeightSteps = 127;  ///< largest host weight
+constexpr double kCommonCodes = 255;  ///< `common` code of T_max
+
+/// Noise of a converter beyond its own rounding, as (variance / full range^2).
+double excess_noise(double enob, double bits)
+{
+    return std::max(0.0, det::exp(-2.0 * enob * det::log(2.0)) - det::exp(-2.0 * bits * det::log(2.0))) / 12.0;
+}
+
+double widest_range(std::uint32_t rows)
+{
+    return rows * kWeightSteps * kInputCodes;
+}
+
+}  // namespace
+
+AnalogChain make_analog_chain(const Parameters& core, const pcm_memory::Parameters& pcm,
+                              const converters::Parameters& converters, const RunConfig& run)
+{
+    const LinkBudget link = solve_link_budget(core, pcm);
+    const NoiseSources& on = run.noise;
+    AnalogChain chain;
+    chain.noisy = run.fidelity != Fidelity::ideal;
+    chain.converters = chain.noisy || run.quant;
+    chain.sources = on;
+    chain.seed = run.seed;
+    chain.n = core.n;
+    chain.adc_codes = 1u << std::clamp(converters.adc_bits, 1u, 20u);
+    chain.pga_step_db = converters.pga_step_db;
+
+    const double row_current = link.full_scale_current / core.n;
+    const double per_acc = row_current * link.contrast / (kInputCodes * kWeightSteps);
+    const double shot = 2.0 * kElectronCharge * link.bandwidth;  // A^2 per A
+    chain.current_per_acc = per_acc;
+    chain.common_to_acc = 2.0 * row_current * (1.0 - link.modulator_floor) / (kInputCodes * kCommonCodes) / per_acc;
+    chain.modulator_floor_code = kInputCodes * link.modulator_floor / (1.0 - link.modulator_floor);
+    chain.cell_floor_code = kCommonCodes * link.cell_floor;
+    if (on.thermal) chain.thermal_variance = link.thermal_sigma * link.thermal_sigma / (per_acc * per_acc);
+    if (on.shot) {
+        chain.shot_per_common = shot * chain.common_to_acc / per_acc;
+        chain.shot_constant = shot * 2.0 * core.dark_current / (per_acc * per_acc);
+    }
+    if (on.rin) {
+        chain.rin_variance = det::from_db(core.rin_db) * link.bandwidth;
+        chain.cmrr_leak = det::from_db(-core.cmrr_db);
+    }
+    if (on.dac) {
+        const double range = kInputCodes + 1;
+        chain.dac_variance = range * range * excess_noise(converters.dac_enob, converters.dac_bits);
+    }
+    if (on.adc_noise) chain.adc_noise_ratio = std::sqrt(excess_noise(converters.adc_enob, converters.adc_bits));
+    return chain;
+}
+
+ColumnGain column_gain(const AnalogChain& chain, std::uint32_t rows, std::uint32_t requested_range)
+{
+    const double widest = widest_range(chain.n);
+    const double requested = std::min(widest, requested_range == 0 ? widest_range(rows) : double(requested_range));
+    double range = requested;
+    if (chain.pga_step_db > 0) {
+        const auto ladder = [&](std::int64_t step) { return widest * det::pow10(-step * chain.pga_step_db / 20.0); };
+        auto step = static_cast<std::int64_t>(20.0 * det::log10(widest / requested) / chain.pga_step_db);
+        while (step > 0 && ladder(step) < requested) --step;
+        while (ladder(step + 1) >= requested) ++step;
+        range = ladder(step);
+    }
+    ColumnGain gain;
+    gain.lsb = 2.0 * range / chain.adc_codes;
+    gain.digital_gain = std::max<std::int64_t>(1, static_cast<std::int64_t>(gain.lsb * 65536.0 + 0.5));
+    return gain;
+}
+
+namespace {
+
+/// Variance of sum(x e) for the weight errors e of one source, rows exchangeable: e splits into an independent part,
+/// a column mean that multiplies sum(x), and a fixed remainder without correlation to x.
+double static_error(const pcm_memory::StaticError& error, const MvmStats& stats, double rows)
+{
+    const double x2 = static_cast<double>(stats.sum_x2), xsum2 = static_cast<double>(stats.sum_xsum2);
+    const double remainder = rows > 1 ? error.residual2 * (x2 - xsum2 / rows) / (rows - 1) : 0;
+    return error.random2 * x2 / rows + error.coherent2 * xsum2 / (rows * rows) + remainder +
+           error.gain * error.gain * static_cast<double>(stats.sum_y2);
+}
+
+}  // namespace
+
+Attribution attribute(const AnalogChain& chain, const MvmStats& stats, const pcm_memory::EffectiveTile& tile,
+                      std::uint64_t vectors)
+{
+    const double samples = static_cast<double>(vectors) * tile.cols;
+    const double common_power = static_cast<double>(stats.sum_common2) * chain.common_to_acc * chain.common_to_acc;
+    Attribution result;
+    result.levels = static_error(tile.levels, stats, tile.rows);
+    result.programming = static_error(tile.programming, stats, tile.rows);
+    result.drift = static_error(tile.drift, stats, tile.rows);
+    result.thermal = chain.thermal_variance * samples;
+    result.shot = chain.shot_per_common * static_cast<double>(stats.sum_common) + chain.shot_constant * samples;
+    result.rin = chain.rin_variance * (static_cast<double>(stats.sum_y2) + chain.cmrr_leak * common_power);
+    result.dac = chain.dac_variance * static_cast<double>(stats.sum_norm2) / 65536.0;
+    const double lsb2 = static_cast<double>(stats.sum_lsb2) * 0x1p-32;
+    result.adc_noise = chain.adc_noise_ratio * chain.adc_noise_ratio * lsb2 * chain.adc_codes * chain.adc_codes;
+    if (chain.converters && chain.sources.adc_quantisation) result.adc_quantisation = lsb2 / 12.0;
+    return result;
+}
+
+void Attribution::add(const Attribution& other)
+{
+    levels += other.levels;
+    programming += other.programming;
+    drift += other.drift;
+    thermal += other.thermal;
+    shot += other.shot;
+    rin += other.rin;
+    dac += other.dac;
+    adc_noise += other.adc_noise;
+    adc_quantisation += other.adc_quantisation;
+}
+
+void MvmStats::add(const MvmStats& other)
+{
+    samples += other.samples;
+    clipped += other.clipped;
+    sum_common += other.sum_common;
+    sum_common2 += other.sum_common2;
+    sum_x2 += other.sum_x2;
+    sum_xsum2 += other.sum_xsum2;
+    sum_y2 += other.sum_y2;
+    sum_norm2 += other.sum_norm2;
+    sum_lsb2 += other.sum_lsb2;
+}
+
+}  // namespace lightcard::photonic_core
