@@ -58,7 +58,7 @@ MaybeFault check_operand_block(const lc_sqe& sqe, const OpcodeInfo& info, const 
         return bad_field(SQE_FIELD(length), "length: not used here, must be 0");
     }
     if (sqe.length != info.operands) return bad_field(SQE_FIELD(length), "length: operand block is 192 bytes");
-    return check_range(sqe.src, info.operands, true, limits, SQE_FIELD(src));
+    return check_range(sqe.src, info.operands, Reach::anywhere, limits, SQE_FIELD(src));
 }
 
 MaybeFault check_copy(const lc_sqe& sqe, const DecodeLimits& limits)
@@ -74,8 +74,8 @@ MaybeFault check_copy(const lc_sqe& sqe, const DecodeLimits& limits)
     }
     const Wide source = Wide{rows - 1} * copy.src_stride + sqe.length;
     const Wide target = Wide{rows - 1} * copy.dst_stride + sqe.length;
-    if (auto fault = check_range(sqe.src, source, true, limits, SQE_FIELD(src))) return fault;
-    return check_range(sqe.dst, target, true, limits, SQE_FIELD(dst));
+    if (auto fault = check_range(sqe.src, source, Reach::anywhere, limits, SQE_FIELD(src))) return fault;
+    return check_range(sqe.dst, target, Reach::anywhere, limits, SQE_FIELD(dst));
 }
 
 /// Copies the operand block into its type, checks it, and keeps it.

@@ -34,7 +34,7 @@ MaybeFault check_host(std::uint64_t pointer, std::uint64_t bytes, std::uint64_t 
 {
     if (LC_PTR_SPACE(pointer) != LC_SPACE_HOST) return bad_address(field, "must lie in host memory");
     if (pointer % alignment != 0) return bad_address(field, "must be aligned to its entries");
-    return check_range(pointer, bytes, true, limits, field);
+    return check_range(pointer, bytes, Reach::anywhere, limits, field);
 }
 
 MaybeFault check_qid(std::uint32_t qid, std::size_t field, const DecodeLimits& limits)

@@ -51,7 +51,8 @@ MaybeFault check_mvm_output(const lc_mvm_op& op, const DecodeLimits& limits)
     }
     if (op.post != 0) {
         const Wide bytes = Wide{op.cols} * kPostBytesPerColumn;
-        if (auto fault = check_words(op.post, bytes, limits, OP_FIELD(lc_mvm_op, post))) return fault;
+        if (auto fault = check_words(op.post, bytes, Reach::scratchpad, limits, OP_FIELD(lc_mvm_op, post)))
+            return fault;
     }
     const SurfaceShape shape{op.in.images, op.in.out_h, op.in.out_w, op.cols, format_bytes(op.out_format), 0, true};
     return check_surface(op.out, shape, limits, OP_FIELD(lc_mvm_op, out));
@@ -148,7 +149,7 @@ MaybeFault check_matrix(const Matrix& m, std::uint32_t batches, const DecodeLimi
     if (m.batch_stride % m.element != 0) return bad_field(m.batch_field, "batch stride: must be aligned");
     if (m.written && m.rows > 1 && m.stride < line) return bad_field(m.stride_field, "stride: rows overlap");
     if (m.written && batches > 1 && m.batch_stride < plane) return bad_field(m.batch_field, "batch stride: overlap");
-    return check_range(m.pointer, Wide{batches - 1} * m.batch_stride + plane, false, limits, m.field);
+    return check_range(m.pointer, Wide{batches - 1} * m.batch_stride + plane, Reach::scratchpad, limits, m.field);
 }
 
 MaybeFault check_gemm_fields(const lc_gemm_op& op)
@@ -190,9 +191,10 @@ MaybeFault check_operands(const lc_program_op& op, const DecodeLimits& limits)
     if (op.flags != 0) return bad_field(OP_FIELD(lc_program_op, flags), "flags: none defined");
     if (auto fault = check_reserved(op.rsvd, sizeof op.rsvd, OP_FIELD(lc_program_op, rsvd))) return fault;
     const Wide bytes = Wide{op.cols - 1u} * op.row_stride + op.rows;
-    if (auto fault = check_range(op.weights, bytes, false, limits, OP_FIELD(lc_program_op, weights))) return fault;
+    if (auto fault = check_range(op.weights, bytes, Reach::card, limits, OP_FIELD(lc_program_op, weights)))
+        return fault;
     if (op.adc_range == 0) return std::nullopt;
-    return check_words(op.adc_range, Wide{op.cols} * 4, limits, OP_FIELD(lc_program_op, adc_range));
+    return check_words(op.adc_range, Wide{op.cols} * 4, Reach::card, limits, OP_FIELD(lc_program_op, adc_range));
 }
 
 MaybeFault check_operands(const lc_mvm_op& op, const DecodeLimits& limits)
@@ -207,9 +209,8 @@ MaybeFault check_operands(const lc_mvm_op& op, const DecodeLimits& limits)
     const bool first = (op.flags & LC_MVM_ACC_FIRST) != 0, last = (op.flags & LC_MVM_ACC_LAST) != 0;
     if (!first || !last) {
         const std::size_t field = OP_FIELD(lc_mvm_op, psum);
-        if (LC_PTR_SPACE(op.psum) != LC_SPACE_SRAM) return bad_address(field, "psum: must lie in SRAM");
         const Wide bytes = Wide{op.in.images} * op.in.out_h * op.in.out_w * op.cols * 4;
-        if (auto fault = check_words(op.psum, bytes, limits, field)) return fault;
+        if (auto fault = check_words(op.psum, bytes, Reach::scratchpad, limits, field)) return fault;
     }
     return last ? check_mvm_output(op, limits) : std::nullopt;
 }
@@ -259,7 +260,8 @@ MaybeFault check_operands(const lc_gemm_op& op, const DecodeLimits& limits)
         }
     }
     if (op.post == 0) return std::nullopt;
-    return check_words(op.post, Wide{op.n} * kPostBytesPerColumn, limits, OP_FIELD(lc_gemm_op, post));
+    return check_words(op.post, Wide{op.n} * kPostBytesPerColumn, Reach::scratchpad, limits,
+                       OP_FIELD(lc_gemm_op, post));
 }
 
 MaybeFault check_operands(const lc_exec_op& op, const DecodeLimits& limits)
@@ -268,10 +270,11 @@ MaybeFault check_operands(const lc_exec_op& op, const DecodeLimits& limits)
     if (op.flags != 0) return bad_field(OP_FIELD(lc_exec_op, flags), "flags: none defined");
     if (auto fault = check_reserved(op.rsvd, sizeof op.rsvd, OP_FIELD(lc_exec_op, rsvd))) return fault;
     for (std::size_t i = 0; i < LC_ARGS; ++i) {
-        if (auto fault = check_range(op.args[i], 0, true, limits, OP_FIELD(lc_exec_op, args) + 8 * i)) return fault;
+        if (auto fault = check_range(op.args[i], 0, Reach::anywhere, limits, OP_FIELD(lc_exec_op, args) + 8 * i))
+            return fault;
     }
     const Wide bytes = Wide{op.records} * LC_RECORD_BYTES;
-    return check_range(op.buffer, bytes, true, limits, OP_FIELD(lc_exec_op, buffer));
+    return check_range(op.buffer, bytes, Reach::anywhere, limits, OP_FIELD(lc_exec_op, buffer));
 }
 
 }  // namespace lightcard::control_chip

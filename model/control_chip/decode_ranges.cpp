@@ -63,15 +63,16 @@ MaybeFault check_reserved(const void* data, std::size_t bytes, std::size_t field
     return bad_field(field + static_cast<std::size_t>(found - begin), "reserved: must be zero");
 }
 
-MaybeFault check_range(std::uint64_t pointer, Wide bytes, bool host, const DecodeLimits& limits, std::size_t field)
+MaybeFault check_range(std::uint64_t pointer, Wide bytes, Reach reach, const DecodeLimits& limits, std::size_t field)
 {
     Wide size = 0;
     switch (LC_PTR_SPACE(pointer)) {
         case LC_SPACE_HOST:
-            if (!host) return bad_address(field, "host memory is reachable by COPY only");
+            if (reach != Reach::anywhere) return bad_address(field, "host memory is reachable by COPY only");
             size = kHostBytes;
             break;
         case LC_SPACE_DRAM:
+            if (reach == Reach::scratchpad) return bad_address(field, "must lie in SRAM: COPY it there first");
             size = limits.dram_bytes;
             break;
         case LC_SPACE_SRAM:
@@ -84,10 +85,10 @@ MaybeFault check_range(std::uint64_t pointer, Wide bytes, bool host, const Decod
     return std::nullopt;
 }
 
-MaybeFault check_words(std::uint64_t pointer, Wide bytes, const DecodeLimits& limits, std::size_t field)
+MaybeFault check_words(std::uint64_t pointer, Wide bytes, Reach reach, const DecodeLimits& limits, std::size_t field)
 {
     if (LC_PTR_OFFSET(pointer) % 4 != 0) return bad_address(field, "must be 4-byte aligned");
-    return check_range(pointer, bytes, false, limits, field);
+    return check_range(pointer, bytes, reach, limits, field);
 }
 
 MaybeFault check_window_shape(const lc_window& w, std::uint32_t element, std::size_t field)
@@ -132,10 +133,10 @@ MaybeFault check_window_reads(const lc_window& w, std::uint64_t k0, std::uint64_
     const std::size_t base = field + offsetof(lc_window, base);
     const auto y = highest_inside({w.out_h, w.height, w.step_h, w.pad_h, w.dil_h}, box.kh0, box.kh1);
     const auto x = highest_inside({w.out_w, w.width, w.step_w, w.pad_w, w.dil_w}, box.kw0, box.kw1);
-    if (!y || !x) return check_range(w.base & ~LC_PTR(0, ~0ull), 0, false, limits, base);
+    if (!y || !x) return check_range(w.base & ~LC_PTR(0, ~0ull), 0, Reach::scratchpad, limits, base);
     const Wide end = Wide{w.images - 1u} * w.stride_n + Wide{*y} * w.stride_h + Wide{*x} * w.stride_w +
                      Wide{box.ch1} * (channel_stride == 0 ? element : channel_stride) + element;
-    return check_range(w.base, end, false, limits, base);
+    return check_range(w.base, end, Reach::scratchpad, limits, base);
 }
 
 MaybeFault check_surface(const lc_surface& surface, const SurfaceShape& shape, const DecodeLimits& limits,
@@ -163,7 +164,7 @@ MaybeFault check_surface(const lc_surface& surface, const SurfaceShape& shape, c
         if (shape.written && d.stride < extent) return bad_field(d.field, "stride: output elements overlap");
         extent += Wide{d.count - 1} * d.stride;
     }
-    return check_range(surface.base, extent, false, limits, base);
+    return check_range(surface.base, extent, Reach::scratchpad, limits, base);
 }
 
 MaybeFault check_output_clamp(std::uint32_t format, std::int32_t lo, std::int32_t hi, std::int32_t zero_point,

@@ -26,17 +26,20 @@ inline DecodeFault bad_address(std::size_t field, const char* text)
 /// First non-zero byte of [data, data + bytes) at `field`, if any.
 MaybeFault check_reserved(const void* data, std::size_t bytes, std::size_t field);
 
-/// [pointer, pointer + bytes) lies inside SRAM or DRAM, or in 56 bits of host memory if `host` is allowed.
-MaybeFault check_range(std::uint64_t pointer, Wide bytes, bool host, const DecodeLimits& limits, std::size_t field);
-/// Same for a table of 32-bit words: card memory only, 4-byte aligned.
-MaybeFault check_words(std::uint64_t pointer, Wide bytes, const DecodeLimits& limits, std::size_t field);
+/// Which memories an engine reaches.
+enum class Reach { anywhere, card, scratchpad };
+
+/// [pointer, pointer + bytes) lies inside one memory that is within reach; host memory has 56 bits.
+MaybeFault check_range(std::uint64_t pointer, Wide bytes, Reach reach, const DecodeLimits& limits, std::size_t field);
+/// Same for a table of 32-bit words: 4-byte aligned.
+MaybeFault check_words(std::uint64_t pointer, Wide bytes, Reach reach, const DecodeLimits& limits, std::size_t field);
 
 /// Counts, steps and alignment of a window whose elements are `element` bytes.
 MaybeFault check_window_shape(const lc_window& window, std::uint32_t element, std::size_t field);
-/// Every position inside [0,height) x [0,width) that kernel rows [k0, k0 + rows) read lies in card memory.
+/// Every position inside [0,height) x [0,width) that kernel rows [k0, k0 + rows) read lies in SRAM.
 MaybeFault check_window_reads(const lc_window& window, std::uint64_t k0, std::uint64_t rows, std::uint32_t element,
                               std::uint32_t channel_stride, const DecodeLimits& limits, std::size_t field);
-/// A surface of images x out_h x out_w x columns elements: aligned, in card memory, no two elements overlap if written.
+/// A surface of images x out_h x out_w x columns elements: aligned, in SRAM, no two elements overlap if written.
 struct SurfaceShape {
     std::uint32_t images, out_h, out_w, columns;
     std::uint32_t element;         ///< bytes

@@ -154,7 +154,7 @@ lc_gemm_op good_gemm()
     op.out_format = LC_FMT_S8;
     op.a = sram(0);
     op.b = sram(0x1000);
-    op.out = dram(0x2000);
+    op.out = sram(0x2000);
     op.a_stride = op.b_stride = 64;
     op.out_stride = 20;
     op.batch = 3;
@@ -405,8 +405,10 @@ TEST(Decode, Vector)
             {"reserved end", [](lc_sqe&, Op& o) { o.rsvd[35] = 1; }, 64 + 191},
             {"weight id", [](lc_sqe& s, Op&) { s.weight_id = 1; }, SQE_AT(weight_id)},
             {"input outside", [](lc_sqe&, Op& o) { o.in.base = sram(kSram - 255); }, OP_AT(Op, in.base), LC_SC_ADDRESS},
-            {"output outside", [](lc_sqe&, Op& o) { o.out.base = dram(kDram - 255); }, OP_AT(Op, out.base),
-             LC_SC_ADDRESS}};
+            {"output outside", [](lc_sqe&, Op& o) { o.out.base = sram(kSram - 255); }, OP_AT(Op, out.base),
+             LC_SC_ADDRESS},
+            {"input in DRAM", [](lc_sqe&, Op& o) { o.in.base = dram(0); }, OP_AT(Op, in.base), LC_SC_ADDRESS},
+            {"output in DRAM", [](lc_sqe&, Op& o) { o.out.base = dram(0); }, OP_AT(Op, out.base), LC_SC_ADDRESS}};
     };
     for (std::uint8_t kind = LC_VEC_ADD; kind <= LC_VEC_MOVE; ++kind) {
         SCOPED_TRACE(int{kind});
@@ -449,7 +451,7 @@ TEST(Decode, Gemm)
          {"out format", [](lc_sqe&, Op& o) { o.out_format = 3; }, OP_AT(Op, out_format)},
          {"a outside", [](lc_sqe&, Op& o) { o.a = sram(kSram - 36 * 64 + 1); }, OP_AT(Op, a), LC_SC_ADDRESS},
          {"b in host", [](lc_sqe&, Op& o) { o.b = 0; }, OP_AT(Op, b), LC_SC_ADDRESS},
-         {"out outside", [](lc_sqe&, Op& o) { o.out = dram(kDram - 719); }, OP_AT(Op, out), LC_SC_ADDRESS},
+         {"out outside", [](lc_sqe&, Op& o) { o.out = sram(kSram - 719); }, OP_AT(Op, out), LC_SC_ADDRESS},
          {"out overlaps", [](lc_sqe&, Op& o) { o.out_stride = 19; }, OP_AT(Op, out_stride)},
          {"batches overlap", [](lc_sqe&, Op& o) { o.out_batch = 239; }, OP_AT(Op, out_batch)},
          {"no constants", [](lc_sqe&, Op& o) { o.post = 0; }, OP_AT(Op, post), LC_SC_ADDRESS},
