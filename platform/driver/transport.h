@@ -37,6 +37,8 @@ public:
     /// Let the card run until any interrupt arrives, it has nothing left to do, or `timeout` of card time has
     /// passed. In process this pumps the SystemC kernel. Returns false if nothing more will happen by itself.
     virtual bool wait(Picoseconds timeout) = 0;
+    /// Let `duration` of card time pass, whether or not the card has work (boot, reset).
+    virtual void sleep(Picoseconds duration) { wait(duration); }
     /// Card time now (in process: exact; elsewhere: TIME_NS register).
     virtual Picoseconds now() = 0;
 };

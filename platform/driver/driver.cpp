@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lightcard/platform/driver/driver.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "lightcard/model/control_chip/lightcard_regs.h"
+
+namespace lightcard::driver {
+namespace {
+
+constexpr std::uint32_t kAdminEntries = 64;
+
+lc_sqe queue_command(std::uint8_t opcode, std::uint16_t id)
+{
+    lc_sqe sqe = make_command(opcode);
+    sqe.u.queue.qid = id;
+    return sqe;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Driver>> Driver::bring_up(Transport& transport, const DriverOptions& options)
+{
+    if (options.io_queues == 0) return Error{"a driver needs at least one I/O queue", "io_queues", "1"};
+    std::unique_ptr<Driver> driver(new Driver(transport, options));
+    if (auto status = driver->start(); !status) return status.error();
+    return driver;
+}
+
+Driver::Driver(Transport& transport, const DriverOptions& options)
+    : transport_(&transport), options_(options), controller_(transport)
+{
+}
+
+Driver::~Driver()
+{
+    if (enabled_) transport_->write32(LC_REG_CC, 0);
+}
+
+Status Driver::start()
+{
+    auto capabilities = controller_.probe();
+    if (!capabilities) return capabilities.error();
+    capabilities_ = *capabilities;
+    if (auto status = controller_.wait_for_boot(); !status) return status;
+    if (auto status = controller_.disable(); !status) return status;  // whoever drove it before
+
+    auto admin = QueuePair::create(*transport_, 0, std::min(kAdminEntries, capabilities_.max_entries));
+    if (!admin) return admin.error();
+    admin_ = std::make_unique<QueuePair>(std::move(*admin));
+    if (auto status = controller_.enable(*admin_); !status) return status;
+    enabled_ = true;
+    reset_count_ = controller_.reset_count();
+    if (auto status = identify(); !status) return status;
+    return make_queues();
+}
+
+Status Driver::identify()
+{
+    auto page = read_page(make_command(LC_ADM_IDENTIFY), sizeof identity_);
+    if (!page) return page.error();
+    std::memcpy(&identity_, page->data(), sizeof identity_);
+    if (identity_.magic != LC_MAGIC_VALUE) return Error{"the identify page has no magic", "IDENTIFY", ""};
+    return {};
+}
+
+Status Driver::make_queues()
+{
+    const std::uint32_t most = std::min(identity_.io_queues, capabilities_.max_queues);
+    if (options_.io_queues > most)
+        return Error{"the card has " + std::to_string(most) + " I/O queues", "io_queues",
+                     "1 to " + std::to_string(most)};
+    const std::uint32_t entries = std::min({options_.entries, identity_.queue_entries, capabilities_.max_entries});
+    for (std::uint32_t i = 0; i < options_.io_queues; ++i) {
+        auto queue = QueuePair::create(*transport_, static_cast<std::uint16_t>(i + 1), entries);
+        if (!queue) return queue.error();
+        // Vector 0 is the admin queue's; share the others if there are fewer than queues.
+        const std::uint32_t vectors = transport_->interrupt_vectors();
+        const bool shared = options_.single_vector || vectors < 2;
+        queue->set_vector(shared ? 0 : static_cast<std::uint16_t>(1 + i % (vectors - 1)));
+        queues_.push_back(std::make_unique<QueuePair>(std::move(*queue)));
+        if (auto status = create_queue(i); !status) return status;
+    }
+    return {};
+}
+
+Status Driver::create_queue(std::size_t index)
+{
+    QueuePair& queue = *queues_[index];
+    lc_sqe completion = queue_command(LC_ADM_CREATE_CQ, queue.id());
+    completion.src = host_pointer(queue.cq_address());
+    completion.u.queue.entries = static_cast<std::uint16_t>(queue.entries());
+    completion.u.queue.vector = queue.vector();
+    auto created = admin_->run(completion, nullptr, options_.admin_timeout);
+    if (!created && queue.vector() != 0) {  // one vector is always there
+        queue.set_vector(0);
+        completion.u.queue.vector = 0;
+        created = admin_->run(completion, nullptr, options_.admin_timeout);
+    }
+    if (!created) return created.error();
+
+    lc_sqe submission = queue_command(LC_ADM_CREATE_SQ, queue.id());
+    submission.src = host_pointer(queue.sq_address());
+    submission.u.queue.entries = static_cast<std::uint16_t>(queue.entries());
+    submission.u.queue.cqid = queue.id();
+    created = admin_->run(submission, nullptr, options_.admin_timeout);
+    if (!created) return created.error();
+    return {};
+}
+
+Status Driver::delete_queue(std::size_t index)
+{
+    QueuePair& queue = *queues_[index];
+    for (const std::uint8_t opcode : {LC_ADM_DELETE_SQ, LC_ADM_DELETE_CQ}) {
+        auto deleted = admin_->run(queue_command(opcode, queue.id()), nullptr, options_.admin_timeout);
+        if (!deleted) return deleted.error();
+    }
+    queue.restart(LC_SC_ABORTED_QUEUE);
+    return {};
+}
+
+Result<Completion> Driver::admin(const lc_sqe& sqe)
+{
+    return admin_->run(sqe, nullptr, options_.admin_timeout);
+}
+
+Status Driver::abort(const QueuePair& queue, std::uint16_t cid)
+{
+    lc_sqe sqe = make_command(LC_ADM_ABORT);
+    sqe.u.abort.sqid = queue.id();
+    sqe.u.abort.cid = cid;
+    auto done = admin(sqe);
+    if (!done) return done.error();
+    return {};
+}
+
+Status Driver::reset()
+{
+    if (auto status = controller_.disable(); !status) return status;
+    enabled_ = false;
+    if (auto status = controller_.wait_for_boot(); !status) return status;
+    admin_->restart(LC_SC_ABORTED_QUEUE);
+    for (auto& queue : queues_) queue->restart(LC_SC_ABORTED_QUEUE);
+    if (auto status = controller_.enable(*admin_); !status) return status;
+    enabled_ = true;
+    reset_count_ = controller_.reset_count();
+    for (std::size_t i = 0; i < queues_.size(); ++i)
+        if (auto status = create_queue(i); !status) return status;
+    return {};
+}
+
+bool Driver::was_reset()
+{
+    return controller_.reset_count() != reset_count_;
+}
+
+Status Driver::shutdown()
+{
+    if (!enabled_) return {};
+    Status first;
+    for (std::size_t i = 0; i < queues_.size() && first.ok(); ++i) first = delete_queue(i);
+    Status disabled = controller_.disable();
+    enabled_ = !disabled.ok();
+    return first.ok() ? disabled : first;
+}
+
+Result<std::vector<std::uint8_t>> Driver::read_page(lc_sqe sqe, std::uint32_t bytes)
+{
+    auto memory = DmaMemory::allocate(*transport_, bytes);
+    if (!memory) return memory.error();
+    sqe.dst = host_pointer(memory->bus());
+    sqe.length = bytes;
+    auto done = admin(sqe);
+    if (!done) return done.error();
+    return std::vector<std::uint8_t>(memory->host(), memory->host() + bytes);
+}
+
+Result<std::vector<std::uint8_t>> Driver::log_page(std::uint32_t page, std::uint32_t bytes, std::uint32_t offset)
+{
+    lc_sqe sqe = make_command(LC_ADM_GET_LOG_PAGE);
+    sqe.u.page.page = page;
+    sqe.u.page.offset = offset;
+    return read_page(sqe, bytes);
+}
+
+template <class Entry>
+Result<std::vector<Entry>> Driver::read_log(std::uint32_t page, std::uint32_t entries)
+{
+    auto bytes = log_page(page, entries * static_cast<std::uint32_t>(sizeof(Entry)));
+    if (!bytes) return bytes.error();
+    std::vector<Entry> log(entries);
+    std::memcpy(log.data(), bytes->data(), bytes->size());
+    return log;
+}
+
+Result<std::vector<lc_log_error>> Driver::error_log(std::uint32_t entries)
+{
+    auto log = read_log<lc_log_error>(LC_LOG_ERROR, entries);
+    if (log) log->erase(std::find_if(log->begin(), log->end(), [](auto& e) { return e.count == 0; }), log->end());
+    return log;
+}
+
+Result<std::vector<lc_log_weights>> Driver::weights_log()
+{
+    return read_log<lc_log_weights>(LC_LOG_WEIGHTS, identity_.cores * identity_.banks);
+}
+
+Result<std::vector<lc_log_progress>> Driver::progress_log(std::uint32_t entries)
+{
+    auto log = read_log<lc_log_progress>(LC_LOG_PROGRESS, entries);
+    // An I/O command has a queue number: an entry without one lies behind the end.
+    if (log) log->erase(std::find_if(log->begin(), log->end(), [](auto& e) { return e.sq_id == 0; }), log->end());
+    return log;
+}
+
+Result<std::uint64_t> Driver::get_feature(std::uint32_t feature)
+{
+    lc_sqe sqe = make_command(LC_ADM_GET_FEATURE);
+    sqe.u.feature.feature = feature;
+    auto done = admin(sqe);
+    if (!done) return done.error();
+    return done->result;
+}
+
+Status Driver::set_feature(std::uint32_t feature, std::uint64_t value)
+{
+    lc_sqe sqe = make_command(LC_ADM_SET_FEATURE);
+    sqe.u.feature.feature = feature;
+    sqe.u.feature.value = value;
+    auto done = admin(sqe);
+    if (!done) return done.error();
+    return {};
+}
+
+}  // namespace lightcard::driver

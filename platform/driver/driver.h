@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+/// User-mode driver of one card over a Transport. Free of SystemC.
+///
+///   auto driver = Driver::bring_up(host);                       // Result<std::unique_ptr<Driver>>
+///   auto& queue = (*driver)->queue(0);
+///   auto done = queue.run(make_copy(dram_pointer(0), host_pointer(buffer), bytes));
+///
+/// docs/driver.md walks through bring-up, queues, errors and resets.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "lightcard/model/common/result.h"
+#include "lightcard/model/control_chip/lightcard_abi.h"
+#include "lightcard/platform/driver/bring_up.h"
+#include "lightcard/platform/driver/commands.h"
+#include "lightcard/platform/driver/dma_memory.h"
+#include "lightcard/platform/driver/queue_pair.h"
+#include "lightcard/platform/driver/transport.h"
+
+namespace lightcard::driver {
+
+struct DriverOptions {
+    std::uint32_t io_queues = 1;
+    std::uint32_t entries = 256;  ///< of each ring; lowered to what the card allows
+    bool single_vector = false;   ///< every queue on vector 0, as on a host without spare vectors
+    Picoseconds admin_timeout = 10 * kSecond;
+};
+
+class Driver {
+public:
+    /// Probe, boot, admin queue, IDENTIFY, I/O queues. The transport outlives the driver.
+    static Result<std::unique_ptr<Driver>> bring_up(Transport& transport, const DriverOptions& options = {});
+    /// Disables the card (posted) if shutdown() did not.
+    ~Driver();
+    Driver(const Driver&) = delete;
+    Driver& operator=(const Driver&) = delete;
+
+    Transport& transport() { return *transport_; }
+    const lc_identify& identity() const { return identity_; }
+    const Capabilities& capabilities() const { return capabilities_; }
+    std::size_t queues() const { return queues_.size(); }
+    QueuePair& queue(std::size_t index) { return *queues_[index]; }  ///< I/O queue index + 1
+    QueuePair& admin_queue() { return *admin_; }
+
+    /// One admin command; a failed one is an error.
+    Result<Completion> admin(const lc_sqe& sqe);
+    /// Deletes an I/O queue on the card (its commands end as ABORTED_QUEUE) or creates it again.
+    Status delete_queue(std::size_t index);
+    Status create_queue(std::size_t index);
+    /// Asks the card to end one command; its completion (ABORTED, or done after all) still arrives in the queue.
+    Status abort(const QueuePair& queue, std::uint16_t cid);
+
+    /// Controller reset and up again with the same queues: what was in flight ends as ABORTED_QUEUE. Weights stay.
+    Status reset();
+    /// True if the card was reset and not by this driver: reset() brings it back.
+    bool was_reset();
+    /// Queues deleted, card disabled. Nothing works after it but reset().
+    Status shutdown();
+
+    /// Reads `bytes` of a log page from `offset`; what the page does not have reads as zeros.
+    Result<std::vector<std::uint8_t>> log_page(std::uint32_t page, std::uint32_t bytes, std::uint32_t offset = 0);
+    Result<std::vector<lc_log_error>> error_log(std::uint32_t entries = 16);  ///< newest first, entries that exist
+    Result<std::vector<lc_log_weights>> weights_log();                        ///< [core * banks + bank]
+    Result<std::vector<lc_log_progress>> progress_log(std::uint32_t entries = 64);  ///< commands in flight
+
+    Result<std::uint64_t> get_feature(std::uint32_t feature);
+    Status set_feature(std::uint32_t feature, std::uint64_t value);
+
+private:
+    Driver(Transport& transport, const DriverOptions& options);
+    Status start();
+    Status identify();
+    Status make_queues();
+    Result<std::vector<std::uint8_t>> read_page(lc_sqe sqe, std::uint32_t bytes);
+    template <class Entry>
+    Result<std::vector<Entry>> read_log(std::uint32_t page, std::uint32_t entries);
+
+    Transport* transport_;
+    DriverOptions options_;
+    Controller controller_;
+    Capabilities capabilities_;
+    lc_identify identity_{};
+    std::unique_ptr<QueuePair> admin_;
+    std::vector<std::unique_ptr<QueuePair>> queues_;
+    std::uint32_t reset_count_ = 0;
+    bool enabled_ = false;
+};
+
+}  // namespace lightcard::driver
