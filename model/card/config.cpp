@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <exception>
 
+#include "lightcard/model/card/config_check.h"
 #include "lightcard/model/card/config_echo.h"
 #include "lightcard/model/card/config_fields.h"
 #include "lightcard/model/card/config_files.h"
@@ -26,6 +27,7 @@ constexpr std::size_t kMostParents = 8;
 class Loader {
 public:
     Status load_file(const std::string& path);
+    Status load_text(const std::string& text, const std::string& path);
     Status apply_override(const Override& override);
     Status check();
     CardConfig take();
@@ -45,6 +47,7 @@ private:
 
     CardConfig config_;
     std::vector<Origin> origins_ = config::built_in_origins();
+    int order_ = 0;
     std::vector<std::string> chain_;  ///< files being read, youngest first
 };
 
@@ -95,7 +98,12 @@ Status Loader::load_file(const std::string& path)
         return Error{"too many parents", path, "at most " + std::to_string(kMostParents)};
     const Result<std::string> bytes = config::read_file(path, yaml::kMaxBytes);
     if (!bytes) return bytes.error();
-    const Result<Node> root = yaml::read(*bytes, path);
+    return load_text(*bytes, path);
+}
+
+Status Loader::load_text(const std::string& text, const std::string& path)
+{
+    const Result<Node> root = yaml::read(text, path);
     if (!root) return root.error();
     return read_layer(path, *root);
 }
@@ -198,6 +206,7 @@ Status Loader::apply_field(const std::string& file, const Field& field, const En
     }
     Origin& origin = origin_of(field);
     origin.place = where;
+    origin.order = ++order_;
     if (config::needs_source(field))
         origin.source = "no source given in " + config::stem_of(file), origin.grade = "assumed";
     if (entry.value.kind == Node::Kind::map) {
@@ -268,6 +277,7 @@ Status Loader::apply_override(const Override& override)
     if (Status status = config::set_field(*field, config_, value); !status) return error_at(where, "", status.error());
     Origin& origin = origin_of(*field);
     origin.place = where;
+    origin.order = ++order_;
     if (config::needs_source(*field)) origin.source = "command line", origin.grade = "assumed";
     keep_range_if_inside(*field, origin);
     return {};
@@ -275,11 +285,14 @@ Status Loader::apply_override(const Override& override)
 
 Status Loader::check()
 {
-    const Status status = check_card(config_);
-    if (status) return {};
-    const Error& error = status.error();
-    const Field* field = config::find_field(error.where);
-    return field ? error_at(origin_of(*field).place, error.where, error) : error;
+    const std::optional<config::Problem> problem = config::find_problem(config_);
+    if (!problem) return {};
+    const char* last = problem->paths.front();  // the parameter set last is the one to look at
+    for (const char* path : problem->paths) {
+        const int order = origin_of(*config::find_field(path)).order;
+        if (order > origin_of(*config::find_field(last)).order) last = path;
+    }
+    return error_at(origin_of(*config::find_field(last)).place, last, problem->what, problem->hint);
 }
 
 CardConfig Loader::take()
@@ -288,12 +301,8 @@ CardConfig Loader::take()
     return std::move(config_);
 }
 
-Result<CardConfig> load(const std::string& file, const std::vector<Override>& overrides)
+Result<CardConfig> finish(Loader& loader, const std::vector<Override>& overrides)
 {
-    const Result<std::string> path = config::find_card(file, "");
-    if (!path) return path.error();
-    Loader loader;
-    if (Status status = loader.load_file(*path); !status) return status.error();
     for (const Override& override : overrides) {
         if (Status status = loader.apply_override(override); !status) return status.error();
     }
@@ -301,15 +310,32 @@ Result<CardConfig> load(const std::string& file, const std::vector<Override>& ov
     return loader.take();
 }
 
+/// Runs `load` on a fresh loader; out of memory or a file system that fails half-way is an error like others.
+template <class Load>
+Result<CardConfig> guarded(const std::string& file, const std::vector<Override>& overrides, Load load)
+{
+    try {
+        Loader loader;
+        if (Status status = load(loader); !status) return status.error();
+        return finish(loader, overrides);
+    } catch (const std::exception& e) {
+        return Error{std::string("cannot be read: ") + e.what(), file, ""};
+    }
+}
+
 }  // namespace
 
 Result<CardConfig> load_card(const std::string& file, const std::vector<Override>& overrides)
 {
-    try {
-        return load(file, overrides);
-    } catch (const std::exception& e) {  // out of memory, file system
-        return Error{std::string("cannot be read: ") + e.what(), file, ""};
-    }
+    return guarded(file, overrides, [&](Loader& loader) -> Status {
+        const Result<std::string> path = config::find_card(file, "");
+        return path ? loader.load_file(*path) : Status(path.error());
+    });
+}
+
+Result<CardConfig> parse_card(const std::string& text, const std::string& place, const std::vector<Override>& overrides)
+{
+    return guarded(place, overrides, [&](Loader& loader) { return loader.load_text(text, place); });
 }
 
 CardConfig default_card()

@@ -36,11 +36,11 @@ struct CardConfig {
 
     /// One line of the resolved configuration, for `lightcard config` and the report.
     struct Entry {
-        std::string path;         ///< "card.core.symbol_rate"
-        std::string value;        ///< "13 GHz"
-        std::string range;        ///< "1 GHz .. 100 GHz"
-        std::string source;       ///< citation
-        std::string grade;        ///< primary | secondary | computed | assumed
+        std::string path;    ///< "card.core.symbol_rate"
+        std::string value;   ///< "13 GHz"
+        std::string range;   ///< "1 GHz .. 100 GHz"
+        std::string source;  ///< citation
+        std::string grade;   ///< primary | secondary | computed | assumed
         std::string description;
     };
     std::vector<Entry> resolved;  ///< every parameter, in a fixed order
@@ -51,6 +51,9 @@ using Override = std::pair<std::string, std::string>;  ///< --set path=value
 
 /// `file`: a path, or the name of a shipped card ("lc128").
 Result<CardConfig> load_card(const std::string& file, const std::vector<Override>& overrides = {});
+/// The same from text; `place` stands for the file in errors. Parents are looked up by name or absolute path.
+Result<CardConfig> parse_card(const std::string& text, const std::string& place,
+                              const std::vector<Override>& overrides = {});
 /// The reference card from its built-in defaults, without any file (tests).
 CardConfig default_card();
 /// Hard ranges and what must hold between parameters (load_card() has done this). The error's place is the path.

@@ -1,50 +1,48 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is wrong between parameters: each rule is one function and names the parameter to look at.
-#include <cmath>
-#include <optional>
+#include "lightcard/model/card/config_check.h"
 
-#include "lightcard/model/card/config.h"
+#include <algorithm>
+#include <cmath>
+
 #include "lightcard/model/card/config_fields.h"
 
 namespace lightcard {
 
+namespace config {
+
 namespace {
 
-using Problem = std::optional<Error>;
+using Found = std::optional<Problem>;
 
 constexpr std::uint64_t kMostWeights = 1ull << 32;  // in all banks of all cores
 constexpr std::uint64_t kPage = 4096;
 
-Problem problem(const char* path, std::string what, std::string hint)
+std::string text_of(double value, Dimension dimension)
 {
-    return Error{std::move(what), path, std::move(hint)};
+    return format_real(value, dimension);
 }
 
-bool is_power_of_two(std::uint64_t value)
-{
-    return value != 0 && (value & (value - 1)) == 0;
-}
-
-Problem check_fidelity(const CardConfig& card)
+Found check_fidelity(const CardConfig& card)
 {
     if (card.run.fidelity != Fidelity::device) return {};
-    return problem("run.fidelity", "fidelity 'device' is not available yet: arrives with the physics", "use 'stat'");
+    return Problem{{"run.fidelity"}, "fidelity 'device' is not available yet: arrives with the physics", "use 'stat'"};
 }
 
-Problem check_cell_count(const CardConfig& card)
+Found check_cell_count(const CardConfig& card)
 {
     const std::uint64_t weights = std::uint64_t{card.cores} * card.pcm.banks * card.core.n * card.core.n;
     if (weights <= kMostWeights) return {};
-    return problem("card.pcm.banks", std::to_string(weights) + " weights in all banks of all cores are too many",
-                   "at most " + std::to_string(kMostWeights) + " = cores x banks x n x n");
+    return Problem{{"card.pcm.banks", "card.cores", "card.core.n"},
+                   std::to_string(weights) + " weights in all banks of all cores are too many",
+                   "cores x banks x n x n is at most " + std::to_string(kMostWeights)};
 }
 
-Problem check_writers(const CardConfig& card)
+Found check_writers(const CardConfig& card)
 {
     if (card.pcm.writers <= card.pcm.banks) return {};
-    return problem("card.pcm.writers",
-                   std::to_string(card.pcm.writers) + " writers for " + std::to_string(card.pcm.banks) + " banks",
-                   "at most card.pcm.banks = " + std::to_string(card.pcm.banks));
+    return Problem{{"card.pcm.writers", "card.pcm.banks"},
+                   std::to_string(card.pcm.writers) + " writers for " + std::to_string(card.pcm.banks) + " bank(s)",
+                   "card.pcm.writers is at most card.pcm.banks"};
 }
 
 /// Cells that one slot programs: a differential pair, a row of pairs, the whole array.
@@ -62,84 +60,98 @@ double cells_of_slot(const CardConfig& card)
     return 2 * n * n;
 }
 
-Problem check_write_power(const CardConfig& card)
+/// Mean power of the write drivers with every writer of every core busy.
+Found check_write_power(const CardConfig& card)
 {
     const double slot = static_cast<double>(card.pcm.write_slot) / static_cast<double>(kSecond);
     const double energy = cells_of_slot(card) * card.pcm.write_energy * card.pcm.writers * card.cores;
-    const double power = energy / slot;
-    if (power <= card.pcm.write_power_limit) return {};
-    const double shortest = std::ceil(energy / card.pcm.write_power_limit * static_cast<double>(kSecond));
-    return problem("card.pcm.write_power_limit",
-                   "writing " + std::to_string(card.pcm.writers * card.cores) + " bank(s) at once draws " +
-                       format_real(power, Dimension::power) + ", above " +
-                       format_real(card.pcm.write_power_limit, Dimension::power),
-                   "a card.pcm.write_slot of " + format_time(static_cast<Picoseconds>(shortest)) +
-                       ", fewer cells a slot (card.pcm.write_scheme), or less card.pcm.write_energy");
+    if (energy / slot <= card.pcm.write_power_limit) return {};
+    const double shortest = std::ceil(energy / card.pcm.write_power_limit * 1e9) / 1e9;
+    return Problem{{"card.pcm.write_scheme", "card.pcm.write_slot", "card.pcm.write_energy", "card.pcm.writers",
+                    "card.pcm.write_power_limit", "card.core.n", "card.cores"},
+                   "writing draws " + text_of(energy / slot, Dimension::power) +
+                       ", above card.pcm.write_power_limit = " + text_of(card.pcm.write_power_limit, Dimension::power),
+                   "allowed: a card.pcm.write_slot of " + text_of(shortest, Dimension::time) +
+                       " or longer, fewer cells a slot (card.pcm.write_scheme), less card.pcm.write_energy"};
 }
 
-Problem check_converters(const CardConfig& card)
+Found check_converters(const CardConfig& card)
 {
-    const auto above = [](const char* path, const char* bits_path, double enob, std::uint32_t bits) -> Problem {
+    const auto above = [](const char* path, const char* bits_path, double enob, std::uint32_t bits) -> Found {
         if (enob <= bits) return {};
-        return problem(path, "more effective bits than bits",
-                       "at most " + std::string(bits_path) + " = " + std::to_string(bits));
+        return Problem{{path, bits_path},
+                       text_of(enob, Dimension::number) + " effective bits of " + std::to_string(bits) + " bits",
+                       std::string(path) + " is at most " + bits_path};
     };
     const auto& c = card.converters;
-    const Problem dac = above("card.converters.dac_enob", "card.converters.dac_bits", c.dac_enob, c.dac_bits);
+    const Found dac = above("card.converters.dac_enob", "card.converters.dac_bits", c.dac_enob, c.dac_bits);
     return dac ? dac : above("card.converters.adc_enob", "card.converters.adc_bits", c.adc_enob, c.adc_bits);
 }
 
-Problem check_sizes(const CardConfig& card)
+Found check_powers_of_two(const CardConfig& card)
 {
     struct Size {
         const char* path;
         std::uint64_t value;
-        bool power_of_two;  ///< else whole pages
+        Dimension dimension;
     };
     const Size sizes[] = {
-        {"card.control.sram_bytes", card.control.sram_bytes, false},
-        {"card.control.dma_chunk", card.control.dma_chunk, true},
-        {"card.memory.bytes", card.memory.bytes, false},
-        {"card.link.width", card.link.width, true},
-        {"card.link.max_payload", card.link.max_payload, true},
-        {"card.link.max_read_request", card.link.max_read_request, true},
-        {"card.link.bar2_bytes", card.link.bar2_bytes, true},
+        {"card.control.dma_chunk", card.control.dma_chunk, Dimension::bytes},
+        {"card.link.width", card.link.width, Dimension::number},
+        {"card.link.max_payload", card.link.max_payload, Dimension::bytes},
+        {"card.link.max_read_request", card.link.max_read_request, Dimension::bytes},
+        {"card.link.bar2_bytes", card.link.bar2_bytes, Dimension::bytes},
     };
     for (const Size& size : sizes) {
-        const bool counts = std::string_view(size.path) == "card.link.width";
-        const auto text = [&](std::uint64_t v) {
-            return format_integer(v, counts ? Dimension::number : Dimension::bytes);
-        };
-        if (size.power_of_two && !is_power_of_two(size.value)) {
-            std::uint64_t below = 1;
-            while (below * 2 < size.value) below *= 2;
-            return problem(size.path, text(size.value) + " is not a power of two",
-                           "nearest: " + text(below) + " or " + text(below * 2));
-        }
-        if (!size.power_of_two && size.value % kPage != 0) {
-            return problem(size.path, text(size.value) + " is not a whole number of 4 KiB pages",
-                           "nearest: " + text((size.value + kPage / 2) / kPage * kPage));
-        }
+        std::uint64_t below = 1;
+        while (below * 2 <= size.value) below *= 2;
+        if (below == size.value) continue;
+        return Problem{
+            {size.path},
+            format_integer(size.value, size.dimension) + " is not a power of two",
+            "nearest: " + format_integer(below, size.dimension) + " or " + format_integer(below * 2, size.dimension)};
     }
     return {};
 }
 
-constexpr Problem (*kRules[])(const CardConfig&) = {check_fidelity,    check_cell_count, check_writers,
-                                                    check_write_power, check_converters, check_sizes};
+Found check_pages(const CardConfig& card)
+{
+    const std::pair<const char*, std::uint64_t> sizes[] = {{"card.control.sram_bytes", card.control.sram_bytes},
+                                                           {"card.memory.bytes", card.memory.bytes}};
+    for (const auto& [path, value] : sizes) {
+        if (value % kPage == 0) continue;
+        return Problem{{path},
+                       format_integer(value, Dimension::bytes) + " is not a whole number of 4 KiB pages",
+                       "nearest: " + format_integer((value + kPage / 2) / kPage * kPage, Dimension::bytes)};
+    }
+    return {};
+}
+
+constexpr Found (*kRules[])(const CardConfig&) = {check_fidelity,    check_cell_count, check_writers,
+                                                  check_write_power, check_converters, check_powers_of_two,
+                                                  check_pages};
 
 }  // namespace
 
-Status check_card(const CardConfig& card)
+std::optional<Problem> find_problem(const CardConfig& card)
 {
-    for (const config::Field& field : config::fields()) {
-        if (Status status = config::check_field(field, card); !status) {
-            return Error{status.error().what, field.path, status.error().hint};
+    for (const Field& field : fields()) {
+        if (Status status = check_field(field, card); !status) {
+            return Problem{{field.path}, status.error().what, status.error().hint};
         }
     }
     for (const auto rule : kRules) {
-        if (const Problem found = rule(card)) return *found;
+        if (const Found found = rule(card)) return found;
     }
     return {};
+}
+
+}  // namespace config
+
+Status check_card(const CardConfig& card)
+{
+    const std::optional<config::Problem> found = config::find_problem(card);
+    return found ? Status(Error{found->what, found->paths.front(), found->hint}) : Status();
 }
 
 std::vector<std::string> card_warnings(const CardConfig& card)
@@ -149,7 +161,7 @@ std::vector<std::string> card_warnings(const CardConfig& card)
     const double on_row = card.core.row_power * card.core.lanes * transmitted;
     if (on_row > card.core.optical_power_limit) {
         warnings.push_back("card.core.row_power: a row waveguide carries " +
-                           format_real(std::round(on_row * 1e6) * 1e-6, Dimension::power) +
+                           format_real(std::round(on_row * 1e6) / 1e6, Dimension::power) +
                            " in all lanes after coupling, above card.core.optical_power_limit = " +
                            format_real(card.core.optical_power_limit, Dimension::power));
     }

@@ -81,9 +81,9 @@ std::vector<Origin> built_in_origins()
     std::vector<Origin> origins;
     for (const Field& field : fields()) {
         if (needs_source(field)) {
-            origins.push_back({"built in", "built-in default: the reference card lc128", "assumed", ""});
+            origins.push_back({"built in", "built-in default: the reference card lc128", "assumed", "", 0});
         } else {
-            origins.push_back({"built in", "", "", ""});
+            origins.push_back({"built in", "", "", "", 0});
         }
     }
     return origins;
@@ -123,9 +123,9 @@ void refresh(CardConfig& card)
             const CardConfig::Entry& entry = card.resolved[index];
             const bool same = entry.value == config::get_field(field, card);
             if (same) {
-                origin = {"", entry.source, entry.grade, entry.range};
+                origin = {"", entry.source, entry.grade, entry.range, 0};
             } else if (config::needs_source(field)) {
-                origin = {"", "set in code", "assumed", ""};
+                origin = {"", "set in code", "assumed", "", 0};
             }
         }
         ++index;

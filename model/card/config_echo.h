@@ -15,6 +15,7 @@ struct Origin {
     std::string source;
     std::string grade;
     std::string range;  ///< declared; empty: the hard range
+    int order = 0;      ///< larger: set later
 };
 
 /// Origins of the built-in reference card.
