@@ -16,7 +16,7 @@ namespace {
 using lightcard::fuzz::Bytes;
 
 constexpr int kMutationsPerSeed = 20'000;
-constexpr double kSecondsPerSeed = 3;
+constexpr double kSecondsPerSeed = 1;
 constexpr std::uint64_t kInteresting[] = {
     0, 1, 0x7f, 0x80, 0xff, 0x7fff, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff, 1ull << 56, 0x7fffffffffffffff, ~0ull};
 
