@@ -116,30 +116,4 @@ Attribution attribute(const AnalogChain& chain, const MvmStats& stats, const pcm
     return result;
 }
 
-void Attribution::add(const Attribution& other)
-{
-    levels += other.levels;
-    programming += other.programming;
-    drift += other.drift;
-    thermal += other.thermal;
-    shot += other.shot;
-    rin += other.rin;
-    dac += other.dac;
-    adc_noise += other.adc_noise;
-    adc_quantisation += other.adc_quantisation;
-}
-
-void MvmStats::add(const MvmStats& other)
-{
-    samples += other.samples;
-    clipped += other.clipped;
-    sum_common += other.sum_common;
-    sum_common2 += other.sum_common2;
-    sum_x2 += other.sum_x2;
-    sum_xsum2 += other.sum_xsum2;
-    sum_y2 += other.sum_y2;
-    sum_norm2 += other.sum_norm2;
-    sum_lsb2 += other.sum_lsb2;
-}
-
 }  // namespace lightcard::photonic_core

@@ -157,10 +157,14 @@ void for_each_block(const MvmJob& job, const Finish& finish)
     }
 }
 
+/// Exact sums; a tile with a lo plane (not made by fidelity ideal) is rounded to the nearest acc unit, halves up.
 void run_exact(const MvmJob& job)
 {
+    const bool whole = job.tile->lo_is_zero;
     for_each_block(job, [&](std::uint32_t first, std::uint32_t count, Block& block) {
-        std::copy_n(block.hi.begin(), std::size_t{count} * job.tile->cols, job.y + std::size_t{first} * job.tile->cols);
+        std::int32_t* y = job.y + std::size_t{first} * job.tile->cols;
+        const std::size_t samples = std::size_t{count} * job.tile->cols;
+        for (std::size_t i = 0; i < samples; ++i) y[i] = block.hi[i] + (whole ? 0 : (block.lo[i] + 128) >> 8);
     });
 }
 

@@ -61,7 +61,18 @@ struct MvmStats {
     unsigned __int128 sum_y2 = 0;       ///< sum over samples of y^2 before noise, y rounded to acc
     unsigned __int128 sum_norm2 = 0;    ///< sum over samples of column_norm2
     unsigned __int128 sum_lsb2 = 0;     ///< sum over samples of digital_gain^2: lsb^2 in 2^-32 acc^2
-    void add(const MvmStats& other);
+    void add(const MvmStats& other)
+    {
+        samples += other.samples;
+        clipped += other.clipped;
+        sum_common += other.sum_common;
+        sum_common2 += other.sum_common2;
+        sum_x2 += other.sum_x2;
+        sum_xsum2 += other.sum_xsum2;
+        sum_y2 += other.sum_y2;
+        sum_norm2 += other.sum_norm2;
+        sum_lsb2 += other.sum_lsb2;
+    }
 };
 
 /// Variance of the output error by source, acc^2 summed over `samples`.
@@ -72,7 +83,18 @@ struct Attribution {
     {
         return levels + programming + drift + thermal + shot + rin + dac + adc_noise + adc_quantisation;
     }
-    void add(const Attribution& other);
+    void add(const Attribution& other)
+    {
+        levels += other.levels;
+        programming += other.programming;
+        drift += other.drift;
+        thermal += other.thermal;
+        shot += other.shot;
+        rin += other.rin;
+        dac += other.dac;
+        adc_noise += other.adc_noise;
+        adc_quantisation += other.adc_quantisation;
+    }
 };
 /// Closed form. Static sources: rows taken as exchangeable; cross terms between sources and clipping are left out.
 Attribution attribute(const AnalogChain& chain, const MvmStats& stats, const pcm_memory::EffectiveTile& tile,
