@@ -87,7 +87,8 @@ struct Graph {
 ///               valid_count: clamp(floor(sum*mult / (n * 2^shift) + 1/2)), exactly, n = positions inside the tensor.
 ///               global average pooling is one window over the whole tensor.
 /// softmax       over channels, per position. Input 8 bit (scale) or wide (all channel_scale equal); output f32:
-///               e = exp((v - v_max) * scale), e / sum(e), in double or better, rounded once to f32.
+///               e = exp((v - v_max) * scale), scale rounded to f32, sums in channel order; e / sum(e) in double,
+///               rounded once.
 /// pad           zeros around H and W (window.pad_*), scale and sign of its input.
 /// Relu, Clip and Pad are fused where they can be; Flatten, Reshape, Identity have no node. `output` is not emitted:
 /// QuantGraph::outputs are the nodes whose tensors the host reads.

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lightcard/platform/compiler/calibrate.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "lightcard/platform/compiler/float_executor.h"
+
+namespace lightcard::compiler {
+
+namespace {
+
+/// |value| over [0, limit); the limit doubles, merging pairs of bins, whenever a value lies beyond it.
+class Histogram {
+public:
+    void add(double magnitude)
+    {
+        ++count_;
+        if (magnitude == 0) {
+            ++zeros_;
+            return;
+        }
+        if (limit_ == 0) limit_ = magnitude * 2;
+        while (magnitude >= limit_) widen();
+        ++bins_[static_cast<std::size_t>(magnitude / limit_ * kBins)];
+    }
+
+    /// Upper edge of the bin in which the percentile lies.
+    double percentile(double percent) const
+    {
+        const auto wanted = static_cast<std::uint64_t>(std::ceil(static_cast<double>(count_) * percent / 100));
+        std::uint64_t seen = zeros_;
+        if (seen >= wanted) return 0;
+        for (std::size_t bin = 0; bin < kBins; ++bin) {
+            seen += bins_[bin];
+            if (seen >= wanted) return limit_ * static_cast<double>(bin + 1) / kBins;
+        }
+        return limit_;
+    }
+
+private:
+    static constexpr std::size_t kBins = 4096;
+
+    void widen()
+    {
+        for (std::size_t i = 0; i < kBins / 2; ++i) bins_[i] = bins_[2 * i] + bins_[2 * i + 1];
+        std::fill(bins_.begin() + kBins / 2, bins_.end(), 0);
+        limit_ *= 2;
+    }
+
+    std::array<std::uint64_t, kBins> bins_{};
+    std::uint64_t count_ = 0, zeros_ = 0;
+    double limit_ = 0;
+};
+
+class Calibrator {
+public:
+    Calibrator(const Graph& graph, double percentile)
+        : graph_(graph), percentile_(percentile), ranges_(graph.nodes.size())
+    {
+        if (percentile_ < 100) histograms_.resize(graph.nodes.size());
+    }
+
+    Status add(const std::vector<float>& sample, std::size_t number)
+    {
+        const auto values = run_float_trace(graph_, sample.data());
+        if (!values) return values.error();
+        for (std::size_t i = 0; i < values->size(); ++i)
+            for (float v : (*values)[i]) {
+                if (!std::isfinite(v))
+                    return Error{"calibration sample " + std::to_string(number) + " gives a value that is not finite",
+                                 describe(graph_.nodes[i]), ""};
+                include(i, v, number == 0 && &v == (*values)[i].data());
+            }
+        return {};
+    }
+
+    std::vector<Range> finish()
+    {
+        for (std::size_t i = 0; i < histograms_.size(); ++i) {
+            const double most = histograms_[i].percentile(percentile_);
+            if (most == 0) continue;
+            ranges_[i].low = std::max(ranges_[i].low, -most);
+            ranges_[i].high = std::min(ranges_[i].high, most);
+        }
+        return std::move(ranges_);
+    }
+
+private:
+    void include(std::size_t node, double v, bool first)
+    {
+        Range& range = ranges_[node];
+        if (first) range = {v, v};
+        range.low = std::min(range.low, v);
+        range.high = std::max(range.high, v);
+        if (!histograms_.empty()) histograms_[node].add(std::fabs(v));
+    }
+
+    const Graph& graph_;
+    double percentile_;
+    std::vector<Range> ranges_;
+    std::vector<Histogram> histograms_;
+};
+
+}  // namespace
+
+Result<std::vector<Range>> calibrate(const Graph& graph, const std::vector<std::vector<float>>& samples,
+                                     double percentile)
+{
+    if (samples.empty()) return Error{"calibration needs at least one sample input", graph.name, ""};
+    if (!(percentile > 0 && percentile <= 100))
+        return Error{"the calibration percentile is out of range", "", "above 0 to 100"};
+    if (graph.inputs.size() != 1)
+        return Error{"the graph has " + std::to_string(graph.inputs.size()) + " inputs", graph.name, "one input"};
+    const auto size =
+        static_cast<std::size_t>(element_count(graph.nodes[static_cast<std::size_t>(graph.inputs[0])].shape));
+    Calibrator calibrator(graph, percentile);
+    for (std::size_t i = 0; i < samples.size(); ++i) {
+        if (samples[i].size() != size)
+            return Error{
+                "calibration sample " + std::to_string(i) + " has " + std::to_string(samples[i].size()) + " values",
+                graph.name, std::to_string(size) + " values"};
+        const Status added = calibrator.add(samples[i], i);
+        if (!added) return added.error();
+    }
+    return calibrator.finish();
+}
+
+}  // namespace lightcard::compiler

@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lightcard/platform/compiler/int8_reference.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace lightcard::compiler {
+
+namespace {
+
+using Codes = std::vector<std::int32_t>;
+using Wide = __int128;
+
+/// Largest integer not above numerator / denominator; denominator > 0.
+Wide floor_divide(Wide numerator, Wide denominator)
+{
+    const Wide quotient = numerator / denominator, rest = numerator % denominator;
+    return rest < 0 ? quotient - 1 : quotient;
+}
+
+/// numerator / denominator to the nearest integer, halves upwards, then kept in [low, high].
+std::int32_t round_and_clamp(Wide numerator, Wide denominator, std::int32_t low, std::int32_t high)
+{
+    const Wide nearest = floor_divide(2 * numerator + denominator, 2 * denominator);
+    if (nearest < low) return low;
+    return nearest > high ? high : static_cast<std::int32_t>(nearest);
+}
+
+Wide power_of_two(unsigned exponent)
+{
+    return static_cast<Wide>(1) << exponent;
+}
+
+std::int32_t saturate(std::int64_t value)
+{
+    constexpr std::int64_t kLow = std::numeric_limits<std::int32_t>::min(),
+                           kHigh = std::numeric_limits<std::int32_t>::max();
+    return static_cast<std::int32_t>(std::min(std::max(value, kLow), kHigh));
+}
+
+/// Where one element of an NHWC tensor lies; positions outside have none.
+struct Image {
+    explicit Image(const QuantTensor& t) : height(t.height), width(t.width), channels(t.channels) {}
+    bool contains(std::int64_t y, std::int64_t x) const { return y >= 0 && y < height && x >= 0 && x < width; }
+    std::size_t at(std::int64_t y, std::int64_t x) const
+    {
+        return static_cast<std::size_t>((y * width + x) * channels);
+    }
+    std::int64_t height, width, channels;
+};
+
+std::int64_t dot(const std::int32_t* codes, const std::int8_t* weights, std::int64_t count)
+{
+    constexpr std::int64_t kExact = 65536;  // 255 * 128 * 65536 < 2^31
+    std::int64_t total = 0;
+    for (std::int64_t start = 0; start < count; start += kExact) {
+        std::int32_t sum = 0;
+        const std::int64_t end = std::min(count, start + kExact);
+        for (std::int64_t i = start; i < end; ++i) sum += codes[i] * weights[i];
+        total += sum;
+    }
+    return total;
+}
+
+/// Sum of one output of a convolution, before bias.
+std::int64_t accumulate(const QuantNode& node, const Image& in, const Codes& x, std::int64_t y, std::int64_t col,
+                        std::int64_t output)
+{
+    const Window& w = node.window;
+    const std::int64_t depth = in.channels / node.group;
+    const std::int64_t first = output / (node.out.channels / node.group) * depth;
+    const std::int8_t* weights = node.weights.data() + output * w.kernel_h * w.kernel_w * depth;
+    std::int64_t sum = 0;
+    for (int kh = 0; kh < w.kernel_h; ++kh)
+        for (int kw = 0; kw < w.kernel_w; ++kw, weights += depth) {
+            const std::int64_t from_y = y * w.stride_h - w.pad_top + kh * w.dilation_h;
+            const std::int64_t from_x = col * w.stride_w - w.pad_left + kw * w.dilation_w;
+            if (in.contains(from_y, from_x)) sum += dot(x.data() + in.at(from_y, from_x) + first, weights, depth);
+        }
+    return sum;
+}
+
+void multiply(const QuantNode& node, const QuantTensor& from, const Codes& x, Codes& out)
+{
+    const Image in(from), to(node.out);
+    const Requant& r = node.requant;
+    for (std::int64_t y = 0; y < to.height; ++y)
+        for (std::int64_t col = 0; col < to.width; ++col)
+            for (std::int64_t o = 0; o < to.channels; ++o) {
+                const auto c = static_cast<std::size_t>(o);
+                const std::int32_t sum = saturate(accumulate(node, in, x, y, col, o) + r.bias[c]);
+                out[to.at(y, col) + c] = node.out.wide ? sum
+                                                       : round_and_clamp(static_cast<Wide>(sum) * r.multiplier[c],
+                                                                         power_of_two(r.shift[c]), r.lo, r.hi);
+            }
+}
+
+/// Calls `take(position of the first channel)` for every position of a window inside the tensor; returns their number.
+template <class Take>
+int visit_window(const Window& w, const Image& in, std::int64_t y, std::int64_t x, Take take)
+{
+    int inside = 0;
+    for (int kh = 0; kh < w.kernel_h; ++kh)
+        for (int kw = 0; kw < w.kernel_w; ++kw) {
+            const std::int64_t from_y = y * w.stride_h - w.pad_top + kh * w.dilation_h;
+            const std::int64_t from_x = x * w.stride_w - w.pad_left + kw * w.dilation_w;
+            if (!in.contains(from_y, from_x)) continue;
+            take(in.at(from_y, from_x));
+            ++inside;
+        }
+    return inside;
+}
+
+void max_pool(const QuantNode& node, const QuantTensor& from, const Codes& x, Codes& out)
+{
+    const Image in(from), to(node.out);
+    std::fill(out.begin(), out.end(), std::numeric_limits<std::int32_t>::min());
+    for (std::int64_t y = 0; y < to.height; ++y)
+        for (std::int64_t col = 0; col < to.width; ++col) {
+            const std::size_t target = to.at(y, col);
+            visit_window(node.window, in, y, col, [&](std::size_t source) {
+                for (std::size_t c = 0; c < static_cast<std::size_t>(to.channels); ++c)
+                    out[target + c] = std::max(out[target + c], x[source + c]);
+            });
+        }
+}
+
+void average_pool(const QuantNode& node, const QuantTensor& from, const Codes& x, Codes& out)
+{
+    const Image in(from), to(node.out);
+    const auto channels = static_cast<std::size_t>(to.channels);
+    for (std::int64_t y = 0; y < to.height; ++y)
+        for (std::int64_t col = 0; col < to.width; ++col) {
+            std::vector<std::int64_t> sums(channels, 0);
+            const int inside = visit_window(node.window, in, y, col, [&](std::size_t source) {
+                for (std::size_t c = 0; c < channels; ++c) sums[c] += x[source + c];
+            });
+            const Wide divisor = power_of_two(node.shift) * (node.valid_count ? std::max(inside, 1) : 1);
+            for (std::size_t c = 0; c < channels; ++c)
+                out[to.at(y, col) + c] =
+                    round_and_clamp(static_cast<Wide>(sums[c]) * node.mult, divisor, node.lo, node.hi);
+        }
+}
+
+void rescale(const QuantNode& node, const Codes& a, const Codes* b, Codes& out)
+{
+    const Wide divisor = power_of_two(node.shift);
+    for (std::size_t i = 0; i < out.size(); ++i) {
+        Wide sum = static_cast<Wide>(a[i]) * node.mult;
+        if (b) sum += static_cast<Wide>((*b)[i]) * node.mult2;
+        out[i] = round_and_clamp(sum, divisor, node.lo, node.hi);
+    }
+}
+
+void pad(const QuantNode& node, const QuantTensor& from, const Codes& x, Codes& out)
+{
+    const Image in(from), to(node.out);
+    for (std::int64_t y = 0; y < in.height; ++y)
+        std::copy_n(x.begin() + static_cast<std::ptrdiff_t>(in.at(y, 0)), in.width * in.channels,
+                    out.begin() + static_cast<std::ptrdiff_t>(to.at(y + node.window.pad_top, node.window.pad_left)));
+}
+
+std::vector<float> softmax(const QuantTensor& from, const Codes& x)
+{
+    const double scale = static_cast<float>(from.wide ? from.channel_scale[0] : from.scale);
+    const auto channels = static_cast<std::size_t>(from.channels);
+    std::vector<float> out(x.size());
+    std::vector<double> powers(channels);
+    for (std::size_t base = 0; base < x.size(); base += channels) {
+        const auto begin = x.begin() + static_cast<std::ptrdiff_t>(base);
+        const std::int64_t most = *std::max_element(begin, begin + static_cast<std::ptrdiff_t>(channels));
+        double sum = 0;
+        for (std::size_t c = 0; c < channels; ++c) {
+            powers[c] = std::exp(static_cast<double>(x[base + c] - most) * scale);
+            sum += powers[c];
+        }
+        for (std::size_t c = 0; c < channels; ++c) out[base + c] = static_cast<float>(powers[c] / sum);
+    }
+    return out;
+}
+
+QuantValues execute(const QuantGraph& graph, const QuantNode& node, const std::vector<QuantValues>& values)
+{
+    const auto input = static_cast<std::size_t>(node.inputs[0]);
+    const QuantTensor& from = graph.nodes[input].out;
+    const Codes& x = values[input].codes;
+    QuantValues out;
+    if (node.op == QuantOp::softmax) {
+        out.reals = softmax(from, x);
+        return out;
+    }
+    out.codes.resize(element_count(node.out));
+    switch (node.op) {
+        case QuantOp::mvm:
+            multiply(node, from, x, out.codes);
+            break;
+        case QuantOp::add:
+            rescale(node, x, &values[static_cast<std::size_t>(node.inputs[1])].codes, out.codes);
+            break;
+        case QuantOp::requant:
+            rescale(node, x, nullptr, out.codes);
+            break;
+        case QuantOp::max_pool:
+            max_pool(node, from, x, out.codes);
+            break;
+        case QuantOp::average_pool:
+            average_pool(node, from, x, out.codes);
+            break;
+        case QuantOp::pad:
+            pad(node, from, x, out.codes);
+            break;
+        case QuantOp::input:
+        case QuantOp::softmax:
+        case QuantOp::output:
+            break;
+    }
+    return out;
+}
+
+}  // namespace
+
+Result<std::vector<QuantValues>> run_int8_trace(const QuantGraph& graph, const std::uint8_t* input)
+{
+    if (graph.inputs.size() != 1)
+        return Error{"the graph has " + std::to_string(graph.inputs.size()) + " inputs", graph.name, "one input"};
+    std::vector<QuantValues> values(graph.nodes.size());
+    for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
+        const QuantNode& node = graph.nodes[i];
+        if (node.op == QuantOp::output) return Error{"QuantOp::output has no place in a graph", node.name, ""};
+        if (node.op != QuantOp::input) {
+            values[i] = execute(graph, node, values);
+            continue;
+        }
+        auto taken = from_bytes(node.out, input, byte_count(node.out));
+        if (!taken) return taken.error();
+        values[i] = std::move(*taken);
+    }
+    return values;
+}
+
+Result<std::vector<QuantValues>> run_int8(const QuantGraph& graph, const std::uint8_t* input)
+{
+    auto values = run_int8_trace(graph, input);
+    if (!values) return values;
+    std::vector<QuantValues> outputs;
+    for (int output : graph.outputs) outputs.push_back((*values)[static_cast<std::size_t>(output)]);
+    return outputs;
+}
+
+}  // namespace lightcard::compiler

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lightcard/platform/compiler/quant_tensor.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+namespace lightcard::compiler {
+
+namespace {
+
+/// Calls `visit(nchw, nhwc, channel)` for every element.
+template <class Visit>
+void for_each_element(const QuantTensor& t, Visit visit)
+{
+    const auto plane = static_cast<std::size_t>(t.height) * static_cast<std::size_t>(t.width);
+    const auto channels = static_cast<std::size_t>(t.channels);
+    for (std::size_t c = 0; c < channels; ++c)
+        for (std::size_t p = 0; p < plane; ++p) visit(c * plane + p, p * channels + c, c);
+}
+
+bool four_bytes(const QuantTensor& tensor)
+{
+    return tensor.wide || tensor.f32;
+}
+
+}  // namespace
+
+std::size_t element_count(const QuantTensor& t)
+{
+    return static_cast<std::size_t>(t.height) * static_cast<std::size_t>(t.width) *
+           static_cast<std::size_t>(t.channels);
+}
+
+std::size_t byte_count(const QuantTensor& tensor)
+{
+    return element_count(tensor) * (four_bytes(tensor) ? 4 : 1);
+}
+
+std::vector<std::uint8_t> quantise_input(const QuantGraph& graph, const float* input)
+{
+    const QuantTensor& t = graph.nodes[static_cast<std::size_t>(graph.inputs[0])].out;
+    const double low = t.is_signed ? -127 : 0, high = t.is_signed ? 127 : 255;
+    std::vector<std::uint8_t> bytes(element_count(t));
+    for_each_element(t, [&](std::size_t nchw, std::size_t nhwc, std::size_t) {
+        const double code = std::nearbyint(input[nchw] / t.scale);
+        const double kept = std::isnan(code) ? 0 : std::min(std::max(code, low), high);
+        bytes[nhwc] = static_cast<std::uint8_t>(static_cast<int>(kept));
+    });
+    return bytes;
+}
+
+std::vector<std::uint8_t> to_bytes(const QuantTensor& tensor, const QuantValues& values)
+{
+    std::vector<std::uint8_t> bytes(byte_count(tensor));
+    if (tensor.f32)
+        std::memcpy(bytes.data(), values.reals.data(), bytes.size());
+    else if (tensor.wide)
+        std::memcpy(bytes.data(), values.codes.data(), bytes.size());
+    else
+        std::transform(values.codes.begin(), values.codes.end(), bytes.begin(),
+                       [](std::int32_t code) { return static_cast<std::uint8_t>(code); });
+    return bytes;
+}
+
+Result<QuantValues> from_bytes(const QuantTensor& tensor, const std::uint8_t* bytes, std::size_t size)
+{
+    if (size != byte_count(tensor))
+        return Error{"a tensor has " + std::to_string(size) + " bytes", "",
+                     std::to_string(byte_count(tensor)) + " bytes"};
+    QuantValues values;
+    const std::size_t count = element_count(tensor);
+    if (tensor.f32) {
+        values.reals.resize(count);
+        std::memcpy(values.reals.data(), bytes, size);
+        return values;
+    }
+    values.codes.resize(count);
+    if (tensor.wide)
+        std::memcpy(values.codes.data(), bytes, size);
+    else
+        for (std::size_t i = 0; i < count; ++i)
+            values.codes[i] = tensor.is_signed ? static_cast<std::int8_t>(bytes[i]) : bytes[i];
+    return values;
+}
+
+std::vector<float> dequantise(const QuantTensor& tensor, const QuantValues& values)
+{
+    std::vector<float> out(element_count(tensor));
+    for_each_element(tensor, [&](std::size_t nchw, std::size_t nhwc, std::size_t channel) {
+        if (tensor.f32)
+            out[nchw] = values.reals[nhwc];
+        else
+            out[nchw] =
+                static_cast<float>(values.codes[nhwc] * (tensor.wide ? tensor.channel_scale[channel] : tensor.scale));
+    });
+    return out;
+}
+
+}  // namespace lightcard::compiler

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+/// Graph + sample inputs -> QuantGraph, by post-training calibration.
+///
+/// Activations: u8 where the graph says they cannot be negative (after Relu or Clip from 0 up, through pooling, sums of
+/// such) and for inputs that never are in the samples; symmetric s8 elsewhere. Weights: symmetric s8 with one scale an
+/// output channel; one scale for all where a softmax follows (it takes one scale). Products that only the host or a
+/// softmax read stay s32.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "lightcard/model/common/result.h"
+#include "lightcard/platform/compiler/graph.h"
+
+namespace lightcard::compiler {
+
+struct QuantOptions {
+    std::uint32_t tile_rows = 128;  ///< the card's N, for QuantNode::tile_rms
+    double percentile = 100;        ///< of |activation| that the scales hold; 100 = minimum and maximum
+    int rms_positions = 256;        ///< output positions a layer and sample that column_rms and tile_rms look at
+};
+
+/// `samples`: NCHW inputs, one image each. Error: what the card cannot compute, with the node.
+Result<QuantGraph> quantise(const Graph& graph, const std::vector<std::vector<float>>& samples,
+                            const QuantOptions& options = {});
+
+}  // namespace lightcard::compiler

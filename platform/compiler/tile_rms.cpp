@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lightcard/platform/compiler/tile_rms.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "lightcard/platform/compiler/int8_reference.h"
+
+namespace lightcard::compiler {
+
+namespace {
+
+/// Sums of squares of one mvm node, over positions and samples.
+class Accumulators {
+public:
+    Accumulators(const QuantNode& node, const QuantTensor& from, std::size_t tile_rows)
+        : node_(node),
+          from_(from),
+          tile_rows_(tile_rows),
+          outputs_(static_cast<std::size_t>(node.out.channels)),
+          rows_(node.weights.size() / outputs_),
+          tiles_((rows_ + tile_rows - 1) / tile_rows),
+          column_(outputs_, 0),
+          tile_(tiles_ * outputs_, 0)
+    {
+    }
+
+    void add(const std::vector<std::int32_t>& codes, int positions)
+    {
+        const std::int64_t all = std::int64_t{node_.out.height} * node_.out.width;
+        const std::int64_t taken = std::min<std::int64_t>(all, positions);
+        for (std::int64_t p = 0; p < taken; ++p) {
+            const std::int64_t at = p * all / taken;
+            add_position(codes, at / node_.out.width, at % node_.out.width);
+        }
+        count_ += static_cast<double>(taken);
+    }
+
+    void finish(QuantNode& node) const
+    {
+        const auto rms = [&](std::vector<double> sums) {
+            for (double& sum : sums) sum = std::sqrt(sum / count_);
+            return sums;
+        };
+        node.column_rms = rms(column_);
+        node.tile_rms = rms(tile_);
+    }
+
+private:
+    void add_position(const std::vector<std::int32_t>& codes, std::int64_t y, std::int64_t x)
+    {
+        const std::size_t per_group = outputs_ / static_cast<std::size_t>(node_.group);
+        for (int group = 0; group < node_.group; ++group) {
+            gather(codes, y, x, group);
+            const auto first = static_cast<std::size_t>(group) * per_group;
+            for (std::size_t o = first; o < first + per_group; ++o) add_output(o);
+        }
+    }
+
+    /// The flattened kernel's inputs, order (kh, kw, c of the group); zeros outside.
+    void gather(const std::vector<std::int32_t>& codes, std::int64_t y, std::int64_t x, int group)
+    {
+        const Window& w = node_.window;
+        const std::int64_t depth = from_.channels / node_.group;
+        patch_.assign(rows_, 0);
+        auto to = patch_.begin();
+        for (int kh = 0; kh < w.kernel_h; ++kh)
+            for (int kw = 0; kw < w.kernel_w; ++kw, to += depth) {
+                const std::int64_t row = y * w.stride_h - w.pad_top + kh * w.dilation_h;
+                const std::int64_t col = x * w.stride_w - w.pad_left + kw * w.dilation_w;
+                if (row < 0 || row >= from_.height || col < 0 || col >= from_.width) continue;
+                std::copy_n(codes.begin() + (row * from_.width + col) * from_.channels + group * depth, depth, to);
+            }
+    }
+
+    void add_output(std::size_t o)
+    {
+        const std::int8_t* weights = node_.weights.data() + o * rows_;
+        double whole = 0;
+        for (std::size_t tile = 0; tile < tiles_; ++tile) {
+            const std::size_t end = std::min(rows_, (tile + 1) * tile_rows_);
+            std::int64_t sum = 0;
+            for (std::size_t k = tile * tile_rows_; k < end; ++k) sum += patch_[k] * weights[k];
+            const auto real = static_cast<double>(sum);
+            tile_[tile * outputs_ + o] += real * real;
+            whole += real;
+        }
+        column_[o] += whole * whole;
+    }
+
+    const QuantNode& node_;
+    const QuantTensor& from_;
+    std::size_t tile_rows_, outputs_, rows_, tiles_;
+    std::vector<double> column_, tile_;
+    std::vector<std::int32_t> patch_;
+    double count_ = 0;
+};
+
+}  // namespace
+
+Status measure_rms(QuantGraph& graph, const std::vector<std::vector<std::uint8_t>>& samples, int positions)
+{
+    std::vector<std::pair<std::size_t, Accumulators>> layers;
+    const auto source = [&](std::size_t i) { return static_cast<std::size_t>(graph.nodes[i].inputs[0]); };
+    for (std::size_t i = 0; i < graph.nodes.size(); ++i)
+        if (graph.nodes[i].op == QuantOp::mvm)
+            layers.emplace_back(i, Accumulators(graph.nodes[i], graph.nodes[source(i)].out, graph.tile_rows));
+    for (const auto& sample : samples) {
+        const auto values = run_int8_trace(graph, sample.data());
+        if (!values) return values.error();
+        for (auto& [i, layer] : layers) layer.add((*values)[source(i)].codes, positions);
+    }
+    for (const auto& [i, layer] : layers) layer.finish(graph.nodes[i]);
+    return {};
+}
+
+}  // namespace lightcard::compiler
