@@ -124,11 +124,22 @@ PairErrors pair_errors(const CellModel& model, std::int32_t weight)
             squares * model.drift_nu.variance * model.log_age * model.log_age * kScale2};
 }
 
-/// Adds the column whose deterministic errors sum to `sum` and whose squares sum to `square`.
-void add_column(StaticError& error, double sum, double square, std::uint32_t rows)
+/// Sums over the rows of a column of one source's mean error e and of the mean error t of all.
+struct ColumnError {
+    double e = 0, e2 = 0, et = 0;
+    void add(double mean, double total)
+    {
+        e += mean;
+        e2 += mean * mean;
+        et += mean * total;
+    }
+};
+
+/// e t + (other e) t = t^2: each source gets its own square and half of what the two have in common.
+void add_column(StaticError& error, const ColumnError& column, double total, std::uint32_t rows)
 {
-    error.coherent2 += sum * sum;
-    error.residual2 += std::max(0.0, square - sum * sum / rows);
+    error.coherent2 += column.e * total;
+    error.residual2 += column.et - column.e * total / rows;
 }
 
 void expect_errors(EffectiveTile& tile, const CellModel& model, const std::int8_t* weights, std::size_t stride)
@@ -136,22 +147,21 @@ void expect_errors(EffectiveTile& tile, const CellModel& model, const std::int8_
     const double gain = model.drift_nu.mean * model.log_age;
     tile.drift.gain = gain;
     for (std::uint32_t col = 0; col < tile.cols; ++col) {
-        double level_sum = 0, level_square = 0, mean_sum = 0, mean_square = 0;
+        ColumnError levels, programming;
         for (std::uint32_t row = 0; row < tile.rows; ++row) {
             const std::int32_t weight = weights[col * stride + row];
             const PairErrors errors = pair_errors(model, weight);
-            level_sum += errors.level;
-            level_square += errors.level * errors.level;
-            mean_sum += errors.programming_mean;
-            mean_square += errors.programming_mean * errors.programming_mean;
+            const double total = errors.level + errors.programming_mean;
+            levels.add(errors.level, total);
+            programming.add(errors.programming_mean, total);
             tile.programming.random2 += errors.programming_variance;
             tile.drift.random2 += errors.drift_variance;
             tile.expected_drift_error2 += errors.drift_variance + gain * gain * weight * weight;
         }
-        add_column(tile.levels, level_sum, level_square, tile.rows);
-        add_column(tile.programming, mean_sum, mean_square, tile.rows);
-        tile.expected_level_error2 += level_square;
-        tile.expected_programming_error2 += mean_square;
+        add_column(tile.levels, levels, levels.e + programming.e, tile.rows);
+        add_column(tile.programming, programming, levels.e + programming.e, tile.rows);
+        tile.expected_level_error2 += levels.e2;
+        tile.expected_programming_error2 += programming.e2;
     }
     tile.expected_programming_error2 += tile.programming.random2;
 }

@@ -22,13 +22,14 @@ struct Place {
     std::uint64_t epoch = 0;  ///< times this bank has been programmed
 };
 
-/// First and second moments of the weight error e of one static source, host-weight units, summed over cells:
-/// enough to predict the output error of any inputs whose rows are exchangeable (photonic_core::attribute).
+/// Moments of the weight error of one static source, host-weight units, summed over cells: enough to predict the
+/// output error of inputs whose rows are exchangeable (photonic_core::attribute). e = the source's mean error of a
+/// cell, t = that of levels and programming together, so that what they have in common is counted, half in each.
 struct StaticError {
-    double random2 = 0;    ///< sum over cells of Var(e)
-    double coherent2 = 0;  ///< sum over columns of (sum over rows of E[e])^2
-    double residual2 = 0;  ///< sum over cells of (E[e] - mean of E[e] in the column)^2
-    double gain = 0;       ///< part of E[e] proportional to the weight (drift); not in the two sums above
+    double random2 = 0;    ///< sum over cells of the variance
+    double coherent2 = 0;  ///< sum over columns of sum(e) sum(t)
+    double residual2 = 0;  ///< sum over columns of sum((e - mean e) (t - mean t))
+    double gain = 0;       ///< mean error proportional to the weight (drift); not in the two sums above
 };
 
 struct EffectiveTile {

@@ -73,6 +73,21 @@ struct MvmStats {
         sum_norm2 += other.sum_norm2;
         sum_lsb2 += other.sum_lsb2;
     }
+
+    template <class Archive>
+    void visit(Archive& archive)
+    {
+        archive.field("samples", samples);
+        archive.field("clipped", clipped);
+        archive.field("sum_common", sum_common);
+        archive.field("sum_x2", sum_x2);
+        for (auto* sum : {&sum_common2, &sum_xsum2, &sum_y2, &sum_norm2, &sum_lsb2}) {
+            auto low = static_cast<std::uint64_t>(*sum), high = static_cast<std::uint64_t>(*sum >> 64);
+            archive.field("low", low);
+            archive.field("high", high);
+            *sum = static_cast<unsigned __int128>(high) << 64 | low;
+        }
+    }
 };
 
 /// Variance of the output error by source, acc^2 summed over `samples`.
@@ -95,8 +110,22 @@ struct Attribution {
         adc_noise += other.adc_noise;
         adc_quantisation += other.adc_quantisation;
     }
+
+    template <class Archive>
+    void visit(Archive& archive)
+    {
+        archive.field("levels", levels);
+        archive.field("programming", programming);
+        archive.field("drift", drift);
+        archive.field("thermal", thermal);
+        archive.field("shot", shot);
+        archive.field("rin", rin);
+        archive.field("dac", dac);
+        archive.field("adc_noise", adc_noise);
+        archive.field("adc_quantisation", adc_quantisation);
+    }
 };
-/// Closed form. Static sources: rows taken as exchangeable; cross terms between sources and clipping are left out.
+/// Closed form. Static sources: rows taken as exchangeable; cross terms with drift and ADC clipping are left out.
 Attribution attribute(const AnalogChain& chain, const MvmStats& stats, const pcm_memory::EffectiveTile& tile,
                       std::uint64_t vectors);
 
