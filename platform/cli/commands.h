@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+/// The subcommands of `lightcard`. Each takes its own arguments and returns an ExitStatus.
+#pragma once
+
+#include "lightcard/platform/cli/options.h"
+
+namespace lightcard::cli {
+
+int run_command(const Console& console, const Arguments& arguments);
+int info_command(const Console& console, const Arguments& arguments);
+int config_command(const Console& console, const Arguments& arguments);
+int regs_command(const Console& console, const Arguments& arguments);
+
+/// `lightcard ARGUMENTS...`: finds the subcommand and runs it. Nothing thrown leaves it.
+int dispatch(const Console& console, const Arguments& arguments);
+
+}  // namespace lightcard::cli

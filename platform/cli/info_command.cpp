@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: Apache-2.0
+// `lightcard info`: what a card is and what it can do, from closed forms; nothing is simulated.
+#include <cmath>
+#include <iomanip>
+#include <ostream>
+#include <sstream>
+
+#include <nlohmann/json.hpp>
+
+#include "lightcard/model/photonic_core/link_budget.h"
+#include "lightcard/platform/cli/commands.h"
+#include "lightcard/platform/cli/sustain.h"
+#include "lightcard/platform/report/units.h"
+
+namespace lightcard::cli {
+
+namespace {
+
+using report::grouped;
+using report::percent;
+using report::seconds_text;
+using report::si;
+
+constexpr HelpText kHelp = {
+    "info", "[CARD] [--set PATH=VALUE ...] [--batch N] [--json [FILE]]",
+    "Shows what a card is and what its parts can sustain: geometry, peak, light path, laser, weight writing, "
+    "endurance,\n"
+    "and the bound they put on ResNet-50. From closed forms, in an instant; `lightcard run` simulates.\n"
+    "CARD is the name of a shipped card (default lc128) or a YAML file.\n",
+    "  lightcard info lc128-library\n"
+    "  lightcard info lc128 --set card.pcm.write_slot='100 ns' --batch 32\n"};
+
+constexpr double kCellPitch = 40e-6;        ///< m; crossing, two couplers and heater
+constexpr double kReticle = 26e-3 * 33e-3;  ///< m^2, one lithography field
+constexpr double kAccumulating = 0.9;       ///< share of tile-MVMs that read a partial sum, of large layers
+
+/// Figures that text and JSON share.
+struct Facts {
+    const CardConfig& config;
+    std::uint64_t batch;
+    photonic_core::LinkBudget light;
+    std::vector<Sustained> engines;
+    Workload resnet;
+    Bound bound;
+    Bound resident;  ///< the same card with room for every tile
+    PeakPower power;
+    std::vector<Sensitivity> moves;
+
+    double peak_tops() const { return config.cores * config.core.peak_ops() * 1e-12; }
+    double array_area() const
+    {
+        return static_cast<double>(config.cores) * config.pcm.banks * std::pow(config.core.n * kCellPitch, 2);
+    }
+};
+
+Facts gather(const CardConfig& config, std::uint64_t batch)
+{
+    const auto work = resnet50(config.core.n);
+    CardConfig roomy = config;
+    roomy.pcm.banks = static_cast<std::uint32_t>((work.tiles + config.cores - 1) / config.cores);
+    return {config,
+            batch,
+            photonic_core::solve_link_budget(config.core, config.pcm),
+            sustained_rates(config),
+            work,
+            image_rate(config, work, batch),
+            image_rate(roomy, work, batch),
+            peak_power(config, kAccumulating),
+            sensitivities(config, work, batch)};
+}
+
+void line(std::ostream& out, const char* name, const std::string& text)
+{
+    out << "  " << std::left << std::setw(20) << name << text << '\n';
+}
+
+std::string decibels(double value)
+{
+    std::ostringstream text;
+    text << std::fixed << std::setprecision(2) << value << " dB";
+    return text.str();
+}
+
+void print_geometry(std::ostream& out, const Facts& f)
+{
+    const auto& c = f.config;
+    const auto converters = std::uint64_t{c.cores} * c.core.n * c.core.lanes;
+    line(out, "Peak",
+         grouped(f.peak_tops(), 1) + " TOPS = 2 x " + std::to_string(c.core.n) + "^2 x " +
+             si(peak_mvm_rate(c), "MVM/s") + (c.cores > 1 ? " of all cores" : ""));
+    line(out, "Geometry",
+         (c.cores == 1 ? "1 core" : std::to_string(c.cores) + " cores") + " of " + std::to_string(c.core.n) + " x " +
+             std::to_string(c.core.n) + ", " + std::to_string(c.core.lanes) +
+             (c.core.lanes == 1 ? " lane of " : " lanes of ") + si(static_cast<double>(c.core.symbol_rate), "Bd") +
+             ", " + grouped(std::uint64_t{c.pcm.banks}) + (c.pcm.banks == 1 ? " bank" : " banks") + " a core");
+    line(out, "Converters",
+         grouped(converters) + " DACs and " + grouped(converters) + " ADCs, " +
+             si(static_cast<double>(c.core.symbol_rate), "S/s") + " each");
+    line(out, "Cells",
+         grouped(2 * std::uint64_t{c.cores} * c.pcm.banks * c.core.n * c.core.n) + " in differential pairs; " +
+             si(f.array_area() * 1e6, "mm^2") +
+             " of array at a pitch of 40 um = " + grouped(f.array_area() / kReticle, 1) + " reticles" +
+             (f.array_area() > kReticle ? ": cannot be built as one die" : ""));
+}
+
+void print_light(std::ostream& out, const Facts& f)
+{
+    const auto& l = f.light;
+    out << "\nLight (combining is ideal, a bound: no demonstrated scheme sums a column this large without loss)\n";
+    line(out, "Loss",
+         decibels(l.loss_db) + " laser to photodiode, beside the 1 -> 2N split; " + decibels(l.bus_excess_db) +
+             " of it on row and column bus, " +
+             decibels(f.config.pcm.switch_loss_db * std::ceil(std::log2(f.config.pcm.banks))) + " in the bank switch");
+    line(out, "Laser",
+         si(l.laser_optical, "W") + " of light, " + si(l.laser_electrical, "W") + " at the plug; " +
+             si(l.row_power_on_chip, "W") + " on a row, limit " + si(f.config.core.optical_power_limit, "W") +
+             (l.row_power_on_chip > f.config.core.optical_power_limit ? " EXCEEDED" : ""));
+    line(out, "Receiver",
+         si(l.full_scale_current, "A") + " full scale, " + si(l.thermal_sigma, "A") + " rms noise in " +
+             si(l.bandwidth, "Hz") + "; contrast " + percent(l.contrast));
+    std::ostringstream bits;
+    bits << std::fixed << std::setprecision(2) << l.enob_full_scale << " bit at full scale, "
+         << decibels(l.snr_workload_db) << " on a typical product of " << f.config.core.n
+         << " terms (receiver noise alone)";
+    line(out, "Resolution", bits.str());
+}
+
+void print_engines(std::ostream& out, const Facts& f)
+{
+    const double peak = peak_mvm_rate(f.config);
+    out << "\nTile-MVMs that each part sustains, of the cores' peak\n";
+    for (const auto& engine : f.engines) {
+        const double share = engine.mvms_per_second / peak;
+        std::ostringstream text;
+        text << std::right << std::setw(8) << percent(share) << "  " << std::setw(12)
+             << si(engine.mvms_per_second, "/s") << "  " << engine.load;
+        line(out, engine.engine.c_str(), text.str());
+    }
+    const auto issue = peak * static_cast<double>(f.config.control.command_issue) * 1e-12;
+    line(out, "command issue", "hidden when a command carries " + grouped(std::ceil(issue)) + " vectors or more");
+    line(out, "laser warm-up",
+         si(static_cast<double>(f.config.core.laser_warm_up) * 1e-12, "s") + " after " +
+             si(static_cast<double>(f.config.core.laser_hold_off) * 1e-12, "s") + " of rest");
+}
+
+void print_weights(std::ostream& out, const Facts& f)
+{
+    const auto& c = f.config;
+    const double tile = tile_write_seconds(c);
+    const double cells = 2.0 * c.core.n * c.core.n;
+    out << "\nWriting weights\n";
+    line(out, "A tile",
+         si(tile, "s") + ", " + si(cells * c.pcm.write_energy, "J") + "; " + grouped(tiles_per_second(c), 1) +
+             " tiles/s; the core does " + si(peak_mvm_rate(c) / c.cores * tile, "vectors") + " meanwhile");
+    line(out, "ResNet-50",
+         grouped(f.resnet.tiles) +
+             " tiles: " + seconds_text(static_cast<double>(f.resnet.tiles) / tiles_per_second(c)) + " and " +
+             si(static_cast<double>(f.resnet.tiles) * cells * c.pcm.write_energy, "J") + " to write them all" +
+             (f.bound.writes_per_cell > 0 ? "" : "; they stay: written once"));
+    if (f.bound.writes_per_cell > 0) {
+        const double per_batch = static_cast<double>(f.resnet.tiles) / (static_cast<double>(c.cores) * c.pcm.banks);
+        line(out, "Endurance",
+             grouped(c.pcm.endurance) + " cycles; a batch rewrites each cell " + grouped(per_batch, 0) +
+                 " times: worn out after " +
+                 seconds_text(static_cast<double>(c.pcm.endurance) /
+                              (f.bound.writes_per_cell * c.pcm.cycles_per_write)) +
+                 " without pause");
+    }
+}
+
+void print_power(std::ostream& out, const Facts& f)
+{
+    const auto& p = f.power;
+    out << "\nPower of an endless stream at peak, activations in the scratchpad, weights in place\n";
+    line(out, "Core",
+         si(p.core(), "W") + " = laser " + si(p.laser, "W") + " + DAC and modulators " + si(p.transmit, "W") +
+             " + TIA and ADC " + si(p.receive, "W") + " + SRAM " + si(p.sram, "W") + " + digital " +
+             si(p.digital, "W"));
+    line(out, "Card",
+         si(p.card(), "W") + " = core + memory " + si(p.memory, "W") + " + link " + si(p.link, "W") + " + board " +
+             si(p.board, "W") + " + conversion " + si(p.conversion, "W") + " + fan " + si(p.fan, "W") + "; " +
+             grouped(f.peak_tops() / p.card(), 1) + " TOPS/W");
+}
+
+void print_limits(std::ostream& out, const Facts& f)
+{
+    out << "\nResNet-50 in batches of " << f.batch << ", as a bound from these rates\n";
+    line(out, "This card",
+         grouped(f.bound.images_per_second, f.bound.images_per_second < 100 ? 1 : 0) + " images/s, limited by the " +
+             f.bound.engine);
+    if (f.bound.writes_per_cell > 0)
+        line(out, "All tiles resident",
+             grouped(f.resident.images_per_second) + " images/s, limited by the " + f.resident.engine);
+    out << "\nParameters that move this bound most, at the ends of their declared ranges\n";
+    for (std::size_t i = 0; i < std::min<std::size_t>(f.moves.size(), 5); ++i) {
+        const auto& move = f.moves[i];
+        out << "  " << std::left << std::setw(28) << move.path << std::setw(11) << move.grade << move.from << " -> "
+            << move.to << ": x" << grouped(move.factor, move.factor < 10 ? 2 : 0) << ", then the " << move.engine
+            << '\n';
+    }
+}
+
+void print_text(std::ostream& out, const Facts& f)
+{
+    out << f.config.name << ", configuration " << f.config.hash << '\n';
+    if (!f.config.note.empty()) out << f.config.note << '\n';
+    out << '\n';
+    print_geometry(out, f);
+    print_light(out, f);
+    print_engines(out, f);
+    print_weights(out, f);
+    print_power(out, f);
+    print_limits(out, f);
+    for (const auto& warning : card_warnings(f.config)) out << "\nNote: " << warning << '\n';
+}
+
+nlohmann::ordered_json to_json(const Facts& f)
+{
+    using Json = nlohmann::ordered_json;
+    const auto& c = f.config;
+    const auto& l = f.light;
+    const auto& p = f.power;
+    const auto bound_json = [](const Bound& bound) {
+        return Json{{"images_per_second", bound.images_per_second},
+                    {"limited_by", bound.engine},
+                    {"writes_per_cell_per_second", bound.writes_per_cell}};
+    };
+    Json json = {{"schema", "lightcard/info/1"}, {"card", c.name}, {"config_hash", c.hash}, {"note", c.note}};
+    json["warnings"] = card_warnings(c);
+    json["peak_tops"] = f.peak_tops();
+    json["peak_mvms_per_second"] = peak_mvm_rate(c);
+    json["array_area_m2"] = f.array_area();
+    json["light"] = {{"combining", "ideal"},
+                     {"loss_db", l.loss_db},
+                     {"bus_excess_db", l.bus_excess_db},
+                     {"laser_optical_w", l.laser_optical},
+                     {"laser_electrical_w", l.laser_electrical},
+                     {"row_power_on_chip_w", l.row_power_on_chip},
+                     {"full_scale_current_a", l.full_scale_current},
+                     {"thermal_sigma_a", l.thermal_sigma},
+                     {"bandwidth_hz", l.bandwidth},
+                     {"contrast", l.contrast},
+                     {"enob_full_scale", l.enob_full_scale},
+                     {"snr_workload_db", l.snr_workload_db}};
+    json["engines"] = Json::array();
+    for (const auto& engine : f.engines)
+        json["engines"].push_back({{"engine", engine.engine},
+                                   {"mvms_per_second", engine.mvms_per_second},
+                                   {"share_of_peak", engine.mvms_per_second / peak_mvm_rate(c)},
+                                   {"load", engine.load},
+                                   {"parameter", engine.parameter}});
+    json["writing"] = {{"tile_s", tile_write_seconds(c)},
+                       {"tile_j", 2.0 * c.core.n * c.core.n * c.pcm.write_energy},
+                       {"tiles_per_second", tiles_per_second(c)},
+                       {"resnet50_pass_s", static_cast<double>(f.resnet.tiles) / tiles_per_second(c)},
+                       {"endurance_cycles", c.pcm.endurance}};
+    json["peak_power_w"] = {{"laser", p.laser}, {"transmit", p.transmit}, {"receive", p.receive},
+                            {"sram", p.sram},   {"digital", p.digital},   {"memory", p.memory},
+                            {"link", p.link},   {"board", p.board},       {"conversion_loss", p.conversion},
+                            {"fan", p.fan},     {"core", p.core()},       {"card", p.card()}};
+    json["resnet50"] = {
+        {"batch", f.batch},      {"tiles", f.resnet.tiles},      {"tile_vectors", f.resnet.tile_vectors},
+        {"macs", f.resnet.macs}, {"bound", bound_json(f.bound)}, {"bound_resident", bound_json(f.resident)}};
+    json["sensitivities"] = Json::array();
+    for (const auto& move : f.moves)
+        json["sensitivities"].push_back({{"path", move.path},
+                                         {"grade", move.grade},
+                                         {"from", move.from},
+                                         {"to", move.to},
+                                         {"factor", move.factor},
+                                         {"then_limited_by", move.engine}});
+    return json;
+}
+
+}  // namespace
+
+int info_command(const Console& console, const Arguments& arguments)
+{
+    auto visible = card_options();
+    po::options_description output("Output");
+    output.add_options()("batch", po::value<std::uint64_t>()->default_value(256)->value_name("N"),
+                         "images a batch, for the ResNet-50 bound")(
+        "json", po::value<std::string>()->value_name("FILE"), "as JSON; - is standard output");
+    visible.add(output);
+    po::options_description hidden;
+    hidden.add_options()("card", po::value<std::string>()->default_value("lc128"));
+    const auto parsed = parse(console, kHelp, visible, hidden, Positional{"card", 1}, arguments);
+    if (parsed.exit) return *parsed.exit;
+    const auto batch = parsed.get<std::uint64_t>("batch");
+    if (batch == 0 || batch > 1'000'000'000)
+        return fail(console, kUsage, {"--batch must be 1 to 1,000,000,000", "", ""});
+
+    const auto overrides = overrides_of(parsed);
+    if (!overrides) return fail(console, kUsage, overrides.error());
+    const auto config = load_card(parsed.get<std::string>("card"), *overrides);
+    if (!config) return fail(console, kUsage, config.error());
+    const auto facts = gather(*config, batch);
+    if (!parsed.has("json")) {
+        print_text(console.out, facts);
+        return kOk;
+    }
+    const auto written = write_output(console, parsed.get<std::string>("json"),
+                                      [&](auto& out) { out << to_json(facts).dump(1) << '\n'; });
+    return written ? kOk : fail(console, kUsage, written.error());
+}
+
+}  // namespace lightcard::cli

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lightcard/platform/cli/run_request.h"
+
+#include "lightcard/model/common/suggest.h"
+
+namespace lightcard::cli {
+
+namespace {
+
+constexpr HelpText kHelp = {
+    "run", "--model NET.onnx --inputs FILE... [OPTIONS]",
+    "Runs a network on a modelled card: imports the ONNX file, calibrates and quantises it to int8, plans its tiles, sends\n"
+    "it through the card's queues, and reports accuracy, latency, utilisation, energy, wear and what limits the run.\n"
+    "\n"
+    "Inputs are idx files (MNIST; .gz too), raw arrays (.f32, .u8, .s8, .bin; of whole images), or PNG and JPEG pictures,\n"
+    "which are scaled to cover the network's input and cropped in the middle. The network sees\n"
+    "(value * input-scale - mean) / std; pictures and idx bytes are 0..255 before that.\n",
+    "  lightcard run --model lenet.onnx --inputs t10k-images-idx3-ubyte.gz --labels t10k-labels-idx1-ubyte.gz \\\n"
+    "      --input-scale 1/255 --count 500\n"
+    "  lightcard run --model mobilenet.onnx --inputs cat.png bird.png --input-scale 1/127.5 --mean 1 \\\n"
+    "      --fidelity ideal --check --report report.json --trace trace.json\n"};
+
+po::options_description network_options()
+{
+    po::options_description options("Network and data");
+    options.add_options()("model", po::value<std::string>()->value_name("FILE"), "network, ONNX (needed)")(
+        "inputs", po::value<std::vector<std::string>>()->multitoken()->value_name("FILE..."), "images, in order (needed)")(
+        "labels", po::value<std::string>()->default_value("", "")->value_name("FILE"),
+        "class numbers: idx, a byte each (.u8, .bin), a number a line, or CSV with file names")(
+        "count", po::value<std::size_t>()->value_name("N"), "images to run (default: all)")(
+        "input-scale", po::value<std::string>()->default_value("1")->value_name("X"), "factor on input values: 1/255")(
+        "mean", po::value<std::string>()->default_value("0")->value_name("X,..."), "subtracted after scaling; one or one a channel")(
+        "std", po::value<std::string>()->default_value("1")->value_name("X,..."), "divided by after that; one or one a channel")(
+        "input-layout", po::value<std::string>()->default_value("nchw")->value_name("L"), "of raw files: nchw or nhwc")(
+        "input-type", po::value<std::string>()->default_value("auto")->value_name("T"),
+        "of raw files: u8, s8, f32 or auto (by the name, else u8)")(
+        "resize", po::value<int>()->default_value(0)->value_name("PIXELS"), "pictures: shorter side before cropping (0: as little as covers)")(
+        "calibrate", po::value<std::vector<std::string>>()->multitoken()->value_name("FILE..."),
+        "images to take activation ranges from (default: the first inputs)")(
+        "calibration-count", po::value<std::size_t>()->default_value(64)->value_name("N"), "how many of them")(
+        "percentile", po::value<double>()->default_value(100, "100")->value_name("P"), "share of activations that the ranges hold, %");
+    return options;
+}
+
+po::options_description run_options()
+{
+    po::options_description options("Run");
+    options.add_options()("card", po::value<std::string>()->default_value("lc128")->value_name("CARD"),
+                          "a shipped card, or a YAML file")(
+        "fidelity", po::value<std::string>()->value_name("F"),
+        "ideal (exact integers), quant (ideal with converter steps and cell levels) or stat (noise; the default)")(
+        "seed", po::value<std::uint64_t>()->value_name("N"), "of every random draw (default 1)")(
+        "batch", po::value<std::uint32_t>()->default_value(0, "planned")->value_name("N"), "images one command buffer takes")(
+        "check", "with ideal: fail unless every output equals the int8 reference bit for bit")(
+        "no-fp32", "do not run the fp32 reference (saves time)")("plan", "print the planner's plan and stop")(
+        "threads", po::value<std::uint32_t>()->value_name("N"), "worker threads; never changes a result");
+    return options;
+}
+
+po::options_description output_options()
+{
+    po::options_description options("Output");
+    options.add_options()("report,o", po::value<std::string>()->default_value("", "")->value_name("FILE"),
+                          "JSON report; - is standard output, instead of the text")(
+        "json", po::value<std::string>()->value_name("FILE"), "the same as --report")(
+        "trace", po::value<std::string>()->default_value("", "")->value_name("FILE"), "timeline for ui.perfetto.dev")(
+        "outputs", po::value<std::string>()->default_value("", "")->value_name("FILE"), "the network's outputs as raw f32, [image][class]")(
+        "quiet", "no text report")("progress", "show progress even if standard error is no terminal");
+    return options;
+}
+
+Error unknown_choice(const char* option, const std::string& value, const std::vector<std::string>& choices)
+{
+    return {std::string("--") + option + " cannot be '" + value + "'", "", did_you_mean(value, choices)};
+}
+
+/// Fidelity, seed and threads are parameters of the card like any other.
+Status add_run_overrides(const Parsed& parsed, std::vector<Override>& overrides)
+{
+    if (parsed.has("fidelity")) {
+        const auto fidelity = parsed.get<std::string>("fidelity");
+        if (fidelity != "ideal" && fidelity != "quant" && fidelity != "stat")
+            return unknown_choice("fidelity", fidelity, {"ideal", "quant", "stat"});
+        overrides.emplace_back("run.fidelity", fidelity == "stat" ? "stat" : "ideal");
+        overrides.emplace_back("run.quant", fidelity == "quant" ? "on" : "off");
+    }
+    if (parsed.has("seed")) overrides.emplace_back("run.seed", std::to_string(parsed.get<std::uint64_t>("seed")));
+    if (parsed.has("threads")) overrides.emplace_back("host.threads", std::to_string(parsed.get<std::uint32_t>("threads")));
+    if (!parsed.get<std::string>("trace").empty()) overrides.emplace_back("host.trace", "on");
+    return {};
+}
+
+Status read_preprocess(const Parsed& parsed, Preprocess& preprocess)
+{
+    const auto scale = parse_ratio(parsed.get<std::string>("input-scale"));
+    if (!scale) return Error{"--input-scale: " + scale.error().what, "", scale.error().hint};
+    const auto mean = parse_list(parsed.get<std::string>("mean"));
+    if (!mean) return Error{"--mean: " + mean.error().what, "", mean.error().hint};
+    const auto deviation = parse_list(parsed.get<std::string>("std"));
+    if (!deviation) return Error{"--std: " + deviation.error().what, "", deviation.error().hint};
+    for (const double value : *deviation)
+        if (value == 0) return Error{"--std: 0 divides nothing", "", ""};
+    preprocess = {*scale, *mean, *deviation};
+    return {};
+}
+
+Status read_input_options(const Parsed& parsed, InputOptions& options)
+{
+    const auto layout = parsed.get<std::string>("input-layout");
+    if (layout != "nchw" && layout != "nhwc") return unknown_choice("input-layout", layout, {"nchw", "nhwc"});
+    options.layout = layout == "nchw" ? Layout::nchw : Layout::nhwc;
+    const auto type = parsed.get<std::string>("input-type");
+    const std::pair<const char*, Element> types[] = {
+        {"auto", Element::by_name}, {"u8", Element::u8}, {"s8", Element::s8}, {"f32", Element::f32}};
+    bool known = false;
+    for (const auto& [name, element] : types) {
+        if (type != name) continue;
+        options.element = element;
+        known = true;
+    }
+    if (!known) return unknown_choice("input-type", type, {"auto", "u8", "s8", "f32"});
+    options.resize_shorter = parsed.get<int>("resize");
+    if (options.resize_shorter < 0 || options.resize_shorter > 16384) return Error{"--resize must be 0 to 16384", "", ""};
+    if (parsed.has("count")) {
+        options.limit = parsed.get<std::size_t>("count");
+        if (options.limit == 0) return Error{"--count must be at least 1", "", ""};
+    }
+    return read_preprocess(parsed, options.preprocess);
+}
+
+Status fill(const Parsed& parsed, RunRequest& request)
+{
+    if (!parsed.has("model")) return Error{"--model is needed", "", "an ONNX file"};
+    request.model = parsed.get<std::string>("model");
+    request.inputs = parsed.all("inputs");
+    request.plan_only = parsed.has("plan");
+    if (request.inputs.empty()) return Error{"--inputs is needed", "", "idx, raw or picture files"};
+    request.labels = parsed.get<std::string>("labels");
+    if (auto good = read_input_options(parsed, request.input_options); !good) return good;
+    request.calibration = parsed.all("calibrate");
+    request.calibration_count = parsed.get<std::size_t>("calibration-count");
+    if (request.calibration_count == 0) return Error{"--calibration-count must be at least 1", "", ""};
+    request.percentile = parsed.get<double>("percentile");
+    if (!(request.percentile > 0 && request.percentile <= 100)) return Error{"--percentile must be above 0 and at most 100", "", ""};
+    request.batch = parsed.get<std::uint32_t>("batch");
+    request.compare_float = !parsed.has("no-fp32");
+    request.check = parsed.has("check");
+    request.report = parsed.has("json") ? parsed.get<std::string>("json") : parsed.get<std::string>("report");
+    request.trace = parsed.get<std::string>("trace");
+    request.outputs = parsed.get<std::string>("outputs");
+    request.quiet = parsed.has("quiet");
+    request.progress = parsed.has("progress");
+    return {};
+}
+
+Status read_card(const Parsed& parsed, RunRequest& request)
+{
+    auto overrides = overrides_of(parsed);
+    if (!overrides) return overrides.error();
+    if (auto good = add_run_overrides(parsed, *overrides); !good) return good;
+    auto config = load_card(parsed.get<std::string>("card"), *overrides);
+    if (!config) return config.error();
+    request.config = std::move(*config);
+    const auto& run = request.config.run;
+    if (request.check && (run.fidelity != Fidelity::ideal || run.quant))
+        return Error{"--check compares bit for bit and needs --fidelity ideal", "", ""};
+    return {};
+}
+
+}  // namespace
+
+ParsedRequest parse_run_request(const Console& console, const Arguments& arguments)
+{
+    po::options_description visible;
+    visible.add(network_options()).add(run_options()).add(card_options()).add(output_options());
+    const auto parsed = parse(console, kHelp, visible, po::options_description(), std::nullopt, arguments);
+    ParsedRequest result;
+    result.exit = parsed.exit;
+    if (result.exit) return result;
+    auto good = fill(parsed, result.request);
+    if (good) good = read_card(parsed, result.request);
+    if (!good) result.exit = fail(console, kUsage, good.error());
+    return result;
+}
+
+}  // namespace lightcard::cli

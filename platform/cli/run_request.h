@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+/// What `lightcard run` was asked to do.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lightcard/model/card/config.h"
+#include "lightcard/platform/cli/inputs.h"
+#include "lightcard/platform/cli/options.h"
+
+namespace lightcard::cli {
+
+struct RunRequest {
+    std::string model;
+    std::vector<std::string> inputs;
+    std::string labels;                    ///< empty: none
+    InputOptions input_options;            ///< without the shape, which the network gives
+    std::vector<std::string> calibration;  ///< empty: the first inputs
+    std::size_t calibration_count = 64;
+    double percentile = 100;
+    std::uint32_t batch = 0;               ///< 0: as many images as fit and help, see the planner
+
+    CardConfig config;
+    bool compare_float = true;
+    bool check = false;                    ///< ideal: equal to the int8 reference bit for bit
+    bool plan_only = false;
+
+    std::string report, trace, outputs;    ///< files; empty: none
+    bool quiet = false;
+    bool progress = false;
+};
+
+struct ParsedRequest {
+    std::optional<int> exit;  ///< set: the command is over
+    RunRequest request;
+};
+ParsedRequest parse_run_request(const Console& console, const Arguments& arguments);
+
+}  // namespace lightcard::cli
