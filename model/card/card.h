@@ -14,9 +14,9 @@
 #include <iosfwd>
 #include <memory>
 
-#include <systemc>
 #include <tlm_utils/simple_initiator_socket.h>
 #include <tlm_utils/simple_target_socket.h>
+#include <systemc>
 
 #include "lightcard/model/card/config.h"
 #include "lightcard/model/card/counters.h"

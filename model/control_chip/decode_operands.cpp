@@ -187,7 +187,9 @@ MaybeFault check_operands(const lc_program_op& op, const DecodeLimits& limits)
 {
     if (auto fault = check_tile(limits, op.core, op.bank, op.rows, op.cols, OP_FIELD(lc_program_op, core)))
         return fault;
-    if (op.row_stride < op.rows) return bad_field(OP_FIELD(lc_program_op, row_stride), "row_stride: below rows");
+    if (op.row_stride < op.rows || op.row_stride > kMaxRowStride) {
+        return bad_field(OP_FIELD(lc_program_op, row_stride), "row_stride: rows .. 65536");
+    }
     if (op.flags != 0) return bad_field(OP_FIELD(lc_program_op, flags), "flags: none defined");
     if (auto fault = check_reserved(op.rsvd, sizeof op.rsvd, OP_FIELD(lc_program_op, rsvd))) return fault;
     const Wide bytes = Wide{op.cols - 1u} * op.row_stride + op.rows;

@@ -10,19 +10,19 @@ namespace lightcard::host_link {
 
 struct Parameters {
     std::uint32_t generation = 4;
-    std::uint32_t width = 16;                            ///< PCIe lanes
-    std::uint32_t max_payload = 256;                     ///< bytes a TLP
-    std::uint32_t max_read_request = 512;                ///< bytes
-    std::uint32_t tlp_overhead = 24;                     ///< bytes a TLP: header, sequence, LCRC, framing
-    std::uint32_t read_tags = 256;                       ///< non-posted requests in flight
-    Picoseconds read_round_trip = 900 * kNanosecond;     ///< DMA read request to first completion
-    Picoseconds posted_latency = 400 * kNanosecond;      ///< posted write, device to host memory or back
-    double active_power = 5.0;                           ///< W in L0
-    double idle_power = 0.3;                             ///< W in L1
-    std::uint32_t vendor_id = 0x1d9b;                    ///< placeholder, see docs
+    std::uint32_t width = 16;                         ///< PCIe lanes
+    std::uint32_t max_payload = 256;                  ///< bytes a TLP
+    std::uint32_t max_read_request = 512;             ///< bytes
+    std::uint32_t tlp_overhead = 24;                  ///< bytes a TLP: header, sequence, LCRC, framing
+    std::uint32_t read_tags = 256;                    ///< non-posted requests in flight
+    Picoseconds read_round_trip = 900 * kNanosecond;  ///< DMA read request to first completion
+    Picoseconds posted_latency = 400 * kNanosecond;   ///< posted write, device to host memory or back
+    double active_power = 5.0;                        ///< W in L0
+    double idle_power = 0.3;                          ///< W in L1
+    std::uint32_t vendor_id = 0x1d9b;                 ///< placeholder, see docs
     std::uint32_t device_id = 0x0128;
     std::uint32_t msix_vectors = 32;
-    std::uint64_t bar2_bytes = 16ull << 30;              ///< prefetchable window on card memory, power of two
+    std::uint64_t bar2_bytes = 16ull << 30;  ///< prefetchable window on card memory, power of two
 
     /// Raw bytes/s a direction after line coding (8b/10b for Gen1-2, 128b/130b from Gen3).
     std::uint64_t raw_rate() const

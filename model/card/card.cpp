@@ -1,0 +1,357 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lightcard/model/card/card.h"
+
+#include <algorithm>
+#include <exception>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "lightcard/model/card/card_services.h"
+#include "lightcard/model/card_memory/card_memory.h"
+#include "lightcard/model/common/archive.h"
+#include "lightcard/model/common/worker_pool.h"
+#include "lightcard/model/control_chip/control_chip.h"
+#include "lightcard/model/converters/converter_arrays.h"
+#include "lightcard/model/host_link/host_link.h"
+#include "lightcard/model/pcm_memory/pcm_memory.h"
+#include "lightcard/model/photonic_core/photonic_core.h"
+#include "lightcard/model/power/board.h"
+
+namespace lightcard {
+
+namespace {
+
+/// Values of the RESET_CAUSE register.
+constexpr std::uint32_t kCausePowerOn = 0, kCauseFunctionReset = 2;
+
+/// One converter set with its light and its banks.
+struct Core {
+    Core(std::uint32_t index, const CardConfig& config, Services& services)
+        : path("core" + std::to_string(index)),
+          dac((path + "_dac").c_str(), path, config.converters, services),
+          optics((path + "_optics").c_str(), path, config.core, config.pcm, config.converters, services),
+          adc((path + "_adc").c_str(), path, config.converters, services),
+          pcm((path + "_pcm").c_str(), index, path, config.core.n, config.pcm, optics.chain(), services)
+    {
+        dac.light.bind(optics.in);
+        optics.out.bind(adc.light);
+        optics.weights.bind(pcm.read);
+    }
+    std::string path;
+    converters::DacArray dac;
+    photonic_core::PhotonicCore optics;
+    converters::AdcArray adc;
+    pcm_memory::PcmMemory pcm;
+};
+
+control_chip::CardFacts facts_of(const CardConfig& config)
+{
+    control_chip::CardFacts facts;
+    facts.name = config.name;
+    facts.config_hash = config.hash;
+    facts.n = config.core.n;
+    facts.lanes = config.core.lanes;
+    facts.cores = config.cores;
+    facts.banks = config.pcm.banks;
+    facts.writers = config.pcm.writers;
+    facts.level_bits = config.pcm.level_bits;
+    facts.dac_bits = config.converters.dac_bits;
+    facts.adc_bits = config.converters.adc_bits;
+    facts.symbol_rate = config.core.symbol_rate;
+    facts.dram_bytes = config.memory.bytes;
+    facts.write_slot_ps = static_cast<std::uint64_t>(config.pcm.write_slot);
+    const std::uint64_t n = config.core.n;
+    facts.write_slots_per_tile = config.pcm.write_scheme == pcm_memory::WriteScheme::serial         ? n * n
+                                 : config.pcm.write_scheme == pcm_memory::WriteScheme::row_parallel ? n
+                                                                                                    : 1;
+    facts.msix_vectors = config.link.msix_vectors;
+    return facts;
+}
+
+/// Services are complete before the first block is built: blocks read the run settings in their constructors.
+std::unique_ptr<WorkerPool> prepare(CardServices& services, const CardConfig& config)
+{
+    services.run = config.run;
+    if (config.host.threads < 2) return nullptr;
+    auto workers = std::make_unique<WorkerPool>(config.host.threads);
+    services.workers = workers.get();
+    return workers;
+}
+
+}  // namespace
+
+struct Card::Blocks : public sc_core::sc_module {
+    SC_HAS_PROCESS(Blocks);
+
+    Blocks(sc_core::sc_module_name name, CardConfig the_config)
+        : sc_module(name),
+          config(std::move(the_config)),
+          workers(prepare(services, config)),
+          board(config.power, services),
+          memory("memory", config.memory, services),
+          link("link", config.link, services),
+          chip("chip", config.control, facts_of(config), link, services,
+               [this](std::uint32_t core, std::uint32_t bank) { return bank_log(core, bank); })
+    {
+        for (std::uint32_t i = 0; i < config.cores; ++i) {
+            cores.push_back(std::make_unique<Core>(i, config, services));
+            chip.cores[i].bind(cores[i]->dac.in);
+            chip.weights[i].bind(cores[i]->pcm.write);
+        }
+        link.registers.bind(chip.registers);
+        link.window.bind(memory.access);
+        chip.memory.bind(memory.access);
+        link.set_client(chip);
+        link.set_function_reset([this] { function_reset(); });
+        chip.set_weight_generation([this] {
+            std::uint64_t generation = 0;
+            for (const auto& core : cores) generation += core->pcm.commits();
+            return generation;
+        });
+        SC_METHOD(inbox_method);
+        sensitive << inbox.arrived();
+        dont_initialize();
+    }
+
+    void inbox_method()
+    {
+        for (auto& work : inbox.take()) {
+            try {
+                work();
+            } catch (const std::exception& failure) {
+                services.diagnostics.report(Severity::internal_error, services.now(), "card", failure.what());
+            }
+        }
+    }
+
+    lc_log_weights bank_log(std::uint32_t core, std::uint32_t bank) const
+    {
+        const auto& pcm = cores[core]->pcm;
+        const auto& state = pcm.banks()[bank];
+        lc_log_weights log{};
+        log.weight_id = state.weight_id;
+        log.epoch = state.epoch;
+        log.age_ns =
+            state.epoch == 0 ? 0 : static_cast<std::uint64_t>((services.now() - state.programmed_at) / kNanosecond);
+        log.max_wear = pcm.max_wear(bank);
+        log.core = static_cast<std::uint16_t>(core);
+        log.bank = static_cast<std::uint16_t>(bank);
+        log.rows = static_cast<std::uint16_t>(state.rows);
+        log.cols = static_cast<std::uint16_t>(state.cols);
+        return log;
+    }
+
+    void settle()
+    {
+        board.settle();
+        memory.settle();
+        link.settle();
+        for (auto& core : cores) core->optics.settle();
+    }
+
+    void function_reset()
+    {
+        settle();
+        chip.reset(ResetLevel::function, kCauseFunctionReset);
+        link.reset();
+        for (auto& core : cores) core->optics.reset();
+    }
+
+    /// The thread that elaborated the card is the kernel's: SystemC runs processes on the thread of sc_start.
+    void check_thread() const
+    {
+        if (std::this_thread::get_id() != thread)
+            throw std::logic_error("lightcard::Card called off the kernel's thread; use post()");
+    }
+
+    template <class Archive>
+    void visit(Archive& archive)
+    {
+        archive.section("card", [&] {
+            archive.expect("name", config.name);
+            archive.expect("config", config.hash);
+            archive.expect("cores", config.cores);
+        });
+        archive.section("services", services);
+        archive.section("board", board);
+        archive.section("memory", memory);
+        archive.section("link", link);
+        archive.section("chip", chip);
+        for (auto& core : cores) {
+            archive.section(core->path + ".optics", core->optics);
+            archive.section(core->path + ".pcm", core->pcm);
+        }
+    }
+
+    CardConfig config;
+    CardServices services;
+    std::unique_ptr<WorkerPool> workers;
+    power::Board board;
+    card_memory::CardMemory memory;
+    host_link::HostLink link;
+    control_chip::ControlChip chip;
+    std::vector<std::unique_ptr<Core>> cores;
+    Inbox inbox;
+    std::thread::id thread = std::this_thread::get_id();
+};
+
+namespace {
+
+void require_resolution()
+{
+    if (sc_core::sc_time(1, sc_core::SC_PS).value() == 0) {
+        throw std::invalid_argument(
+            "lightcard needs a SystemC time resolution of 1 ps or finer: call sc_set_time_resolution(1, SC_PS) before "
+            "the "
+            "first sc_time object, or leave it at its default");
+    }
+}
+
+}  // namespace
+
+Card::Card(sc_core::sc_module_name name, CardConfig config) : sc_module(name)
+{
+    require_resolution();
+    blocks_ = std::make_unique<Blocks>("blocks", std::move(config));
+}
+
+Card::~Card() = default;
+
+tlm::tlm_target_socket<>& Card::mem()
+{
+    return blocks_->link.mem;
+}
+tlm::tlm_target_socket<>& Card::cfg()
+{
+    return blocks_->link.cfg;
+}
+tlm::tlm_initiator_socket<>& Card::dma()
+{
+    return blocks_->link.dma;
+}
+tlm::tlm_initiator_socket<>& Card::msix()
+{
+    return blocks_->link.msix;
+}
+
+const CardConfig& Card::config() const
+{
+    return blocks_->config;
+}
+Picoseconds Card::now() const
+{
+    return blocks_->services.now();
+}
+ActivityStream& Card::activity()
+{
+    return blocks_->services.activity;
+}
+Diagnostics& Card::diagnostics()
+{
+    return blocks_->services.diagnostics;
+}
+void Card::post(std::function<void()> work)
+{
+    blocks_->inbox.post(std::move(work));
+}
+
+const Ledger& Card::ledger()
+{
+    blocks_->check_thread();
+    blocks_->settle();
+    return blocks_->services.ledger;
+}
+
+CardCounters Card::counters()
+{
+    blocks_->check_thread();
+    blocks_->settle();
+    CardCounters out;
+    const auto& chip = blocks_->chip;
+    const auto& counts = chip.counts();
+    out.now = now();
+    for (const auto& engine : chip.scheduler().engines()) {
+        out.engines.push_back({engine.name, engine.busy, engine.commands, engine.items, engine.waits});
+    }
+    const auto resource = [&out](const char* name, const Resource& r) {
+        EngineCounters engine{name, r.busy(), r.uses(), r.items(), {}};
+        if (r.waited() > 0) engine.waits["queue"] = r.waited();
+        out.engines.push_back(std::move(engine));
+    };
+    resource("sram", chip.scratchpad().ports());
+    resource("dram", blocks_->memory.channel());
+    resource("link_up", blocks_->link.up());
+    resource("link_down", blocks_->link.down());
+    for (const auto& [cause, layer] : counts.layers) {
+        out.layers.push_back({cause, layer.first, layer.last, layer.busy, layer.tile_vectors, layer.tile_loads,
+                              layer.cell_writes, layer.vector_elements, layer.macs, layer.stats, layer.error});
+    }
+    out.commands = counts.commands;
+    out.failed_commands = counts.failed_commands;
+    out.doorbells = counts.doorbells;
+    out.interrupts = blocks_->link.interrupts();
+    out.mvms = counts.mvms;
+    out.dac_samples = counts.dac_samples;
+    out.adc_samples = counts.adc_samples;
+    out.adc_clipped = counts.adc_clipped;
+    out.link_bytes_up = blocks_->link.up().items();
+    out.link_bytes_down = blocks_->link.down().items();
+    out.dram_bytes = blocks_->memory.channel().items();
+    out.sram_bits = chip.scratchpad().bits();
+    out.endurance = blocks_->config.pcm.endurance;
+    for (const auto& core : blocks_->cores) {
+        out.tile_loads += core->pcm.commits();
+        out.cell_writes += core->pcm.cells_written();
+        out.bank_switches += core->optics.bank_switches();
+        out.laser_on += core->optics.laser_on();
+        for (std::uint32_t bank = 0; bank < blocks_->config.pcm.banks; ++bank) {
+            out.max_wear = std::max(out.max_wear, core->pcm.max_wear(bank));
+        }
+    }
+    out.exec_start = chip.sequencer().starts();
+    out.exec_end = chip.sequencer().ends();
+    return out;
+}
+
+Status Card::age(double seconds)
+{
+    blocks_->check_thread();
+    if (!blocks_->chip.idle()) return Error{"the card is busy", "age", "wait until every command has completed"};
+    if (!(seconds >= 0)) return Error{"negative time", "age", "0 s or more"};
+    blocks_->services.add_age(seconds);
+    return {};
+}
+
+Status Card::save(std::ostream& out)
+{
+    blocks_->check_thread();
+    if (!blocks_->chip.idle()) return Error{"the card is busy", "save", "wait until every command has completed"};
+    blocks_->settle();
+    ArchiveWriter writer(out);
+    blocks_->visit(writer);
+    return writer.finish();
+}
+
+Status Card::load(std::istream& in)
+{
+    blocks_->check_thread();
+    if (!blocks_->chip.idle()) return Error{"the card is busy", "load", "wait until every command has completed"};
+    ArchiveReader reader(in);
+    blocks_->visit(reader);
+    return reader.finish();
+}
+
+void Card::cold_reset()
+{
+    blocks_->check_thread();
+    blocks_->settle();
+    blocks_->chip.reset(ResetLevel::cold, kCausePowerOn);
+    blocks_->link.reset();
+    blocks_->memory.reset();
+    blocks_->memory.contents().clear();
+    for (auto& core : blocks_->cores) core->optics.reset();
+}
+
+}  // namespace lightcard

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+/// The card's clocks and the one door for other threads.
+#pragma once
+
+#include <functional>
+#include <mutex>
+#include <vector>
+
+#include <systemc>
+
+#include "lightcard/model/common/services.h"
+#include "lightcard/model/common/transactions.h"
+
+namespace lightcard {
+
+/// Card time = simulator time + offset (a restored card goes on where it was saved). Age = card time passed since
+/// programming plus what age() added, unless frozen or stepped.
+class CardServices : public Services {
+public:
+    Picoseconds now() const override { return to_picoseconds(sc_core::sc_time_stamp()) + offset_; }
+
+    double age_of(Picoseconds since) const override
+    {
+        switch (run.ageing) {
+            case Ageing::frozen:
+                return 0;
+            case Ageing::step:
+                return static_cast<double>(run.ageing_step) * 1e-12;
+            case Ageing::live:
+                break;
+        }
+        return static_cast<double>(now() - since) * 1e-12 + extra_age_;
+    }
+
+    void resume_at(Picoseconds card_time) { offset_ += card_time - now(); }
+    void add_age(double seconds) { extra_age_ += seconds; }
+
+    template <class Archive>
+    void visit(Archive& archive)
+    {
+        auto time = now();
+        archive.field("now", time);
+        if constexpr (Archive::reading) {
+            archive.check(time >= 0, "negative card time");
+            if (archive.ok()) resume_at(time);
+        }
+        archive.field("extra_age", extra_age_);
+        archive.field("ledger", ledger);
+    }
+
+private:
+    Picoseconds offset_ = 0;
+    double extra_age_ = 0;
+};
+
+/// Work posted from any thread runs on the kernel's thread in the next delta cycle.
+class Inbox : public sc_core::sc_prim_channel {
+public:
+    Inbox() : sc_prim_channel("inbox"), arrived_("arrived") {}
+
+    void post(std::function<void()> work)
+    {
+        {
+            const std::lock_guard<std::mutex> lock(mutex_);
+            work_.push_back(std::move(work));
+        }
+        async_request_update();
+    }
+    const sc_core::sc_event& arrived() const { return arrived_; }
+    std::vector<std::function<void()>> take()
+    {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        return std::exchange(work_, {});
+    }
+
+private:
+    void update() override { arrived_.notify(sc_core::SC_ZERO_TIME); }
+
+    std::mutex mutex_;
+    std::vector<std::function<void()>> work_;
+    sc_core::sc_event arrived_;
+};
+
+}  // namespace lightcard

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+/// What every block of a card is given: the card's clock, its books and its voice. Free of SystemC.
+#pragma once
+
+#include "lightcard/model/common/activity.h"
+#include "lightcard/model/common/diagnostics.h"
+#include "lightcard/model/common/energy.h"
+#include "lightcard/model/common/run.h"
+#include "lightcard/model/common/time.h"
+
+namespace lightcard {
+
+class WorkerPool;
+
+class Services {
+public:
+    virtual ~Services() = default;
+    /// Card time now. Blocks never ask the simulator.
+    virtual Picoseconds now() const = 0;
+    /// Physical age of what was programmed at card time `since`, in s, on the ageing clock (run.ageing).
+    virtual double age_of(Picoseconds since) const = 0;
+
+    Ledger ledger;
+    ActivityStream activity;
+    Diagnostics diagnostics;
+    RunConfig run;
+    WorkerPool* workers = nullptr;  ///< null = compute on the kernel thread
+};
+
+}  // namespace lightcard

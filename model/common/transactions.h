@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+/// TLM extensions that the blocks exchange, and the bridge between card time and sc_time. The only header
+/// of model/common that needs SystemC.
+///
+/// One MVM transaction = one batch of vectors through one tile. It passes control chip -> DAC array ->
+/// photonic core -> ADC array in one b_transport chain: each block adds its time, its energy and its part of
+/// the noise, and the last one computes the result. None of them waits.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include <systemc>
+#include <tlm>
+
+#include "lightcard/model/common/energy.h"
+#include "lightcard/model/common/time.h"
+#include "lightcard/model/pcm_memory/effective_tile.h"
+#include "lightcard/model/photonic_core/mvm.h"
+
+namespace lightcard {
+
+/// Card picoseconds to simulator time. The simulator's resolution must divide 1 ps.
+inline sc_core::sc_time to_sc_time(Picoseconds ps)
+{
+    const sc_dt::uint64 per_ps = sc_core::sc_time(1, sc_core::SC_PS).value();
+    return sc_core::sc_time::from_value(static_cast<sc_dt::uint64>(ps) * per_ps);
+}
+inline Picoseconds to_picoseconds(const sc_core::sc_time& time)
+{
+    const sc_dt::uint64 per_ps = sc_core::sc_time(1, sc_core::SC_PS).value();
+    return static_cast<Picoseconds>(time.value() / per_ps);
+}
+
+template <class Derived>
+class Extension : public tlm::tlm_extension<Derived> {
+public:
+    tlm::tlm_extension_base* clone() const override { return new Derived(static_cast<const Derived&>(*this)); }
+    void copy_from(const tlm::tlm_extension_base& other) override
+    {
+        static_cast<Derived&>(*this) = static_cast<const Derived&>(other);
+    }
+};
+
+struct MvmTransaction : Extension<MvmTransaction> {
+    // From the control chip.
+    std::uint32_t bank = 0;
+    std::uint64_t weight_id = 0;
+    std::uint32_t rows = 0, cols = 0;
+    std::uint32_t vectors = 0;            ///< of this chunk
+    std::uint64_t first_vector = 0;       ///< of this chunk within its command
+    std::uint64_t first_sample = 0;       ///< sample ordinal of the chunk's vector 0
+    std::uint32_t passes = 1;             ///< 2: signed inputs as a positive and a negative pass
+    const std::uint8_t* codes = nullptr;  ///< [passes][vectors][rows] DAC codes; null = timing only
+    std::int32_t* sums = nullptr;         ///< [passes][vectors][cols] written by the ADC array
+    Cause cause;
+    Picoseconds earliest = 0;  ///< the core is free and the inputs are there
+
+    // From the photonic core.
+    Picoseconds start = 0;       ///< light of the first vector
+    Picoseconds stream_end = 0;  ///< the core can take the next vectors
+    Picoseconds ready = 0;       ///< last sum has left the ADCs (stream_end + fill and drain)
+    Picoseconds waited_laser = 0, waited_switch = 0;
+    const pcm_memory::EffectiveTile* tile = nullptr;
+    const photonic_core::AnalogChain* chain = nullptr;
+    const photonic_core::ColumnGain* gains = nullptr;
+
+    // From the ADC array.
+    photonic_core::MvmStats stats;
+};
+
+struct ProgramTransaction : Extension<ProgramTransaction> {
+    enum class Kind : std::uint8_t { begin, commit, abandon, verify, fetch };
+    Kind kind = Kind::begin;
+    std::uint32_t bank = 0;
+    std::uint64_t weight_id = 0;
+    std::uint32_t rows = 0, cols = 0;
+    std::vector<std::int8_t> weights;      ///< begin: s8 [cols][rows]; verify: the expectation
+    std::vector<std::uint32_t> adc_range;  ///< begin: [cols]
+    Cause cause;
+    Picoseconds start = 0;  ///< begin: programming starts; abandon: aborted at
+
+    Picoseconds end = 0;      ///< begin: of the last slot; abandon: of the slot under way
+    std::uint64_t cells = 0;  ///< cells (to be) written; verify: rows that differ
+    bool worn_out = false;
+    bool found = false;  ///< fetch, verify: the bank holds `weight_id`
+    bool empty = false;  ///< fetch, verify: the bank holds nothing verified
+    // fetch, for the photonic core:
+    const pcm_memory::EffectiveTile* tile = nullptr;
+    const photonic_core::ColumnGain* gains = nullptr;
+};
+
+struct MsixExtension : Extension<MsixExtension> {
+    std::uint32_t vector = 0;
+};
+
+}  // namespace lightcard

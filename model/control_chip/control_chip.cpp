@@ -1,0 +1,358 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lightcard/model/control_chip/control_chip.h"
+
+#include <algorithm>
+#include <cstring>
+#include <stdexcept>
+
+namespace lightcard::control_chip {
+
+namespace {
+constexpr Picoseconds kEnableTime = 10 * kMicrosecond;  ///< CC.EN to CSTS.RDY once booted
+constexpr std::uint32_t kBootStageDone = 4;
+
+/// Engine instances, in the order they are added.
+constexpr std::uint32_t kDma = 0, kVector = 1, kDigital = 2, kSequencer = 3, kFirstCore = 4;
+}  // namespace
+
+ControlChip::ControlChip(sc_core::sc_module_name name, const Parameters& parameters, const CardFacts& facts,
+                         HostPort& host, Services& services, WeightLog log_weights)
+    : sc_module(name),
+      registers("registers"),
+      memory("memory"),
+      cores("core", facts.cores),
+      weights("weights", facts.cores),
+      parameters_(parameters),
+      facts_(facts),
+      host_(host),
+      services_(services),
+      log_weights_(std::move(log_weights)),
+      bank_(register_table(), card_resets(parameters)),
+      wake_("wake"),
+      scratchpad_(parameters, services),
+      memories_(scratchpad_, memory, facts.dram_bytes, services),
+      scheduler_(*this),
+      context_{parameters_, services_, memories_, timeline_, scheduler_, counts_}
+{
+    registers.register_b_transport(this, &ControlChip::register_transport);
+    registers.register_transport_dbg(this, &ControlChip::register_debug);
+    DecodeLimits limits;
+    limits.n = facts.n;
+    limits.cores = facts.cores;
+    limits.banks = facts.banks;
+    limits.sram_bytes = parameters.sram_bytes;
+    limits.dram_bytes = facts.dram_bytes;
+    limits.io_queues = parameters.io_queues;
+    limits.queue_entries = parameters.queue_entries;
+    limits.msix_vectors = facts.msix_vectors;
+    CommandProcessor::Hooks hooks;
+    hooks.admin = [this](const DecodedCommand& command) { admin(command); };
+    hooks.route = [this](const DecodedCommand& command) { return route(command); };
+    hooks.log_error = [this](const lc_log_error& error) {
+        errors_.push_front(error);
+        if (errors_.size() > 64) errors_.pop_back();
+    };
+    processor_ = std::make_unique<CommandProcessor>(context_, host_, limits, std::move(hooks));
+    sequencer_ = std::make_unique<Sequencer>(context_, host_, *processor_);
+    dma_ = std::make_unique<DmaEngine>(context_, host_, make_tag(TagKind::burst));
+    vector_ = std::make_unique<VectorUnit>(context_);
+    digital_ = std::make_unique<DigitalMacEngine>(context_);
+    scheduler_.add_engine("dma", LC_ENGINE_DMA, 1, *dma_);
+    scheduler_.add_engine("vector", LC_ENGINE_VECTOR, 1, *vector_);
+    scheduler_.add_engine("digital", LC_ENGINE_DIGITAL, 1, *digital_);
+    scheduler_.add_engine("sequencer", LC_ENGINES, 1, *sequencer_);
+    const auto accumulate = MvmEngine::open_accumulate_account(services.ledger, parameters);
+    for (std::uint32_t core = 0; core < facts.cores; ++core) {
+        writers_.push_back(std::make_unique<WeightWriter>(context_, weights[core]));
+        mvm_.push_back(std::make_unique<MvmEngine>(context_, cores[core], facts.lanes));
+        mvm_.back()->share_sample_counts(samples_);
+        mvm_.back()->set_accumulate_account(accumulate);
+        scheduler_.add_engine("writer" + std::to_string(core), LC_ENGINE_WRITER, facts.writers, *writers_.back());
+        scheduler_.add_engine("core" + std::to_string(core), LC_ENGINE_CORE, 1, *mvm_.back());
+    }
+    timeline_.set_wake([this](Picoseconds when) { wake_.notify(to_sc_time(std::max<Picoseconds>(0, when - now()))); });
+    set_up_registers();
+    SC_METHOD(work_method);
+    sensitive << wake_;
+    dont_initialize();
+}
+
+std::uint32_t ControlChip::route(const DecodedCommand& command) const
+{
+    switch (command.opcode) {
+        case LC_OP_COPY:
+            return kDma;
+        case LC_OP_VECTOR:
+            return kVector;
+        case LC_OP_GEMM:
+            return kDigital;
+        case LC_OP_EXEC:
+            return kSequencer;
+        case LC_OP_PROGRAM_WEIGHTS:
+        case LC_OP_VERIFY_WEIGHTS:
+            return kFirstCore + 2u * command.program().core;
+        case LC_OP_MVM:
+            return kFirstCore + 2u * command.mvm().core + 1;
+        default:
+            return Scheduler::kNoEngine;
+    }
+}
+
+// --- timeline -------------------------------------------------------------------------------------------------
+
+void ControlChip::work_method()
+{
+    while (timeline_.due(now())) {
+        const auto item = timeline_.take();
+        try {
+            do_item(item);
+        } catch (const std::exception& failure) {
+            services_.diagnostics.report(Severity::internal_error, now(), "control_chip", failure.what());
+        }
+    }
+    if (!timeline_.empty()) wake_.notify(to_sc_time(timeline_.next() - now()));
+}
+
+void ControlChip::do_item(DueItem item)
+{
+    switch (item.what) {
+        case Due::enable:
+            enable();
+            break;
+        case Due::dispatch:
+            processor_->dispatch_head(static_cast<std::uint32_t>(item.id));
+            break;
+        case Due::operands:
+            processor_->operands_due(item.id);
+            break;
+        case Due::engine_free:
+            scheduler_.release_engine(item.id);
+            break;
+        case Due::step:
+            scheduler_.step(item.id);
+            break;
+        case Due::finish:
+            scheduler_.finish(item.id);
+            break;
+        case Due::issue:
+            sequencer_->issue_due();
+            break;
+        case Due::records:
+            sequencer_->records_due();
+            break;
+        case Due::dma_piece:
+            dma_->piece_due(item.id);
+            break;
+    }
+}
+
+void ControlChip::task_finished(Task& task)
+{
+    if (task.status == LC_SC_HOST_BUS) raise_error("DMA", task.status, LC_PTR_OFFSET(task.command.sqe.src));
+    if (task.status == LC_SC_WORN_OUT || task.status == LC_SC_VERIFY_FAILED) raise_error("PCM", task.status, 0);
+    if (task.is_record()) {
+        sequencer_->record_finished(task);
+    } else {
+        processor_->complete(task.sq, task.cid, task.status, task.result);
+    }
+}
+
+void ControlChip::internal_error(const Task& task, const char* text)
+{
+    const auto severity = task.status == LC_SC_INTERNAL ? Severity::internal_error : Severity::guest_error;
+    services_.diagnostics.report(severity, now(), "control_chip." + std::string(opcode_name(task.command.opcode)),
+                                 text);
+    if (task.status == LC_SC_INTERNAL) raise_error("INTERNAL", task.status, 0);
+}
+
+void ControlChip::dma_complete(DmaRequest request, bool ok)
+{
+    switch (tag_kind(request.tag)) {
+        case TagKind::entries:
+            processor_->entries_arrived(request, ok);
+            break;
+        case TagKind::operands:
+            processor_->operands_arrived(tag_id(request.tag), request.data.data(), ok);
+            break;
+        case TagKind::records:
+            sequencer_->records_arrived(request.data.data(), request.data.size(), ok);
+            break;
+        case TagKind::burst:
+            dma_->host_complete(std::move(request), ok);
+            break;
+        case TagKind::completion:
+        case TagKind::ignore:
+            break;
+    }
+    if (!ok) raise_error("DMA", LC_SC_HOST_BUS, 0);
+}
+
+// --- registers ------------------------------------------------------------------------------------------------
+
+void ControlChip::set_up_registers()
+{
+    f_ = {bank_.field("CC.EN"),     bank_.field("CSTS.RDY"),    bank_.field("CSTS.CFS"),    bank_.field("CC.SHN"),
+          bank_.field("CSTS.SHST"), bank_.field("AQA.ASQS"),    bank_.field("AQA.ACQS"),    bank_.field("ASQ"),
+          bank_.field("ACQ"),       bank_.field("RESET_COUNT"), bank_.field("RESET_CAUSE"), bank_.field("ERR_STATUS"),
+          bank_.field("ERR_SEV"),   bank_.field("ERR_FIRST")};
+    bank_.on_write("CC", [this](std::uint64_t before, std::uint64_t after) { control_written(before, after); });
+    const auto busy = bank_.field("CSTS.BUSY");
+    bank_.on_read("CSTS",
+                  [this, busy](std::uint64_t stored) { return stored | (idle() ? 0 : std::uint64_t{1} << busy.lsb); });
+    const auto stage = bank_.field("BOOT_STATUS.STAGE"), percent = bank_.field("BOOT_STATUS.PROGRESS");
+    const auto ready = bank_.field("BOOT_STATUS.READY");
+    bank_.on_read("BOOT_STATUS", [this, stage, percent, ready](std::uint64_t) -> std::uint64_t {
+        const auto elapsed = now() - powered_on_;
+        if (elapsed >= parameters_.boot_time)
+            return std::uint64_t{1} << ready.lsb | kBootStageDone << stage.lsb | 100ull << percent.lsb;
+        // Three stages of equal length before the card is ready.
+        const auto third = std::max<Picoseconds>(1, parameters_.boot_time / 3);
+        const auto done = static_cast<std::uint64_t>(elapsed / third),
+                   rest = static_cast<std::uint64_t>(elapsed % third);
+        return (1 + std::min<std::uint64_t>(done, 2)) << stage.lsb | (rest * 100 / static_cast<std::uint64_t>(third))
+                                                                         << percent.lsb;
+    });
+    bank_.on_read("HEARTBEAT",
+                  [this](std::uint64_t) { return static_cast<std::uint64_t>((now() - powered_on_) / kMillisecond); });
+    bank_.on_read("TIME_NS",
+                  [this](std::uint64_t) { return static_cast<std::uint64_t>((now() - powered_on_) / kNanosecond); });
+    bank_.on_read("WEIGHT_GEN",
+                  [this](std::uint64_t stored) { return weight_generation_ ? weight_generation_() : stored; });
+    bank_.on_write("ERR_STATUS", [this](std::uint64_t, std::uint64_t after) {
+        if (after == 0) bank_.set(f_.err_first, 0);
+    });
+}
+
+void ControlChip::register_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time&)
+{
+    const auto offset = static_cast<std::uint32_t>(payload.get_address());
+    const auto length = payload.get_data_length();
+    payload.set_response_status(tlm::TLM_OK_RESPONSE);
+    if (payload.is_write()) {
+        std::uint64_t value = 0;
+        std::memcpy(&value, payload.get_data_ptr(), std::min(length, 8u));
+        const auto doorbell = decode_doorbell(offset);
+        if (doorbell && length == 4) {
+            ring(*doorbell, static_cast<std::uint32_t>(value), offset);
+            return;
+        }
+        bank_.write(offset, length, value).report(services_.diagnostics, now(), "control_chip.registers");
+        return;
+    }
+    const auto read = bank_.read(offset, length);
+    read.outcome.report(services_.diagnostics, now(), "control_chip.registers");
+    std::memset(payload.get_data_ptr(), 0, length);
+    std::memcpy(payload.get_data_ptr(), &read.value, std::min(length, 8u));
+}
+
+/// Debug reads show stored values and have no side effect; only what a plain read shows without a hook is promised.
+unsigned ControlChip::register_debug(tlm::tlm_generic_payload& payload)
+{
+    if (!payload.is_read()) return 0;
+    const auto offset = static_cast<std::uint32_t>(payload.get_address());
+    for (const auto& entry : register_table().registers) {
+        if (offset != entry.offset || payload.get_data_length() > entry.bytes || entry.count > 1) continue;
+        const auto value = bank_.get(bank_.field(entry.name));
+        std::memcpy(payload.get_data_ptr(), &value, payload.get_data_length());
+        return payload.get_data_length();
+    }
+    return 0;
+}
+
+void ControlChip::ring(const Doorbell& doorbell, std::uint32_t value, std::uint32_t offset)
+{
+    if (bank_.get(f_.ready) == 0) {
+        services_.diagnostics.guest_error(now(), "control_chip.queues", "doorbell while CSTS.RDY is 0");
+        return;
+    }
+    const auto wrong = doorbell.completion ? processor_->ring_completion(doorbell.queue, value)
+                                           : processor_->ring_submission(doorbell.queue, value);
+    if (wrong.empty()) return;
+    services_.diagnostics.guest_error(now(), "control_chip.queues", wrong);
+    raise_error("QUEUE", LC_SC_INVALID_QID, offset);
+}
+
+void ControlChip::control_written(std::uint64_t before, std::uint64_t after)
+{
+    const bool was = (before >> f_.enable.lsb & 1) != 0, is = (after >> f_.enable.lsb & 1) != 0;
+    if (!was && is) {
+        timeline_.at(std::max(now(), powered_on_ + parameters_.boot_time) + kEnableTime, Due::enable);
+    } else if (was && !is) {
+        reset(ResetLevel::controller, 1);
+    }
+    // Nothing is buffered in the card, so a shutdown is done when it is asked for; abrupt and normal are alike.
+    if (bank_.get(f_.shutdown) != 0) bank_.set(f_.shutdown_status, 2);
+}
+
+void ControlChip::enable()
+{
+    if (bank_.get(f_.enable) == 0 || bank_.get(f_.ready) != 0) return;
+    auto& sq = processor_->sq(0);
+    auto& cq = processor_->cq(0);
+    const auto sq_entries = static_cast<std::uint32_t>(bank_.get(f_.asqs)) + 1;
+    const auto cq_entries = static_cast<std::uint32_t>(bank_.get(f_.acqs)) + 1;
+    if (sq_entries < 2 || cq_entries < 2 || sq_entries > parameters_.queue_entries ||
+        cq_entries > parameters_.queue_entries) {
+        services_.diagnostics.guest_error(now(), "control_chip.queues",
+                                          "AQA: admin rings need 2 .. CAP.MQES + 1 entries");
+        bank_.set(f_.fatal, 1);
+        return;
+    }
+    sq = {};
+    sq.exists = true;
+    sq.base = bank_.get(f_.asq);
+    sq.entries = sq_entries;
+    cq = {};
+    cq.exists = true;
+    cq.base = bank_.get(f_.acq);
+    cq.entries = cq_entries;
+    cq.vector = 0;
+    bank_.set(f_.ready, 1);
+}
+
+void ControlChip::raise_error(const char* unit, lc_status code, std::uint64_t address)
+{
+    const auto field = bank_.field(std::string("ERR_STATUS.") + unit);
+    if (bank_.get(f_.err_status) == 0) {
+        bank_.set(f_.err_first,
+                  field.lsb | static_cast<std::uint64_t>(code & 0xff) << 8 | (address & 0xffffffffffffull) << 16);
+    }
+    bank_.set(field, 1);
+    if ((bank_.get(f_.err_sev) >> field.lsb & 1) != 0) bank_.set(f_.fatal, 1);
+    const bool masked = bank_.get(bank_.field(std::string("ERR_MASK.") + unit)) != 0;
+    if (!masked && !event_waiters_.empty()) {
+        const auto cid = event_waiters_.front();
+        event_waiters_.erase(event_waiters_.begin());
+        processor_->complete(0, cid, LC_SC_SUCCESS, field.lsb | static_cast<std::uint64_t>(code) << 8);
+    }
+}
+
+bool ControlChip::idle() const
+{
+    return scheduler_.idle() && timeline_.empty() && processor_->idle() && !host_.busy();
+}
+
+void ControlChip::reset(ResetLevel level, std::uint32_t cause)
+{
+    host_.cancel();
+    // Drop from a copy of the rule: every task, running or not.
+    scheduler_.drop([](const Task&) { return true; });
+    timeline_.clear();
+    dma_->reset();
+    processor_->reset();
+    event_waiters_.clear();
+    scratchpad_.release(now());
+    const auto resets = bank_.get(f_.reset_count) + 1;
+    bank_.reset(level);
+    if (level == ResetLevel::cold) {
+        powered_on_ = now();
+        samples_.clear();
+        errors_.clear();
+        std::memset(scratchpad_.data(), 0, scratchpad_.size());
+        return;
+    }
+    bank_.set(f_.reset_count, resets);
+    bank_.set(f_.reset_cause, cause);
+}
+
+}  // namespace lightcard::control_chip

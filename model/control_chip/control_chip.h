@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+/// The electronic control chip: registers and doorbells, admin and I/O queues, command processor, sequencer, DMA,
+/// scratchpad, vector unit, digital matrix engine, weight writers, and the drivers of the photonic cores.
+///
+/// One SC_METHOD works off a timeline of data items; nothing is scheduled while the chip is idle. Every effect that a
+/// host can see (register, completion, interrupt, host memory) happens at its own simulated time, so results do not
+/// depend on the simulation quantum.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <tlm_utils/simple_initiator_socket.h>
+#include <tlm_utils/simple_target_socket.h>
+#include <systemc>
+
+#include "lightcard/model/common/host_port.h"
+#include "lightcard/model/common/services.h"
+#include "lightcard/model/common/transactions.h"
+#include "lightcard/model/control_chip/command_processor.h"
+#include "lightcard/model/control_chip/digital_engines.h"
+#include "lightcard/model/control_chip/dma_engine.h"
+#include "lightcard/model/control_chip/mvm_engine.h"
+#include "lightcard/model/control_chip/register_table.h"
+#include "lightcard/model/control_chip/scratchpad.h"
+#include "lightcard/model/control_chip/sequencer.h"
+#include "lightcard/model/control_chip/weight_writer.h"
+
+namespace lightcard::control_chip {
+
+/// What the chip knows about the rest of the card: for IDENTIFY and the decoders.
+struct CardFacts {
+    std::string name, config_hash;
+    std::uint32_t n = 128, lanes = 4, cores = 1, banks = 2, writers = 1, level_bits = 5, dac_bits = 8, adc_bits = 8;
+    std::uint64_t symbol_rate = 0, dram_bytes = 0, write_slot_ps = 0, write_slots_per_tile = 0;
+    std::uint32_t msix_vectors = 32;
+};
+
+class ControlChip : public sc_core::sc_module, public HostPortClient, private Scheduler::Owner {
+public:
+    tlm_utils::simple_target_socket<ControlChip> registers;                       ///< BAR0, from the host link
+    tlm_utils::simple_initiator_socket<ControlChip> memory;                       ///< card memory
+    sc_core::sc_vector<tlm_utils::simple_initiator_socket<ControlChip>> cores;    ///< DAC array of each core
+    sc_core::sc_vector<tlm_utils::simple_initiator_socket<ControlChip>> weights;  ///< PCM memory of each core
+
+    /// `log_weights(core, bank)` reports a bank for the weights log page.
+    using WeightLog = std::function<lc_log_weights(std::uint32_t core, std::uint32_t bank)>;
+    ControlChip(sc_core::sc_module_name name, const Parameters& parameters, const CardFacts& facts, HostPort& host,
+                Services& services, WeightLog log_weights);
+
+    void dma_complete(DmaRequest request, bool ok) override;
+
+    /// Takes everything in flight away and returns to the state before CC.EN. `cause`: RESET_CAUSE value.
+    void reset(ResetLevel level, std::uint32_t cause);
+    bool idle() const;
+
+    const Counts& counts() const { return counts_; }
+    const Scheduler& scheduler() const { return scheduler_; }
+    const Scratchpad& scratchpad() const { return scratchpad_; }
+    const Sequencer& sequencer() const { return *sequencer_; }
+    /// Number of PROGRAM commands that have completed, for WEIGHT_GEN.
+    void set_weight_generation(std::function<std::uint64_t()> generation)
+    {
+        weight_generation_ = std::move(generation);
+    }
+
+    template <class Archive>
+    void visit(Archive& archive)
+    {
+        archive.field("registers", bank_);
+        archive.field("processor", *processor_);
+        archive.field("sequencer", *sequencer_);
+        archive.field("scratchpad", scratchpad_);
+        for (auto& engine : scheduler_.engines()) archive.field(engine.name, engine);
+        archive.field("samples", samples_);
+        archive.field("counts", counts_);
+        archive.field("powered_on", powered_on_);
+    }
+
+private:
+    SC_HAS_PROCESS(ControlChip);
+
+    // Scheduler::Owner.
+    Picoseconds now() const override { return services_.now(); }
+    void task_finished(Task& task) override;
+    void finish_soon(TaskId id) override { timeline_.at(now(), Due::finish, id); }
+    void internal_error(const Task& task, const char* text) override;
+
+    // Timeline.
+    void work_method();
+    void do_item(DueItem item);
+
+    // Registers.
+    void set_up_registers();
+    void register_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
+    unsigned register_debug(tlm::tlm_generic_payload& payload);
+    void ring(const Doorbell& doorbell, std::uint32_t value, std::uint32_t offset);
+    void control_written(std::uint64_t before, std::uint64_t after);
+    void enable();
+    void raise_error(const char* unit, lc_status code, std::uint64_t address);
+
+    // Admin commands (admin.cpp).
+    void admin(const DecodedCommand& command);
+    void create_queue(const lc_sqe& sqe);
+    void delete_queue(const lc_sqe& sqe);
+    void abort_command(const lc_sqe& sqe);
+    void send_page(const lc_sqe& sqe, std::vector<std::uint8_t> page);
+    lc_identify identify() const;
+    std::vector<std::uint8_t> log_page(std::uint32_t page) const;
+    void admin_done(const lc_sqe& sqe, lc_status status = LC_SC_SUCCESS, std::uint64_t result = 0);
+
+    std::uint32_t route(const DecodedCommand& command) const;
+
+    const Parameters parameters_;
+    const CardFacts facts_;
+    HostPort& host_;
+    Services& services_;
+    WeightLog log_weights_;
+    std::function<std::uint64_t()> weight_generation_;
+    RegisterBank bank_;
+    Timeline timeline_;
+    sc_core::sc_event wake_;
+    Scratchpad scratchpad_;
+    Memories memories_;
+    Scheduler scheduler_;
+    Counts counts_;
+    EngineContext context_;
+    std::unique_ptr<CommandProcessor> processor_;
+    std::unique_ptr<Sequencer> sequencer_;
+    std::unique_ptr<DmaEngine> dma_;
+    std::unique_ptr<VectorUnit> vector_;
+    std::unique_ptr<DigitalMacEngine> digital_;
+    std::vector<std::unique_ptr<WeightWriter>> writers_;
+    std::vector<std::unique_ptr<MvmEngine>> mvm_;
+    std::map<std::uint64_t, std::uint64_t> samples_;  ///< running sample count a weight id
+    std::deque<lc_log_error> errors_;                 ///< newest first
+    std::vector<std::uint16_t> event_waiters_;        ///< cids of ASYNC_EVENT commands
+    Picoseconds powered_on_ = 0;
+    struct Fields {
+        RegisterFieldId enable, ready, fatal, shutdown, shutdown_status, asqs, acqs, asq, acq, reset_count, reset_cause,
+            err_status, err_sev, err_first;
+    } f_{};
+};
+
+}  // namespace lightcard::control_chip

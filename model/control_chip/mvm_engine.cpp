@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lightcard/model/control_chip/mvm_engine.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "lightcard/model/common/transactions.h"
+#include "lightcard/model/control_chip/post_process.h"
+#include "lightcard/model/control_chip/window.h"
+
+namespace lightcard::control_chip {
+
+namespace {
+constexpr std::uint32_t kBatch = 4096;  ///< vectors computed at once: bounds host memory, never shows in a result
+constexpr std::int32_t kOffset = 128;   ///< s8 code -> DAC code
+}  // namespace
+
+MvmEngine::MvmEngine(EngineContext context, tlm::tlm_initiator_socket<>& core, std::uint32_t lanes)
+    : context_(context), core_(core), lanes_(lanes)
+{
+}
+
+AccountId MvmEngine::open_accumulate_account(Ledger& ledger, const Parameters& parameters)
+{
+    return ledger.open({"control_chip.accumulate", Category::digital, "sample", parameters.accumulate_energy,
+                        Scope::core, true, "card.control.accumulate_energy"});
+}
+
+std::uint32_t MvmEngine::passes_for(const lc_mvm_op& op) const
+{
+    return op.in_format == LC_FMT_S8 && context_.services.run.signed_inputs == SignedInputs::two_pass ? 2 : 1;
+}
+
+/// 8 bits read a sample plus the second-level refill; partial sums are written by every tile of a column that has
+/// several, and read by all but the first; a column with a single tile writes its outputs instead.
+std::uint64_t MvmEngine::traffic_bits(const lc_mvm_op& op, std::uint64_t vectors, std::uint32_t passes) const
+{
+    const auto& parameters = context_.parameters;
+    const bool first = (op.flags & LC_MVM_ACC_FIRST) != 0, last = (op.flags & LC_MVM_ACC_LAST) != 0;
+    const std::uint64_t input = op.rows * (8ull + parameters.input_refill_bits) * passes;
+    std::uint64_t output = 0;
+    if (first && last) {
+        output = op.cols * 8ull * element_bytes(op.out_format);
+    } else {
+        output = op.cols * static_cast<std::uint64_t>(parameters.psum_bits) * (first ? 1 : 2);
+    }
+    return vectors * (input + output);
+}
+
+void MvmEngine::start(Task& task)
+{
+    const auto& op = task.command.mvm();
+    auto& count = (*shared_)[task.command.sqe.weight_id];
+    const auto vectors = vectors_of(op.in);
+    first_sample_ = op.sample_base != 0 ? op.sample_base : count;
+    if (op.sample_base == 0) count += vectors;
+    stream_end_ = context_.services.now();
+    ready_ = stream_end_;
+    step(task);
+}
+
+void MvmEngine::step(Task& task)
+{
+    const auto total = vectors_of(task.command.mvm().in);
+    auto chunk = total - task.progress;
+    if (context_.services.run.timing == Timing::at) {
+        // Whole symbols, so that chunks split between lanes groups.
+        const auto size = (context_.services.run.at_chunk_vectors + lanes_ - 1) / lanes_ * lanes_;
+        chunk = std::min<std::uint64_t>(chunk, std::max<std::uint32_t>(size, lanes_));
+    }
+    const bool good = run(task, chunk);
+    if (good && task.progress < total) {
+        context_.timeline.at(stream_end_, Due::step, task.id);
+        return;
+    }
+    auto& layer = context_.counts.layer(task);
+    layer.busy += stream_end_ - task.started;
+    layer.last = std::max(layer.last, ready_);
+    context_.timeline.at(stream_end_, Due::engine_free, task.id);
+    context_.timeline.at(ready_, Due::finish, task.id);
+}
+
+/// Converts the next `vectors` vectors, in batches that bound memory.
+bool MvmEngine::run(Task& task, std::uint64_t vectors)
+{
+    const auto& op = task.command.mvm();
+    const auto end = task.progress + vectors;
+    while (task.progress < end) {
+        const auto batch =
+            static_cast<std::uint32_t>(std::min<std::uint64_t>(end - task.progress, kBatch / lanes_ * lanes_));
+        MvmTransaction mvm;
+        if (!convert(task, task.progress, batch, stream_end_, mvm)) {
+            refuse(task, mvm);
+            return false;
+        }
+        const auto slot =
+            context_.memories.sram().traffic(mvm.start, traffic_bits(op, batch, mvm.passes), task.cause());
+        // The scratchpad may be the slower one: then the light waits for the codes.
+        const auto stalled = std::max<Picoseconds>(0, slot.end - mvm.stream_end);
+        stream_end_ = mvm.stream_end + stalled;
+        ready_ = mvm.ready + stalled;
+        auto& waits = context_.scheduler.engine(task.engine).waits;
+        if (mvm.waited_laser > 0) waits["laser"] += mvm.waited_laser;
+        if (mvm.waited_switch > 0) waits["switch"] += mvm.waited_switch;
+        if (stalled > 0) waits["sram"] += stalled;
+        context_.services.ledger.charge(accumulate_account_, static_cast<std::uint64_t>(batch) * op.cols * mvm.passes,
+                                        mvm.start, mvm.stream_end, task.cause());
+        accumulate(op, task.progress, batch, mvm);
+        auto& counts = context_.counts;
+        auto& layer = counts.layer(task);
+        counts.mvms += static_cast<std::uint64_t>(batch) * mvm.passes;
+        counts.dac_samples += static_cast<std::uint64_t>(batch) * op.rows * mvm.passes;
+        counts.adc_samples += static_cast<std::uint64_t>(batch) * op.cols * mvm.passes;
+        counts.adc_clipped += mvm.stats.clipped;
+        layer.tile_vectors += static_cast<std::uint64_t>(batch) * mvm.passes;
+        layer.stats.add(mvm.stats);
+        layer.error.add(
+            photonic_core::attribute(*mvm.chain, mvm.stats, *mvm.tile, static_cast<std::uint64_t>(batch) * mvm.passes));
+        context_.scheduler.engine(task.engine).items += batch;
+        task.progress += batch;
+    }
+    return true;
+}
+
+void MvmEngine::gather(const lc_mvm_op& op, std::uint64_t first, std::uint32_t vectors)
+{
+    const auto passes = passes_for(op);
+    const std::size_t cells = static_cast<std::size_t>(vectors) * op.rows;
+    const bool is_signed = op.in_format == LC_FMT_S8;
+    auto& raw = is_signed ? inputs_ : codes_;
+    raw.resize(cells);
+    const FlatReader read{context_.memories.sram_range(LC_PTR(LC_SPACE_SRAM, 0), 0)};
+    if (LC_PTR_SPACE(op.in.base) != LC_SPACE_SRAM) throw std::out_of_range("MVM input must lie in the scratchpad");
+    const WindowGather window(op.in, op.k0, op.rows);
+    auto at = position_of(op.in, first);
+    for (std::uint32_t v = 0; v < vectors; ++v) {
+        window(at, read, 0, raw.data() + static_cast<std::size_t>(v) * op.rows);
+        advance(op.in, at);
+    }
+    if (!is_signed) return;
+    codes_.resize(cells * passes);
+    for (std::size_t i = 0; i < cells; ++i) {
+        const auto value = static_cast<std::int8_t>(inputs_[i]);
+        if (passes == 1) {
+            codes_[i] = static_cast<std::uint8_t>(value + kOffset);
+        } else {
+            codes_[i] = static_cast<std::uint8_t>(std::max<int>(value, 0));
+            codes_[cells + i] = static_cast<std::uint8_t>(std::max<int>(-value, 0));
+        }
+    }
+}
+
+bool MvmEngine::convert(Task& task, std::uint64_t first, std::uint32_t vectors, Picoseconds earliest,
+                        MvmTransaction& mvm)
+{
+    const auto& op = task.command.mvm();
+    gather(op, first, vectors);
+    mvm.bank = op.bank;
+    mvm.weight_id = task.command.sqe.weight_id;
+    mvm.rows = op.rows;
+    mvm.cols = op.cols;
+    mvm.vectors = vectors;
+    mvm.first_vector = first;
+    mvm.first_sample = first_sample_ + first;
+    mvm.passes = passes_for(op);
+    sums_.resize(static_cast<std::size_t>(vectors) * op.cols * mvm.passes);
+    mvm.codes = codes_.data();
+    mvm.sums = sums_.data();
+    mvm.cause = task.cause();
+    mvm.earliest = earliest;
+    tlm::tlm_generic_payload payload;
+    payload.set_extension(&mvm);
+    auto delay = sc_core::SC_ZERO_TIME;
+    core_->b_transport(payload, delay);
+    payload.clear_extension(&mvm);
+    return payload.is_response_ok();
+}
+
+void MvmEngine::refuse(Task& task, const MvmTransaction& mvm)
+{
+    // The core finds out before any light flows: no time, no energy.
+    const bool empty = mvm.tile == nullptr;
+    task.fail(empty ? LC_SC_WEIGHT_MISMATCH : LC_SC_INVALID_FIELD, LC_FAIL(LC_FAIL_SELF, empty ? 8 : 64 + 4));
+}
+
+/// Joins passes, takes the input offset back out, adds to the partial sums or post-processes.
+void MvmEngine::accumulate(const lc_mvm_op& op, std::uint64_t first, std::uint32_t vectors, const MvmTransaction& mvm)
+{
+    const std::size_t count = static_cast<std::size_t>(vectors) * op.cols;
+    if (mvm.passes == 2) {
+        for (std::size_t i = 0; i < count; ++i) sums_[i] -= sums_[count + i];
+    } else if (op.in_format == LC_FMT_S8) {
+        for (std::uint32_t v = 0; v < vectors; ++v) {
+            auto* row = sums_.data() + static_cast<std::size_t>(v) * op.cols;
+            for (std::uint32_t col = 0; col < op.cols; ++col) row[col] -= kOffset * mvm.tile->column_sum[col];
+        }
+    }
+    const bool is_first = (op.flags & LC_MVM_ACC_FIRST) != 0, is_last = (op.flags & LC_MVM_ACC_LAST) != 0;
+    std::uint8_t* partial = nullptr;
+    if (!is_first || !is_last) {
+        partial = context_.memories.sram_range(op.psum, vectors_of(op.in) * op.cols * 4) + first * op.cols * 4;
+    }
+    if (!is_first) {
+        for (std::size_t i = 0; i < count; ++i) {
+            sums_[i] = saturate32(static_cast<std::int64_t>(sums_[i]) + load_element(partial + i * 4, LC_FMT_S32));
+        }
+    }
+    if (!is_last) {
+        std::memcpy(partial, sums_.data(), count * 4);
+        return;
+    }
+    const auto* packed = op.post == 0 ? nullptr : context_.memories.sram_range(op.post, PostTable::bytes(op.cols));
+    const PostTable table(packed, op.cols);
+    const Clamp clamp{op.zero_point, op.clamp_lo, op.clamp_hi};
+    if (op.out_format != LC_FMT_S32 && !table.shifts_legal())
+        throw std::invalid_argument("post-processing shift outside 1..62");
+    auto* sram = context_.memories.sram_range(LC_PTR(LC_SPACE_SRAM, 0), 0);
+    if (LC_PTR_SPACE(op.out.base) != LC_SPACE_SRAM) throw std::out_of_range("MVM output must lie in the scratchpad");
+    auto at = position_of(op.in, first);
+    for (std::uint32_t v = 0; v < vectors; ++v) {
+        post_process_row(sums_.data() + static_cast<std::size_t>(v) * op.cols, op.cols, table, clamp, op.out_format,
+                         sram + surface_offset(op.out, at));
+        advance(op.in, at);
+    }
+}
+
+}  // namespace lightcard::control_chip

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+/// Drives one photonic core: gathers the input stream from the scratchpad, hands batches to the DAC array, keeps
+/// partial sums, post-processes and writes the output.
+///
+/// The core is free for the next command when its stream ends; results are there one fill-and-drain later. lt runs a
+/// whole command as one step; at runs chunks of run.at_chunk_vectors, one event each. Rounding is per command, so both
+/// end at the same picosecond when nobody else uses the scratchpad.
+#pragma once
+
+#include <map>
+#include <vector>
+
+#include <systemc>
+#include <tlm>
+
+#include "lightcard/model/control_chip/engine_context.h"
+
+namespace lightcard {
+struct MvmTransaction;
+}
+
+namespace lightcard::control_chip {
+
+class MvmEngine : public Engine {
+public:
+    MvmEngine(EngineContext context, tlm::tlm_initiator_socket<>& core, std::uint32_t lanes);
+
+    void start(Task& task) override;
+    void step(Task& task) override;
+
+    /// Running sample counts by weight id: noise of the same input differs from one use to the next.
+    std::map<std::uint64_t, std::uint64_t>& sample_counts() { return samples_; }
+    void share_sample_counts(std::map<std::uint64_t, std::uint64_t>& counts) { shared_ = &counts; }
+
+    static AccountId open_accumulate_account(Ledger& ledger, const Parameters& parameters);
+    void set_accumulate_account(AccountId account) { accumulate_account_ = account; }
+
+private:
+    /// What a batch of vectors moves through the scratchpad, in bits.
+    std::uint64_t traffic_bits(const lc_mvm_op& op, std::uint64_t vectors, std::uint32_t passes) const;
+    bool run(Task& task, std::uint64_t vectors);
+    bool convert(Task& task, std::uint64_t first, std::uint32_t vectors, Picoseconds earliest, MvmTransaction& mvm);
+    void gather(const lc_mvm_op& op, std::uint64_t first, std::uint32_t vectors);
+    void accumulate(const lc_mvm_op& op, std::uint64_t first, std::uint32_t vectors, const MvmTransaction& mvm);
+    void refuse(Task& task, const MvmTransaction& mvm);
+    std::uint32_t passes_for(const lc_mvm_op& op) const;
+
+    EngineContext context_;
+    tlm::tlm_initiator_socket<>& core_;
+    std::uint32_t lanes_;
+    AccountId accumulate_account_ = 0;
+    std::map<std::uint64_t, std::uint64_t> samples_;
+    std::map<std::uint64_t, std::uint64_t>* shared_ = &samples_;
+    std::uint64_t first_sample_ = 0;  ///< of the running command
+    Picoseconds stream_end_ = 0, ready_ = 0;
+    std::vector<std::uint8_t> inputs_, codes_;
+    std::vector<std::int32_t> sums_;
+};
+
+}  // namespace lightcard::control_chip

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+/// Integer post-processing of accumulators, exactly as lightcard_abi.h words it, and typed element access.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <vector>
+
+#include "lightcard/model/control_chip/lightcard_abi.h"
+
+namespace lightcard::control_chip {
+
+inline std::int32_t saturate32(std::int64_t value)
+{
+    return static_cast<std::int32_t>(std::clamp<std::int64_t>(value, std::numeric_limits<std::int32_t>::min(),
+                                                              std::numeric_limits<std::int32_t>::max()));
+}
+
+/// (value * multiplier + half) >> shift; a zero shift leaves the product as it is.
+inline std::int64_t rescale(std::int64_t product, std::uint32_t shift)
+{
+    return shift == 0 ? product : (product + (std::int64_t{1} << (shift - 1))) >> shift;
+}
+
+/// Constants of `cols` columns, packed s32 bias, s32 multiplier, u8 shift.
+struct PostTable {
+    std::vector<std::int32_t> bias, multiplier;
+    std::vector<std::uint8_t> shift;
+
+    PostTable(const std::uint8_t* packed, std::uint32_t cols) : bias(cols), multiplier(cols), shift(cols)
+    {
+        if (packed == nullptr) return;
+        std::memcpy(bias.data(), packed, cols * 4ull);
+        std::memcpy(multiplier.data(), packed + cols * 4ull, cols * 4ull);
+        std::memcpy(shift.data(), packed + cols * 8ull, cols);
+    }
+    static std::size_t bytes(std::uint32_t cols) { return cols * 9ull; }
+    bool shifts_legal() const
+    {
+        return std::all_of(shift.begin(), shift.end(), [](std::uint8_t s) { return s >= 1 && s <= 62; });
+    }
+};
+
+struct Clamp {
+    std::int32_t zero_point, lo, hi;
+    std::int32_t operator()(std::int64_t value) const
+    {
+        return static_cast<std::int32_t>(std::clamp<std::int64_t>(value + zero_point, lo, hi));
+    }
+};
+
+inline std::uint32_t element_bytes(std::uint32_t format)
+{
+    return format >= LC_FMT_S32 ? 4 : 1;
+}
+
+inline std::int32_t load_element(const std::uint8_t* at, std::uint32_t format)
+{
+    if (format == LC_FMT_U8) return *at;
+    if (format == LC_FMT_S8) return static_cast<std::int8_t>(*at);
+    std::int32_t value = 0;
+    std::memcpy(&value, at, 4);
+    return value;
+}
+
+inline void store_element(std::uint8_t* at, std::uint32_t format, std::int32_t value)
+{
+    if (format == LC_FMT_S32) {
+        std::memcpy(at, &value, 4);
+    } else {
+        *at = static_cast<std::uint8_t>(value);
+    }
+}
+
+/// One row of accumulators to the output: s32 adds the bias, 8-bit formats rescale and clamp.
+inline void post_process_row(const std::int32_t* sums, std::uint32_t cols, const PostTable& table, const Clamp& clamp,
+                             std::uint32_t format, std::uint8_t* out)
+{
+    for (std::uint32_t col = 0; col < cols; ++col) {
+        const auto biased = saturate32(static_cast<std::int64_t>(sums[col]) + table.bias[col]);
+        const auto value =
+            format == LC_FMT_S32
+                ? biased
+                : clamp(rescale(static_cast<std::int64_t>(biased) * table.multiplier[col], table.shift[col]));
+        store_element(out + static_cast<std::size_t>(col) * element_bytes(format), format, value);
+    }
+}
+
+}  // namespace lightcard::control_chip

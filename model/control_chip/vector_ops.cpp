@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lightcard/model/control_chip/vector_ops.h"
+
+#include <algorithm>
+#include <limits>
+#include <stdexcept>
+#include <vector>
+
+#include "lightcard/model/common/det_math.h"
+#include "lightcard/model/control_chip/post_process.h"
+#include "lightcard/model/control_chip/window.h"
+
+namespace lightcard::control_chip {
+
+namespace {
+
+/// floor(numerator / (2^(shift+1) * count)) for the rounded mean over `count` positions, exactly.
+std::int64_t rounded_mean(std::int64_t product, std::uint32_t count, std::uint32_t shift)
+{
+    const auto denominator = static_cast<__int128>(count) << (shift + 1);
+    const auto numerator = 2 * static_cast<__int128>(product) + (static_cast<__int128>(count) << shift);
+    auto quotient = numerator / denominator;
+    if (numerator % denominator < 0) --quotient;
+    return static_cast<std::int64_t>(quotient);
+}
+
+/// The vector unit's view of one command: addresses of elements of inputs and outputs.
+class VectorWalk {
+public:
+    VectorWalk(const lc_vector_op& op, std::uint8_t* sram)
+        : op_(op),
+          sram_(sram),
+          in_bytes_(element_bytes(op.in_format)),
+          in_step_(op.in_channel_stride != 0 ? op.in_channel_stride : in_bytes_),
+          out_step_(op.out_channel_stride != 0 ? op.out_channel_stride : element_bytes(op.out_format))
+    {
+    }
+
+    const std::uint8_t* input(Position at, std::uint32_t kh, std::uint32_t kw) const
+    {
+        std::uint64_t offset = 0;
+        return window_offset(op_.in, at, kh, kw, offset) ? sram_ + offset : nullptr;
+    }
+    std::int32_t element(const std::uint8_t* pixel, std::uint32_t channel) const
+    {
+        return pixel == nullptr ? 0 : load_element(pixel + static_cast<std::size_t>(channel) * in_step_, op_.in_format);
+    }
+    std::uint8_t* output(Position at) const { return sram_ + surface_offset(op_.out, at); }
+    const std::uint8_t* second(Position at) const { return sram_ + surface_offset(op_.in2, at); }
+    std::uint32_t out_step() const { return out_step_; }
+    std::uint32_t in_step() const { return in_step_; }
+    std::uint32_t in_bytes() const { return in_bytes_; }
+
+private:
+    const lc_vector_op& op_;
+    std::uint8_t* sram_;
+    std::uint32_t in_bytes_, in_step_, out_step_;
+};
+
+void rescale_pixel(const lc_vector_op& op, const VectorWalk& walk, Position at)
+{
+    const Clamp clamp{op.zero_point, op.clamp_lo, op.clamp_hi};
+    const auto* a = walk.input(at, 0, 0);
+    const auto* b = op.kind == LC_VEC_ADD ? walk.second(at) : nullptr;
+    auto* out = walk.output(at);
+    for (std::uint32_t ch = 0; ch < op.in.channels; ++ch) {
+        auto product = static_cast<std::int64_t>(walk.element(a, ch)) * op.mult;
+        if (b != nullptr) {
+            product += static_cast<std::int64_t>(load_element(b + ch * element_bytes(op.in2_format), op.in2_format)) *
+                       op.mult2;
+        }
+        store_element(out + ch * walk.out_step(), op.out_format, clamp(rescale(product, op.shift)));
+    }
+}
+
+void pool_pixel(const lc_vector_op& op, const VectorWalk& walk, Position at)
+{
+    std::vector<const std::uint8_t*> inside;
+    for (std::uint32_t kh = 0; kh < op.in.kernel_h; ++kh) {
+        for (std::uint32_t kw = 0; kw < op.in.kernel_w; ++kw) {
+            if (const auto* pixel = walk.input(at, kh, kw)) inside.push_back(pixel);
+        }
+    }
+    auto* out = walk.output(at);
+    const Clamp clamp{op.zero_point, op.clamp_lo, op.clamp_hi};
+    for (std::uint32_t ch = 0; ch < op.in.channels; ++ch) {
+        std::int32_t result = 0;
+        if (op.kind == LC_VEC_MAXPOOL) {
+            // Positions outside never win; a window with nothing inside gives zero.
+            result = inside.empty() ? 0 : std::numeric_limits<std::int32_t>::min();
+            for (const auto* pixel : inside) result = std::max(result, walk.element(pixel, ch));
+        } else {
+            std::int64_t sum = 0;
+            for (const auto* pixel : inside) sum += walk.element(pixel, ch);
+            const bool valid = (op.flags & LC_VEC_VALID_COUNT) != 0;
+            const auto count = static_cast<std::uint32_t>(std::max<std::size_t>(1, inside.size()));
+            result = clamp(valid ? rounded_mean(sum * op.mult, count, op.shift) : rescale(sum * op.mult, op.shift));
+        }
+        store_element(out + ch * walk.out_step(), op.out_format, result);
+    }
+}
+
+/// exp(v - max) in double, summed in channel order, rounded once to f32.
+void softmax_pixel(const lc_vector_op& op, const VectorWalk& walk, Position at)
+{
+    float scale = 0;
+    std::memcpy(&scale, &op.scale_f32, 4);
+    const auto* pixel = walk.input(at, 0, 0);
+    std::int32_t top = walk.element(pixel, 0);
+    for (std::uint32_t ch = 1; ch < op.in.channels; ++ch) top = std::max(top, walk.element(pixel, ch));
+    std::vector<double> weights(op.in.channels);
+    double sum = 0;
+    for (std::uint32_t ch = 0; ch < op.in.channels; ++ch) {
+        const auto below = static_cast<double>(static_cast<std::int64_t>(walk.element(pixel, ch)) - top);
+        weights[ch] = det::exp(below * static_cast<double>(scale));
+        sum += weights[ch];
+    }
+    auto* out = walk.output(at);
+    for (std::uint32_t ch = 0; ch < op.in.channels; ++ch) {
+        const auto share = static_cast<float>(weights[ch] / sum);
+        std::memcpy(out + ch * walk.out_step(), &share, 4);
+    }
+}
+
+void move_pixel(const lc_vector_op& op, const VectorWalk& walk, Position at)
+{
+    const auto* pixel = walk.input(at, 0, 0);
+    auto* out = walk.output(at);
+    for (std::uint32_t ch = 0; ch < op.in.channels; ++ch) {
+        auto* to = out + ch * walk.out_step();
+        if (pixel == nullptr) {
+            std::memset(to, 0, walk.in_bytes());
+        } else {
+            std::memcpy(to, pixel + static_cast<std::size_t>(ch) * walk.in_step(), walk.in_bytes());
+        }
+    }
+}
+
+}  // namespace
+
+std::uint64_t vector_elements(const lc_vector_op& op)
+{
+    return vectors_of(op.in) * op.in.channels * op.in.kernel_h * op.in.kernel_w;
+}
+
+void run_vector(const lc_vector_op& op, std::uint8_t* sram)
+{
+    const VectorWalk walk(op, sram);
+    Position at;
+    for (std::uint64_t v = 0, end = vectors_of(op.in); v < end; ++v, advance(op.in, at)) {
+        switch (op.kind) {
+            case LC_VEC_ADD:
+            case LC_VEC_REQUANT:
+                rescale_pixel(op, walk, at);
+                break;
+            case LC_VEC_MAXPOOL:
+            case LC_VEC_AVGPOOL:
+                pool_pixel(op, walk, at);
+                break;
+            case LC_VEC_SOFTMAX:
+                softmax_pixel(op, walk, at);
+                break;
+            case LC_VEC_MOVE:
+                move_pixel(op, walk, at);
+                break;
+            default:
+                return;
+        }
+    }
+}
+
+void run_gemm(const lc_gemm_op& op, std::uint8_t* sram)
+{
+    const auto* packed = op.post == 0 ? nullptr : sram + LC_PTR_OFFSET(op.post);
+    const PostTable table(packed, op.n);
+    if (op.out_format != LC_FMT_S32 && !table.shifts_legal())
+        throw std::invalid_argument("post-processing shift outside 1..62");
+    const Clamp clamp{op.zero_point, op.clamp_lo, op.clamp_hi};
+    std::vector<std::int32_t> sums(op.n);
+    for (std::uint32_t batch = 0; batch < std::max<std::uint32_t>(1, op.batch); ++batch) {
+        const auto* a = sram + LC_PTR_OFFSET(op.a) + batch * op.a_batch;
+        const auto* b = sram + LC_PTR_OFFSET(op.b) + batch * op.b_batch;
+        auto* out = sram + LC_PTR_OFFSET(op.out) + batch * op.out_batch;
+        for (std::uint32_t row = 0; row < op.m; ++row) {
+            const auto* left = a + static_cast<std::size_t>(row) * op.a_stride;
+            for (std::uint32_t col = 0; col < op.n; ++col) {
+                const auto* right = b + static_cast<std::size_t>(col) * op.b_stride;
+                std::int64_t sum = 0;
+                for (std::uint32_t k = 0; k < op.k; ++k) {
+                    sum += load_element(left + k, op.a_format) * load_element(right + k, op.b_format);
+                }
+                sums[col] = saturate32(sum);
+            }
+            post_process_row(sums.data(), op.n, table, clamp, op.out_format,
+                             out + static_cast<std::size_t>(row) * op.out_stride);
+        }
+    }
+}
+
+}  // namespace lightcard::control_chip

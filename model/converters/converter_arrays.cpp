@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lightcard/model/converters/converter_arrays.h"
+
+#include "lightcard/model/common/transactions.h"
+#include "lightcard/model/common/worker_pool.h"
+
+namespace lightcard::converters {
+
+DacArray::DacArray(sc_core::sc_module_name name, const std::string& path, const Parameters& parameters,
+                   Services& services)
+    : sc_module(name), in("in"), light("light"), services_(services)
+{
+    in.register_b_transport(this, &DacArray::b_transport);
+    dac_account_ = services_.ledger.open({path + ".dac", Category::dac, "sample", parameters.dac_energy, Scope::core,
+                                          true, "card.converters.dac_energy"});
+    modulator_account_ =
+        services_.ledger.open({path + ".modulator", Category::modulator, "sample", parameters.modulator_energy,
+                               Scope::core, true, "card.converters.modulator_energy"});
+}
+
+void DacArray::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay)
+{
+    light->b_transport(payload, delay);
+    const auto* mvm = payload.get_extension<MvmTransaction>();
+    if (mvm == nullptr || !payload.is_response_ok()) return;
+    const auto samples = static_cast<std::uint64_t>(mvm->vectors) * mvm->rows * mvm->passes;
+    services_.ledger.charge(dac_account_, samples, mvm->start, mvm->stream_end, mvm->cause);
+    services_.ledger.charge(modulator_account_, samples, mvm->start, mvm->stream_end, mvm->cause);
+}
+
+AdcArray::AdcArray(sc_core::sc_module_name name, const std::string& path, const Parameters& parameters,
+                   Services& services)
+    : sc_module(name), light("light"), services_(services)
+{
+    light.register_b_transport(this, &AdcArray::b_transport);
+    receiver_account_ = services_.ledger.open({path + ".receiver", Category::receiver, "sample", parameters.tia_energy,
+                                               Scope::core, true, "card.converters.tia_energy"});
+    adc_account_ = services_.ledger.open({path + ".adc", Category::adc, "sample", parameters.adc_energy, Scope::core,
+                                          true, "card.converters.adc_energy"});
+}
+
+namespace {
+
+/// Work of one chunk of vectors; the result does not depend on how a batch is cut.
+photonic_core::MvmStats convert(const MvmTransaction& mvm, std::uint32_t pass, std::uint32_t begin, std::uint32_t end)
+{
+    photonic_core::MvmJob job;
+    job.chain = mvm.chain;
+    job.tile = mvm.tile;
+    job.gains = mvm.gains;
+    const std::size_t first = static_cast<std::size_t>(pass) * mvm.vectors + begin;
+    job.x = mvm.codes + first * mvm.rows;
+    job.x_stride = mvm.rows;
+    job.vectors = end - begin;
+    job.y = mvm.sums + first * mvm.cols;
+    job.weight_id = mvm.weight_id;
+    job.first_sample = mvm.first_sample + begin;
+    job.pass = pass;
+    return photonic_core::run_mvm(job);
+}
+
+}  // namespace
+
+void AdcArray::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time&)
+{
+    auto* mvm = payload.get_extension<MvmTransaction>();
+    if (mvm == nullptr) {
+        payload.set_response_status(tlm::TLM_GENERIC_ERROR_RESPONSE);
+        return;
+    }
+    if (mvm->codes != nullptr) {
+        constexpr std::uint32_t kChunk = 64;  // vectors; small enough to balance two threads on small layers
+        const std::uint32_t chunks = (mvm->vectors + kChunk - 1) / kChunk;
+        std::vector<photonic_core::MvmStats> stats(static_cast<std::size_t>(chunks) * mvm->passes);
+        const auto work = [&](std::uint32_t i) {
+            const std::uint32_t pass = i / chunks, begin = (i % chunks) * kChunk;
+            stats[i] = convert(*mvm, pass, begin, std::min(begin + kChunk, mvm->vectors));
+        };
+        const auto total = chunks * mvm->passes;
+        if (services_.workers != nullptr && total > 1) {
+            services_.workers->run(total, work);
+        } else {
+            for (std::uint32_t i = 0; i < total; ++i) work(i);
+        }
+        for (const auto& part : stats) mvm->stats.add(part);
+    }
+    const auto samples = static_cast<std::uint64_t>(mvm->vectors) * mvm->cols * mvm->passes;
+    services_.ledger.charge(receiver_account_, samples, mvm->start, mvm->stream_end, mvm->cause);
+    services_.ledger.charge(adc_account_, samples, mvm->start, mvm->stream_end, mvm->cause);
+    payload.set_response_status(tlm::TLM_OK_RESPONSE);
+}
+
+}  // namespace lightcard::converters

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+/// The electronics on both sides of the light: DAC array with modulators in front of a core, balanced receivers
+/// with ADC array behind it. MVM transactions pass through them; each books its samples.
+#pragma once
+
+#include <string>
+
+#include <tlm_utils/simple_initiator_socket.h>
+#include <tlm_utils/simple_target_socket.h>
+#include <systemc>
+
+#include "lightcard/model/common/services.h"
+#include "lightcard/model/converters/parameters.h"
+
+namespace lightcard::converters {
+
+class DacArray : public sc_core::sc_module {
+public:
+    tlm_utils::simple_target_socket<DacArray> in;        ///< codes, from the control chip
+    tlm_utils::simple_initiator_socket<DacArray> light;  ///< to the photonic core
+
+    DacArray(sc_core::sc_module_name name, const std::string& path, const Parameters& parameters, Services& services);
+
+private:
+    void b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
+
+    Services& services_;
+    AccountId dac_account_, modulator_account_;
+};
+
+class AdcArray : public sc_core::sc_module {
+public:
+    tlm_utils::simple_target_socket<AdcArray> light;  ///< from the photonic core
+
+    AdcArray(sc_core::sc_module_name name, const std::string& path, const Parameters& parameters, Services& services);
+
+private:
+    void b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
+
+    Services& services_;
+    AccountId receiver_account_, adc_account_;
+};
+
+}  // namespace lightcard::converters
