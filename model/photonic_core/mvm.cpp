@@ -91,14 +91,17 @@ void finish_light(std::int32_t* light, std::uint32_t x_sum, const std::vector<st
 class NoiseChain {
 public:
     explicit NoiseChain(const MvmJob& job)
-        : job_(job), tile_(*job.tile), columns_(column_constants(job)), common_(signed_common(*job.tile))
+        : job_(job),
+          tile_(*job.tile),
+          columns_(column_constants(job)),
+          common_(signed_common(*job.tile)),
+          kernel_(common_.data(), common_.empty() ? 0 : tile_.cols, tile_.row_stride)
     {
     }
 
     void run_block(std::uint32_t first, std::uint32_t count, Block& block, MvmStats& stats) const
     {
-        if (!common_.empty())
-            multiply_plane(common_.data(), tile_.cols, tile_.row_stride, block.x.data(), count, block.light.data());
+        if (!common_.empty()) kernel_.multiply(block.x.data(), count, block.light.data());
         for (std::uint32_t v = 0; v < count; ++v) run_vector(first + v, v, block, stats);
     }
 
@@ -136,23 +139,21 @@ private:
     const pcm_memory::EffectiveTile& tile_;
     ColumnConstants columns_;
     std::vector<std::int8_t> common_;
+    PlaneKernel kernel_;
 };
-
-void multiply_weights(const pcm_memory::EffectiveTile& tile, std::uint32_t count, Block& block)
-{
-    multiply_plane(tile.hi.data(), tile.cols, tile.row_stride, block.x.data(), count, block.hi.data());
-    if (!tile.lo_is_zero)
-        multiply_plane(tile.lo.data(), tile.cols, tile.row_stride, block.x.data(), count, block.lo.data());
-}
 
 template <typename Finish>
 void for_each_block(const MvmJob& job, const Finish& finish)
 {
-    Block block(*job.tile);
+    const pcm_memory::EffectiveTile& tile = *job.tile;
+    const PlaneKernel hi(tile.hi.data(), tile.cols, tile.row_stride);
+    const PlaneKernel lo(tile.lo.data(), tile.lo_is_zero ? 0 : tile.cols, tile.row_stride);
+    Block block(tile);
     for (std::uint32_t first = 0; first < job.vectors; first += kBlockVectors) {
         const std::uint32_t count = std::min(kBlockVectors, job.vectors - first);
         pack_inputs(job, first, count, block);
-        multiply_weights(*job.tile, count, block);
+        hi.multiply(block.x.data(), count, block.hi.data());
+        if (!tile.lo_is_zero) lo.multiply(block.x.data(), count, block.lo.data());
         finish(first, count, block);
     }
 }

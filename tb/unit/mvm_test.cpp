@@ -6,6 +6,7 @@
 
 #include <cmath>
 
+#include "lightcard/model/photonic_core/integer_kernel.h"
 #include "lightcard/tb/unit/mvm_fixture.h"
 
 namespace lightcard::photonic_core {
@@ -44,6 +45,27 @@ TEST(ExactSums, ExtremeCodes)
                 for (std::int32_t y : problem.run(ideal()).y)
                     ASSERT_EQ(y, static_cast<std::int32_t>(rows) * weight * input);
             }
+}
+
+TEST(ExactSums, EveryInstructionSetThisCpuHas)
+{
+    std::mt19937 random(3);
+    for (int trial = 0; trial < 40; ++trial) {
+        const std::uint32_t cols = 1 + random() % 70, stride = 64 * (1 + random() % 8), vectors = 1 + random() % 19;
+        std::vector<std::int8_t> plane(std::size_t{cols} * stride);
+        std::vector<std::uint8_t> x(std::size_t{vectors} * stride);
+        const bool extreme = trial % 4 == 0;
+        for (auto& w : plane) w = static_cast<std::int8_t>(extreme ? -128 : random());
+        for (auto& value : x) value = static_cast<std::uint8_t>(extreme ? 255 : random());
+        std::vector<std::int32_t> expected(std::size_t{vectors} * cols + 1, 77), sums = expected;
+        PlaneKernel(plane.data(), cols, stride, KernelIsa::portable).multiply(x.data(), vectors, expected.data());
+        for (KernelIsa isa : {KernelIsa::avx2, KernelIsa::avx512_vnni}) {
+            if (isa > best_kernel_isa()) continue;
+            std::fill(sums.begin(), sums.end(), 77);
+            PlaneKernel(plane.data(), cols, stride, isa).multiply(x.data(), vectors, sums.data());
+            EXPECT_EQ(sums, expected) << static_cast<int>(isa);
+        }
+    }
 }
 
 /// Both planes, the common plane and the statistics against int64 arithmetic.
@@ -104,6 +126,19 @@ TEST(Implementation, NeitherSplitNorStrideShows)
             EXPECT_TRUE(same(pieces.stats, whole.stats));
         }
     }
+}
+
+/// The normative bits of fidelity stat with every source on: the same on every CPU, compiler setting and C library.
+TEST(Implementation, BitsAreFixed)
+{
+    Problem problem(117, 61, 40, 5);
+    problem.randomise_codes();
+    problem.age = 1e6;
+    problem.first_row = 3;
+    problem.requested_range = 1000000;
+    std::uint64_t hash = 0xcbf29ce484222325ull;
+    for (std::int32_t y : problem.run(RunConfig{}).y) hash = (hash ^ static_cast<std::uint32_t>(y)) * 0x100000001b3ull;
+    EXPECT_EQ(hash, 1839851352331661434ull);
 }
 
 TEST(Adc, QuantisedIdealIsTheDocumentedFormula)
