@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// Counter-based random words: every draw is a function of what it is drawn for, and of nothing else
-/// (docs/adr/0003-noise-keys.md). The generator, Philox4x32-10 (Salmon et al., SC 2011), is named only in rng.cpp.
+/// (docs/adr/0003-noise-keys.md). The generator, Philox4x32-10 (Salmon et al., SC 2011), is called by name only in
+/// rng.cpp and its test.
 #pragma once
 
 #include <array>
