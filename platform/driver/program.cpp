@@ -73,6 +73,7 @@ void visit(Codec& codec, Tensor& tensor, const ProgramTensor*)
     codec(tensor.width, "width");
     codec(tensor.channels, "channels");
     codec(tensor.bytes_per_image, "bytes_per_image");
+    codec(tensor.channel_scale, "channel_scale");
 }
 
 template <class Codec, class Layer>
@@ -172,6 +173,9 @@ void check_tensors(SectionReader& reader, const std::vector<ProgramTensor>& tens
         const auto bytes = static_cast<unsigned __int128>(tensor.height) * tensor.width * tensor.channels * element;
         if (bytes == 0) return reader.fail("height", "tensor without elements");
         if (bytes != tensor.bytes_per_image) return reader.fail("bytes_per_image", "does not match the shape");
+        if (!tensor.channel_scale.empty() && tensor.channel_scale.size() != tensor.channels) {
+            return reader.fail("channel_scale", "not one a channel");
+        }
     }
 }
 

@@ -29,6 +29,7 @@ struct ProgramTensor {
     std::int32_t zero_point = 0;
     std::uint32_t height = 1, width = 1, channels = 1;
     std::uint64_t bytes_per_image = 0;
+    std::vector<float> channel_scale;  ///< s32 outputs whose channels differ: replaces `scale`; empty otherwise
 };
 
 /// Named layer, for reports: lc_sqe.layer is its number (from 1).

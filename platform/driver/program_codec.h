@@ -30,6 +30,12 @@ public:
             raw(&value, sizeof value);
         }
     }
+    void operator()(const std::vector<float>& values, const char*)
+    {
+        const auto count = static_cast<std::uint32_t>(values.size());
+        raw(&count, sizeof count);
+        raw(values.data(), values.size() * sizeof(float));
+    }
     void raw(const void* data, std::size_t size)
     {
         const auto* bytes = static_cast<const std::uint8_t*>(data);
@@ -64,6 +70,15 @@ public:
                 if (!failed() && !std::isfinite(value)) fail(field, "not a finite number");
             }
         }
+    }
+    void operator()(std::vector<float>& values, const char* field)
+    {
+        std::uint32_t count = 0;
+        raw(&count, sizeof count, field);
+        if (failed()) return;
+        if (count > left() / sizeof(float)) return fail(field, "more values than bytes");
+        values.resize(count);
+        for (float& value : values) (*this)(value, field);
     }
     void raw(void* out, std::size_t size, const char* field)
     {

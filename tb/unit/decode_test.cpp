@@ -302,6 +302,7 @@ TEST(Decode, ProgramWeights)
          {"no cols", [](lc_sqe&, Op& o) { o.cols = 0; }, OP_AT(Op, cols)},
          {"cols", [](lc_sqe&, Op& o) { o.cols = 129; }, OP_AT(Op, cols)},
          {"stride", [](lc_sqe&, Op& o) { o.row_stride = 127; }, OP_AT(Op, row_stride)},
+         {"long stride", [](lc_sqe&, Op& o) { o.row_stride = 65537; }, OP_AT(Op, row_stride)},
          {"flags", [](lc_sqe&, Op& o) { o.flags = 1; }, OP_AT(Op, flags)},
          {"reserved", [](lc_sqe&, Op& o) { o.rsvd[159] = 1; }, 64 + 191},
          {"host weights", [](lc_sqe&, Op& o) { o.weights = 64; }, OP_AT(Op, weights), LC_SC_ADDRESS},

@@ -31,8 +31,8 @@ Program sample()
     p.commands.resize(3);
     p.commands[1].sqe.opcode = LC_OP_MVM;
     p.commands[2].operands[191] = 0xaa;
-    p.inputs = {{"image", 0, LC_FMT_U8, 0.5f, 0, 8, 8, 3, 192}};
-    p.outputs = {{"logits", 1, LC_FMT_S32, 0.25f, 0, 1, 1, 10, 40}};
+    p.inputs = {{"image", 0, LC_FMT_U8, 0.5f, 0, 8, 8, 3, 192, {}}};
+    p.outputs = {{"logits", 1, LC_FMT_S32, 0.25f, 0, 1, 1, 10, 40, std::vector<float>(10, 0.5f)}};
     p.layers = {{"conv", "Conv", 1000, 2, 128, 1e-3}, {"fc", "Gemm", 100, 1, 1, 0}};
     p.tiles = {{0x1234, 1, 0, 600}, {0x5678, 2, 600, 400}};
     p.plan = {"2 layers", "resident"};
@@ -84,6 +84,7 @@ TEST(ProgramFile, RoundTrip)
     EXPECT_EQ(parsed->commands.size(), 3u);
     EXPECT_EQ(parsed->commands[2].operands[191], 0xaa);
     EXPECT_EQ(parsed->outputs[0].scale, 0.25f);
+    EXPECT_EQ(parsed->outputs[0].channel_scale.size(), 10u);
     EXPECT_EQ(parsed->tiles[1].weight_id, 0x5678u);
     EXPECT_EQ(parsed->layers[0].acc_scale, 1e-3);
     EXPECT_EQ(parsed->plan[1], "resident");
@@ -128,6 +129,9 @@ TEST(ProgramFile, RefusalsNameSectionAndField)
     Program big = sample();
     big.target.dram_bytes = big.dram_base + 999;
     EXPECT_THAT(refusal(serialise(big)), HasSubstr("section weights"));
+    Program scales = sample();
+    scales.outputs[0].channel_scale.pop_back();
+    EXPECT_THAT(refusal(serialise(scales)), HasSubstr("section outputs: field 'channel_scale'"));
     Program nan = sample();
     nan.outputs[0].scale = 0.0f / 0.0f;
     EXPECT_THAT(refusal(serialise(nan)), HasSubstr("section outputs: field 'scale'"));
