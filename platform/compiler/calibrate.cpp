@@ -40,7 +40,7 @@ public:
     }
 
 private:
-    static constexpr std::size_t kBins = 4096;
+    static constexpr std::size_t kBins = 1 << 14;
 
     void widen()
     {

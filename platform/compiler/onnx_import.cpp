@@ -153,6 +153,8 @@ Status Reader::read_header(const onnx::ModelProto& model)
 {
     if (!model.has_graph() || model.graph().node_size() == 0)
         return Error{"not an ONNX model: it has no graph", "", "a file written by torch.onnx.export or onnx.save"};
+    if (model.ir_version() >= 3 && model.opset_import_size() == 0)
+        return Error{"not an ONNX model, or cut short: it names no operator set", "", ""};
     for (const auto& opset : model.opset_import())
         if (opset.domain().empty() || opset.domain() == "ai.onnx") opset_ = opset.version();
     graph_.name = printable(model.graph().name());
