@@ -5,6 +5,8 @@
 #include <cstring>
 #include <stdexcept>
 
+#include "lightcard/model/control_chip/lightcard_regs.h"
+
 namespace lightcard::control_chip {
 
 namespace {
@@ -236,6 +238,7 @@ void ControlChip::register_transport(tlm::tlm_generic_payload& payload, sc_core:
             ring(*doorbell, static_cast<std::uint32_t>(value), offset);
             return;
         }
+        if (ring_registers_locked(offset)) return;
         bank_.write(offset, length, value).report(services_.diagnostics, now(), "control_chip.registers");
         return;
     }
@@ -243,6 +246,16 @@ void ControlChip::register_transport(tlm::tlm_generic_payload& payload, sc_core:
     read.outcome.report(services_.diagnostics, now(), "control_chip.registers");
     std::memset(payload.get_data_ptr(), 0, length);
     std::memcpy(payload.get_data_ptr(), &read.value, std::min(length, 8u));
+}
+
+/// AQA, ASQ and ACQ say where the admin rings are; while CC.EN is 1 they are in use and keep their values.
+bool ControlChip::ring_registers_locked(std::uint32_t offset)
+{
+    const bool ring_register = offset >= LC_REG_AQA && offset < LC_REG_ACQ + 8;
+    if (!ring_register || bank_.get(f_.enable) == 0) return false;
+    services_.diagnostics.guest_error(now(), "control_chip.registers",
+                                      "write to " + register_name(register_table(), offset) + " while CC.EN is 1");
+    return true;
 }
 
 /// Debug reads show stored values and have no side effect; only what a plain read shows without a hook is promised.

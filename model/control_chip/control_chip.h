@@ -97,6 +97,7 @@ private:
     void register_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
     unsigned register_debug(tlm::tlm_generic_payload& payload);
     void ring(const Doorbell& doorbell, std::uint32_t value, std::uint32_t offset);
+    bool ring_registers_locked(std::uint32_t offset);
     void control_written(std::uint64_t before, std::uint64_t after);
     void enable();
     void raise_error(const char* unit, lc_status code, std::uint64_t address);
