@@ -17,7 +17,7 @@ struct Command {
 };
 
 constexpr Command kCommands[] = {
-    //  {"run", run_command, "run a network on a card; latency, energy, accuracy"},
+    {"run", run_command, "run a network on a card; latency, energy, accuracy"},
     {"info", info_command, "what a card can do: geometry, peak, what each engine sustains"},
     {"config", config_command, "every parameter of a card: value, range, source"},
     {"regs", regs_command, "the register map, as text, Markdown or C header"},

@@ -9,10 +9,12 @@ namespace {
 
 constexpr HelpText kHelp = {
     "run", "--model NET.onnx --inputs FILE... [OPTIONS]",
-    "Runs a network on a modelled card: imports the ONNX file, calibrates and quantises it to int8, plans its tiles, sends\n"
+    "Runs a network on a modelled card: imports the ONNX file, calibrates and quantises it to int8, plans its tiles, "
+    "sends\n"
     "it through the card's queues, and reports accuracy, latency, utilisation, energy, wear and what limits the run.\n"
     "\n"
-    "Inputs are idx files (MNIST; .gz too), raw arrays (.f32, .u8, .s8, .bin; of whole images), or PNG and JPEG pictures,\n"
+    "Inputs are idx files (MNIST; .gz too), raw arrays (.f32, .u8, .s8, .bin; of whole images), or PNG and JPEG "
+    "pictures,\n"
     "which are scaled to cover the network's input and cropped in the middle. The network sees\n"
     "(value * input-scale - mean) / std; pictures and idx bytes are 0..255 before that.\n",
     "  lightcard run --model lenet.onnx --inputs t10k-images-idx3-ubyte.gz --labels t10k-labels-idx1-ubyte.gz \\\n"
@@ -24,21 +26,26 @@ po::options_description network_options()
 {
     po::options_description options("Network and data");
     options.add_options()("model", po::value<std::string>()->value_name("FILE"), "network, ONNX (needed)")(
-        "inputs", po::value<std::vector<std::string>>()->multitoken()->value_name("FILE..."), "images, in order (needed)")(
+        "inputs", po::value<std::vector<std::string>>()->multitoken()->value_name("FILE..."),
+        "images, in order (needed)")(
         "labels", po::value<std::string>()->default_value("", "")->value_name("FILE"),
         "class numbers: idx, a byte each (.u8, .bin), a number a line, or CSV with file names")(
         "count", po::value<std::size_t>()->value_name("N"), "images to run (default: all)")(
         "input-scale", po::value<std::string>()->default_value("1")->value_name("X"), "factor on input values: 1/255")(
-        "mean", po::value<std::string>()->default_value("0")->value_name("X,..."), "subtracted after scaling; one or one a channel")(
-        "std", po::value<std::string>()->default_value("1")->value_name("X,..."), "divided by after that; one or one a channel")(
+        "mean", po::value<std::string>()->default_value("0")->value_name("X,..."),
+        "subtracted after scaling; one or one a channel")(
+        "std", po::value<std::string>()->default_value("1")->value_name("X,..."),
+        "divided by after that; one or one a channel")(
         "input-layout", po::value<std::string>()->default_value("nchw")->value_name("L"), "of raw files: nchw or nhwc")(
         "input-type", po::value<std::string>()->default_value("auto")->value_name("T"),
         "of raw files: u8, s8, f32 or auto (by the name, else u8)")(
-        "resize", po::value<int>()->default_value(0)->value_name("PIXELS"), "pictures: shorter side before cropping (0: as little as covers)")(
+        "resize", po::value<int>()->default_value(0)->value_name("PIXELS"),
+        "pictures: shorter side before cropping (0: as little as covers)")(
         "calibrate", po::value<std::vector<std::string>>()->multitoken()->value_name("FILE..."),
         "images to take activation ranges from (default: the first inputs)")(
         "calibration-count", po::value<std::size_t>()->default_value(64)->value_name("N"), "how many of them")(
-        "percentile", po::value<double>()->default_value(100, "100")->value_name("P"), "share of activations that the ranges hold, %");
+        "percentile", po::value<double>()->default_value(100, "100")->value_name("P"),
+        "share of activations that the ranges hold, %");
     return options;
 }
 
@@ -50,7 +57,8 @@ po::options_description run_options()
         "fidelity", po::value<std::string>()->value_name("F"),
         "ideal (exact integers), quant (ideal with converter steps and cell levels) or stat (noise; the default)")(
         "seed", po::value<std::uint64_t>()->value_name("N"), "of every random draw (default 1)")(
-        "batch", po::value<std::uint32_t>()->default_value(0, "planned")->value_name("N"), "images one command buffer takes")(
+        "batch", po::value<std::uint32_t>()->default_value(0, "")->value_name("N"),
+        "images one command buffer takes (default: 64, or what fits the scratchpad)")(
         "check", "with ideal: fail unless every output equals the int8 reference bit for bit")(
         "no-fp32", "do not run the fp32 reference (saves time)")("plan", "print the planner's plan and stop")(
         "threads", po::value<std::uint32_t>()->value_name("N"), "worker threads; never changes a result");
@@ -64,8 +72,9 @@ po::options_description output_options()
                           "JSON report; - is standard output, instead of the text")(
         "json", po::value<std::string>()->value_name("FILE"), "the same as --report")(
         "trace", po::value<std::string>()->default_value("", "")->value_name("FILE"), "timeline for ui.perfetto.dev")(
-        "outputs", po::value<std::string>()->default_value("", "")->value_name("FILE"), "the network's outputs as raw f32, [image][class]")(
-        "quiet", "no text report")("progress", "show progress even if standard error is no terminal");
+        "outputs", po::value<std::string>()->default_value("", "")->value_name("FILE"),
+        "the network's outputs as raw f32, [image][class]")("quiet", "no text report")(
+        "progress", "show progress even if standard error is no terminal");
     return options;
 }
 
@@ -85,7 +94,8 @@ Status add_run_overrides(const Parsed& parsed, std::vector<Override>& overrides)
         overrides.emplace_back("run.quant", fidelity == "quant" ? "on" : "off");
     }
     if (parsed.has("seed")) overrides.emplace_back("run.seed", std::to_string(parsed.get<std::uint64_t>("seed")));
-    if (parsed.has("threads")) overrides.emplace_back("host.threads", std::to_string(parsed.get<std::uint32_t>("threads")));
+    if (parsed.has("threads"))
+        overrides.emplace_back("host.threads", std::to_string(parsed.get<std::uint32_t>("threads")));
     if (!parsed.get<std::string>("trace").empty()) overrides.emplace_back("host.trace", "on");
     return {};
 }
@@ -120,7 +130,8 @@ Status read_input_options(const Parsed& parsed, InputOptions& options)
     }
     if (!known) return unknown_choice("input-type", type, {"auto", "u8", "s8", "f32"});
     options.resize_shorter = parsed.get<int>("resize");
-    if (options.resize_shorter < 0 || options.resize_shorter > 16384) return Error{"--resize must be 0 to 16384", "", ""};
+    if (options.resize_shorter < 0 || options.resize_shorter > 16384)
+        return Error{"--resize must be 0 to 16384", "", ""};
     if (parsed.has("count")) {
         options.limit = parsed.get<std::size_t>("count");
         if (options.limit == 0) return Error{"--count must be at least 1", "", ""};
@@ -141,7 +152,8 @@ Status fill(const Parsed& parsed, RunRequest& request)
     request.calibration_count = parsed.get<std::size_t>("calibration-count");
     if (request.calibration_count == 0) return Error{"--calibration-count must be at least 1", "", ""};
     request.percentile = parsed.get<double>("percentile");
-    if (!(request.percentile > 0 && request.percentile <= 100)) return Error{"--percentile must be above 0 and at most 100", "", ""};
+    if (!(request.percentile > 0 && request.percentile <= 100))
+        return Error{"--percentile must be above 0 and at most 100", "", ""};
     request.batch = parsed.get<std::uint32_t>("batch");
     request.compare_float = !parsed.has("no-fp32");
     request.check = parsed.has("check");

@@ -20,14 +20,14 @@ struct RunRequest {
     std::vector<std::string> calibration;  ///< empty: the first inputs
     std::size_t calibration_count = 64;
     double percentile = 100;
-    std::uint32_t batch = 0;               ///< 0: as many images as fit and help, see the planner
+    std::uint32_t batch = 0;  ///< 0: see planned_batch()
 
     CardConfig config;
     bool compare_float = true;
-    bool check = false;                    ///< ideal: equal to the int8 reference bit for bit
+    bool check = false;  ///< ideal: equal to the int8 reference bit for bit
     bool plan_only = false;
 
-    std::string report, trace, outputs;    ///< files; empty: none
+    std::string report, trace, outputs;  ///< files; empty: none
     bool quiet = false;
     bool progress = false;
 };

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+/// From files to a program: import, read inputs, calibrate, quantise, lower. No SystemC, no card yet.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "lightcard/platform/cli/console.h"
+#include "lightcard/platform/cli/run_request.h"
+#include "lightcard/platform/compiler/graph.h"
+#include "lightcard/platform/driver/program.h"
+
+namespace lightcard::cli {
+
+struct Prepared {
+    compiler::Graph graph;
+    compiler::QuantGraph quantised;
+    driver::Program program;
+    Inputs inputs;
+    std::vector<std::uint8_t> codes;    ///< the inputs as the card takes them, one image after another
+    std::vector<std::uint32_t> labels;  ///< empty: none
+    std::vector<std::string> notes;     ///< what a reader of the report should know
+};
+
+/// A failure and the exit status that it means.
+struct Failure {
+    int status = kOk;
+    Error error;
+};
+
+/// Fills `prepared`; nothing if that went well.
+std::optional<Failure> prepare(const RunRequest& request, Progress& progress, Prepared& prepared);
+
+}  // namespace lightcard::cli

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// `lightcard run`: prepare, drive the card, judge, report.
+#include <sys/utsname.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <ostream>
+
+#include "lightcard/platform/cli/commands.h"
+#include "lightcard/platform/cli/judge.h"
+#include "lightcard/platform/cli/session.h"
+#include "lightcard/platform/report/json.h"
+#include "lightcard/platform/report/text.h"
+
+namespace lightcard::cli {
+
+namespace {
+
+std::string machine_name()
+{
+    utsname name{};
+    return uname(&name) == 0 ? std::string(name.sysname) + " " + name.release + " " + name.machine : "";
+}
+
+report::RunSummary summarise(const RunRequest& request, const Prepared& prepared, const SessionResult& session)
+{
+    report::RunSummary summary;
+    summary.network = prepared.program.network;
+    summary.images = prepared.inputs.count;
+    summary.batch = prepared.program.batch;
+    for (const auto& layer : prepared.program.layers)
+        summary.layers.push_back({layer.name, layer.op, layer.macs, layer.tiles, layer.tile_vectors, layer.acc_scale});
+    summary.setup_end = session.setup_end;
+    summary.plan = prepared.program.plan;
+    summary.guest_errors = session.guest_errors;
+    summary.notes = prepared.notes;
+    const auto& host = request.config.host;
+    summary.host = {session.wall_seconds, host.threads, host.trace, host.simd, machine_name(), LIGHTCARD_VERSION};
+    return summary;
+}
+
+Status write_results(const Console& console, const RunRequest& request, const report::Report& report,
+                     const report::Outputs& outputs)
+{
+    if (!request.outputs.empty()) {
+        const auto written = write_output(console, request.outputs, [&](std::ostream& out) {
+            out.write(reinterpret_cast<const char*>(outputs.values.data()),
+                      static_cast<std::streamsize>(outputs.values.size() * sizeof(float)));
+        });
+        if (!written) return written;
+    }
+    if (!request.report.empty()) {
+        const auto written =
+            write_output(console, request.report, [&](std::ostream& out) { report::write_json(out, report); });
+        if (!written) return written;
+    }
+    if (!request.quiet && request.report != "-" && request.outputs != "-") report::write_text(console.out, report);
+    return {};
+}
+
+/// --check: every output equal to the int8 reference.
+int verdict(const Console& console, const report::Accuracy& accuracy)
+{
+    for (const auto& agreement : accuracy.agreements)
+        if (agreement.reference == "int8" && agreement.differing > 0)
+            return fail(
+                console, kCheckFailed,
+                {std::to_string(agreement.differing) + " outputs differ from the int8 reference", "--check", ""});
+    return kOk;
+}
+
+int run(const Console& console, const RunRequest& request)
+{
+    Progress progress(console, request.progress || console.terminal);
+    Prepared prepared;
+    if (const auto failure = prepare(request, progress, prepared))
+        return fail(console, failure->status, failure->error);
+    if (request.plan_only) {
+        for (const auto& line : prepared.program.plan) console.out << line << '\n';
+        return kOk;
+    }
+    std::ofstream trace;
+    if (!request.trace.empty()) {
+        trace.open(request.trace, std::ios::binary);
+        if (!trace)
+            return fail(console, kUsage, {std::string("cannot write: ") + std::strerror(errno), request.trace, ""});
+    }
+    auto session = run_session(request, prepared, request.trace.empty() ? nullptr : &trace, progress);
+    if (!session) return fail(console, kCard, session.error());
+    const auto outputs = real_outputs(prepared, session->outputs);
+    if (!outputs) return fail(console, kCard, outputs.error());
+    const auto accuracy = judge(request, prepared, *outputs, progress);
+    if (!accuracy) return fail(console, kNetwork, accuracy.error());
+    progress.clear();
+
+    auto summary = summarise(request, prepared, *session);
+    summary.accuracy = *accuracy;
+    const auto report = report::make_report(request.config, session->ledger, session->counters, std::move(summary));
+    if (const auto written = write_results(console, request, report, *outputs); !written)
+        return fail(console, kUsage, written.error());
+    return verdict(console, *accuracy);
+}
+
+}  // namespace
+
+int run_command(const Console& console, const Arguments& arguments)
+{
+    const auto parsed = parse_run_request(console, arguments);
+    return parsed.exit ? *parsed.exit : run(console, parsed.request);
+}
+
+}  // namespace lightcard::cli
