@@ -179,8 +179,14 @@ bool MvmEngine::convert(Task& task, std::uint64_t first, std::uint32_t vectors, 
 void MvmEngine::refuse(Task& task, const MvmTransaction& mvm)
 {
     // The core finds out before any light flows: no time, no energy.
-    const bool empty = mvm.tile == nullptr;
-    task.fail(empty ? LC_SC_WEIGHT_MISMATCH : LC_SC_INVALID_FIELD, LC_FAIL(LC_FAIL_SELF, empty ? 8 : 64 + 4));
+    constexpr std::uint32_t kBankField = 64 + 2, kWeightIdField = 8, kRowsField = 64 + 4;
+    if (mvm.bank_empty) {
+        task.fail(LC_SC_NO_WEIGHTS, LC_FAIL(LC_FAIL_SELF, kBankField));
+    } else if (mvm.tile == nullptr) {
+        task.fail(LC_SC_WEIGHT_MISMATCH, LC_FAIL(LC_FAIL_SELF, kWeightIdField));
+    } else {
+        task.fail(LC_SC_INVALID_FIELD, LC_FAIL(LC_FAIL_SELF, kRowsField));
+    }
 }
 
 /// Joins passes, takes the input offset back out, adds to the partial sums or post-processes.

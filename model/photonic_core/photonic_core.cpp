@@ -71,6 +71,7 @@ bool PhotonicCore::fetch_weights(MvmTransaction& mvm, tlm::tlm_generic_payload& 
     weights->b_transport(read, delay);
     read.clear_extension(&fetch);
     mvm.tile = fetch.tile;
+    mvm.bank_empty = fetch.empty;
     mvm.chain = &chain_;
     mvm.gains = fetch.gains;
     if (fetch.tile == nullptr || mvm.rows != fetch.tile->rows || mvm.cols != fetch.tile->cols) {
