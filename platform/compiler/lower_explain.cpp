@@ -75,7 +75,7 @@ Busy predict(const Plan& plan)
         for (const int i : *list)
             bytes += static_cast<double>(bytes_per_image(plan.graph.nodes[static_cast<std::size_t>(i)].out));
     }
-    const double rate = static_cast<double>(card.link.raw_rate()) / 8;
+    const auto rate = static_cast<double>(card.link.raw_rate());
     const double payload =
         static_cast<double>(card.link.max_payload) / (card.link.max_payload + card.link.tlp_overhead);
     busy.link = bytes * plan.batch / (rate * payload);

@@ -307,6 +307,16 @@ TEST(Lower, ResidencyAndPingPong)
     EXPECT_EQ(count(partly->commands, LC_OP_PROGRAM_WEIGHTS), tiles - 48);
 }
 
+/// 2 images of 40 KB in and 40 bytes out, in 256-byte payloads of 280 bytes, over 16 lanes of 16 GT/s: 2.8 us.
+TEST(Lower, PredictsTheLink)
+{
+    NetworkBuilder b("link");
+    b.output(b.conv(b.input(200, 200, 1), {1, 200, 1, 0, 1, 1, false, true}));
+    const auto program = lower(b.take(), card(128, 1, 4096, 1u << 24), {2});
+    ASSERT_TRUE(program.ok()) << program.error().message();
+    EXPECT_THAT(program->plan[3], HasSubstr("host link 2.78 us; bound by host link"));
+}
+
 TEST(Lower, AdcRangesComeFromCalibration)
 {
     NetworkBuilder b("ranges");
