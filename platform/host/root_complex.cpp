@@ -93,6 +93,7 @@ void RootComplex::dma_transport(tlm::tlm_generic_payload& payload, sc_core::sc_t
     if (payload.is_write() && delay > sc_core::SC_ZERO_TIME) ++early_writes_;
     payload.set_response_status(access_memory(payload));
     if (!payload.is_response_ok()) ++dma_faults_;
+    observe(payload.is_write() ? BusEvent::Kind::write : BusEvent::Kind::read, payload, delay);
 }
 
 unsigned RootComplex::dma_debug(tlm::tlm_generic_payload& payload)
@@ -125,6 +126,7 @@ void RootComplex::msix_transport(tlm::tlm_generic_payload& payload, sc_core::sc_
     }
     payload.set_response_status(take_interrupt(payload));
     if (!payload.is_response_ok()) ++stray_interrupts_;
+    observe(BusEvent::Kind::interrupt, payload, delay);
 }
 
 tlm::tlm_response_status RootComplex::take_interrupt(const tlm::tlm_generic_payload& payload)
@@ -138,6 +140,14 @@ tlm::tlm_response_status RootComplex::take_interrupt(const tlm::tlm_generic_payl
     ++all_interrupts_;
     notify_listener();
     return tlm::TLM_OK_RESPONSE;
+}
+
+void RootComplex::observe(BusEvent::Kind kind, const tlm::tlm_generic_payload& payload,
+                          const sc_core::sc_time& delay) const
+{
+    if (observer_)
+        observer_({kind, payload.get_address(), payload.get_data_length(), sc_core::sc_time_stamp() + delay,
+                   payload.is_response_ok()});
 }
 
 void RootComplex::notify_listener()

@@ -26,6 +26,16 @@ namespace lightcard::host {
 
 enum class Space : std::uint8_t { memory, config };
 
+/// What the endpoint did on the bus, as the host saw it.
+struct BusEvent {
+    enum class Kind : std::uint8_t { read, write, interrupt };
+    Kind kind = Kind::read;
+    std::uint64_t address = 0;
+    std::uint64_t bytes = 0;
+    sc_core::sc_time time;  ///< when it took effect
+    bool ok = true;
+};
+
 class RootComplex : public sc_core::sc_module {
 public:
     static constexpr std::uint64_t kMsixWindow = 0xfee0'0000;
@@ -58,6 +68,9 @@ public:
     /// Called in the kernel after each interrupt and each answered read.
     void set_listener(std::function<void()> listener) { listener_ = std::move(listener); }
 
+    /// Sees every DMA access and interrupt, in their order.
+    void set_observer(std::function<void(const BusEvent&)> observer) { observer_ = std::move(observer); }
+
     // What went wrong on the bus; nothing of it stops the simulation.
     std::uint64_t refused_requests() const { return refused_requests_; }  ///< endpoint answered with an error
     std::uint64_t dma_faults() const { return dma_faults_; }              ///< endpoint touched unmapped memory
@@ -82,6 +95,7 @@ private:
     tlm::tlm_response_status access_memory(tlm::tlm_generic_payload& payload);
     tlm::tlm_response_status take_interrupt(const tlm::tlm_generic_payload& payload);
     void notify_listener();
+    void observe(BusEvent::Kind kind, const tlm::tlm_generic_payload& payload, const sc_core::sc_time& delay) const;
 
     HostMemory memory_;
     std::deque<Request> requests_;
@@ -90,6 +104,7 @@ private:
     std::vector<std::uint64_t> interrupts_;
     std::uint64_t all_interrupts_ = 0;
     std::function<void()> listener_;
+    std::function<void(const BusEvent&)> observer_;
     std::uint64_t refused_requests_ = 0, dma_faults_ = 0, stray_interrupts_ = 0, early_writes_ = 0;
 };
 

@@ -8,8 +8,9 @@
 namespace lightcard::test {
 namespace {
 
-constexpr std::uint32_t kVectors = 16'384;   // a command: 315 ns at 52 GMVM/s
-constexpr std::uint32_t kTiles = 5;          // K-tiles a column: partial sums move 24 + 24 * 4/5 = 43.2 b a sample, as in the example
+constexpr std::uint32_t kVectors = 16'384;  // a command: 315 ns at 52 GMVM/s
+constexpr std::uint32_t kTiles =
+    5;  // K-tiles a column: partial sums move 24 + 24 * 4/5 = 43.2 b a sample, as in the example
 constexpr std::uint32_t kCommands = 40 * kTiles;
 constexpr std::uint64_t kWeightId = 77;
 
@@ -17,7 +18,8 @@ lc_mvm_op stream_op(std::uint32_t tile, std::uint32_t n)
 {
     lc_mvm_op op{};
     op.rows = op.cols = static_cast<std::uint16_t>(n);
-    op.flags = static_cast<std::uint8_t>((tile == 0 ? LC_MVM_ACC_FIRST : 0) | (tile == kTiles - 1 ? LC_MVM_ACC_LAST : 0));
+    op.flags =
+        static_cast<std::uint8_t>((tile == 0 ? LC_MVM_ACC_FIRST : 0) | (tile == kTiles - 1 ? LC_MVM_ACC_LAST : 0));
     op.in_format = LC_FMT_U8;
     op.out_format = LC_FMT_S32;
     op.in.base = sram_pointer(0);
@@ -89,13 +91,15 @@ TEST(Saturation, StreamThroughTheQueuesReachesPeakAndTheWorkedExample)
     // The window is the stream itself, without the pipeline's first and last commands.
     const auto counters = rig.card.counters();
     const auto& core = engine(counters, "core0");
-    const auto duration = duration_of(static_cast<std::uint64_t>(kVectors) * (kCommands + 1) / config.core.lanes, config.core.symbol_rate);
+    const auto duration = duration_of(static_cast<std::uint64_t>(kVectors) * (kCommands + 1) / config.core.lanes,
+                                      config.core.symbol_rate);
     const auto end = [&] {
         Picoseconds last = 0;
         for (const auto& layer : counters.layers) last = std::max(last, layer.last);
         return last;
     }();
-    const auto begin = end - duration_of(static_cast<std::uint64_t>(kVectors) * kCommands / config.core.lanes, config.core.symbol_rate);
+    const auto begin = end - duration_of(static_cast<std::uint64_t>(kVectors) * kCommands / config.core.lanes,
+                                         config.core.symbol_rate);
     EXPECT_GE(core.busy, duration);
 
     // Sustained rate in the window: samples really taken over its time.
@@ -114,7 +118,8 @@ TEST(Saturation, StreamThroughTheQueuesReachesPeakAndTheWorkedExample)
     const auto near = [](double measured, double expected) { return std::abs(measured / expected - 1) <= 0.02; };
     const double dac = watts.at("core0.dac") + watts.at("core0.modulator") + watts.at("core0.modulator_tuning");
     const double receive = watts.at("core0.receiver") + watts.at("core0.adc");
-    const double sram = watts.at("control_chip.sram"), digital = watts.at("control_chip.accumulate") + watts.at("control_chip.vector");
+    const double sram = watts.at("control_chip.sram"),
+                 digital = watts.at("control_chip.accumulate") + watts.at("control_chip.vector");
     EXPECT_TRUE(near(watts.at("core0.laser"), 36.65)) << watts.at("core0.laser");
     EXPECT_TRUE(near(dac, 14.82)) << dac;
     EXPECT_TRUE(near(receive, 19.30)) << receive;
@@ -126,8 +131,9 @@ TEST(Saturation, StreamThroughTheQueuesReachesPeakAndTheWorkedExample)
     // scratchpad, so the model books background power and no traffic.
     const double dram = watts.at("card_memory.background") + watts.at("card_memory.access");
     EXPECT_NEAR(dram, config.memory.background_power, 0.02);
-    const double before_loss = watts.at("core0.laser") + dac + receive + sram + digital + dram + watts.at("host_link.active") +
-                               watts.at("board.fixed") + watts.at("core0.bank_switch") + watts.at("core0.pcm_write");
+    const double before_loss = watts.at("core0.laser") + dac + receive + sram + digital + dram +
+                               watts.at("host_link.active") + watts.at("board.fixed") + watts.at("core0.bank_switch") +
+                               watts.at("core0.pcm_write");
     const double card = before_loss / config.power.vrm_efficiency + watts.at("board.fan");
     const double explained = (5.9 - dram) / config.power.vrm_efficiency;
     RecordProperty("card_watts", std::to_string(card));
