@@ -12,3 +12,6 @@ step(${CMAKE_COMMAND} -S ${SOURCE} -B ${project} -G ${GENERATOR} -DCMAKE_BUILD_T
   -DCMAKE_CXX_FLAGS=${FLAGS} -DCMAKE_PREFIX_PATH=${prefix})
 step(${CMAKE_COMMAND} --build ${project})
 step(${project}/embed)
+step(${project}/embed coarse)  # a resolution that the card cannot live with, explained
+step(${project}/driven)
+step(${prefix}/bin/lightcard info lc64)
