@@ -67,7 +67,8 @@ std::vector<float> golden(const std::string& name)
 
 Network lenet(std::size_t images)
 {
-    return make("lenet_mnist.onnx", digits("calib100-images-idx3-ubyte.gz", 100), digits("test500-images-idx3-ubyte.gz", images));
+    return make("lenet_mnist.onnx", digits("calib100-images-idx3-ubyte.gz", 100),
+                digits("test500-images-idx3-ubyte.gz", images));
 }
 
 Network resnet8()

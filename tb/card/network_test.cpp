@@ -16,9 +16,18 @@ void expect_equal_to_reference(const Network& network, std::uint32_t batch)
     EXPECT_EQ(rig.card.diagnostics().count(Severity::internal_error), 0u);
 }
 
-TEST(NetworkIdeal, LenetEqualsReference) { expect_equal_to_reference(lenet(24), 8); }
-TEST(NetworkIdeal, ResNet8EqualsReference) { expect_equal_to_reference(resnet8(), 7); }
-TEST(NetworkIdeal, MobileNetEqualsReference) { expect_equal_to_reference(mobilenet(), 1); }
+TEST(NetworkIdeal, LenetEqualsReference)
+{
+    expect_equal_to_reference(lenet(24), 8);
+}
+TEST(NetworkIdeal, ResNet8EqualsReference)
+{
+    expect_equal_to_reference(resnet8(), 7);
+}
+TEST(NetworkIdeal, MobileNetEqualsReference)
+{
+    expect_equal_to_reference(mobilenet(), 1);
+}
 
 /// Runs a damaged program; true if the difference (or the card's refusal) shows.
 bool caught(const Network& network, const std::function<void(driver::Program&)>& damage)
