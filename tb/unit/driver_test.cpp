@@ -288,8 +288,10 @@ Program increment_program()
     program.weights.resize(300'000);
     std::iota(program.weights.begin(), program.weights.end(), 0);
     program.commands.resize(2);
-    program.inputs = {{"x", 0, LC_FMT_U8, 1, 0, 1, 1, 3, 3}};
-    program.outputs = {{"y", 1, LC_FMT_U8, 1, 0, 1, 1, 3, 3}};
+    program.inputs.resize(1);
+    program.outputs.resize(1);
+    program.outputs[0].arg = 1;
+    program.inputs[0].bytes_per_image = program.outputs[0].bytes_per_image = 3;
     return program;
 }
 
