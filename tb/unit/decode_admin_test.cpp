@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+/// Admin commands: what passes, and which field a refusal names.
+#include <gtest/gtest.h>
+
+#include "lightcard/tb/unit/decode_samples.h"
+
+namespace lightcard::control_chip {
+namespace {
+
+TEST(DecodeAdmin, Queues)
+{
+    lc_sqe sqe{};
+    sqe.opcode = LC_ADM_CREATE_SQ;
+    sqe.src = 0x10000;
+    sqe.u.queue = {1, 3, 2, 0};  // a size that is no power of two
+    EXPECT_TRUE(decode_admin(sqe, queue_limits()).ok());
+    const auto expect = [](lc_sqe bad, lc_status status, std::uint32_t field) {
+        const auto result = decode_admin(bad, queue_limits());
+        ASSERT_FALSE(result.ok());
+        EXPECT_EQ(result.fault().status, status);
+        EXPECT_EQ(result.fault().field, field);
+    };
+    lc_sqe bad = sqe;
+    bad.u.queue.qid = 0, expect(bad, LC_SC_INVALID_QID, SQE_AT(u.queue.qid));
+    bad.u.queue.qid = 5, expect(bad, LC_SC_INVALID_QID, SQE_AT(u.queue.qid));
+    bad = sqe, bad.u.queue.entries = 1, expect(bad, LC_SC_INVALID_QSIZE, SQE_AT(u.queue.entries));
+    bad = sqe, bad.u.queue.entries = 257, expect(bad, LC_SC_INVALID_QSIZE, SQE_AT(u.queue.entries));
+    bad = sqe, bad.u.queue.cqid = 0, expect(bad, LC_SC_INVALID_QID, SQE_AT(u.queue.cqid));
+    bad = sqe, bad.u.queue.vector = 1, expect(bad, LC_SC_INVALID_FIELD, SQE_AT(u.queue.vector));
+    bad = sqe, bad.src = 0x10020, expect(bad, LC_SC_ADDRESS, SQE_AT(src));
+    bad = sqe, bad.src = dram(0), expect(bad, LC_SC_ADDRESS, SQE_AT(src));
+    bad = sqe, bad.src = (1ull << 56) - 128, expect(bad, LC_SC_ADDRESS, SQE_AT(src));
+    bad = sqe, bad.flags = 1, expect(bad, LC_SC_INVALID_FIELD, SQE_AT(flags));
+    bad = sqe, bad.u.raw[23] = 1, expect(bad, LC_SC_INVALID_FIELD, 63);
+
+    sqe.opcode = LC_ADM_CREATE_CQ;
+    sqe.u.queue = {1, 256, 0, 0xffff};
+    EXPECT_TRUE(decode_admin(sqe, queue_limits()).ok());
+    sqe.u.queue.vector = 7;
+    EXPECT_TRUE(decode_admin(sqe, queue_limits()).ok());
+    bad = sqe, bad.u.queue.vector = 8, expect(bad, LC_SC_INVALID_VECTOR, SQE_AT(u.queue.vector));
+    bad = sqe, bad.u.queue.cqid = 1, expect(bad, LC_SC_INVALID_FIELD, SQE_AT(u.queue.cqid));
+
+    lc_sqe remove{};
+    remove.opcode = LC_ADM_DELETE_CQ;
+    remove.u.queue.qid = 4;
+    EXPECT_TRUE(decode_admin(remove, queue_limits()).ok());
+    remove.u.queue.entries = 1, expect(remove, LC_SC_INVALID_FIELD, SQE_AT(u.queue.entries));
+}
+
+TEST(DecodeAdmin, TheRest)
+{
+    const auto fault_of = [](const lc_sqe& sqe) { return decode_admin(sqe, queue_limits()).fault(); };
+    lc_sqe page{};
+    page.opcode = LC_ADM_GET_LOG_PAGE;
+    page.dst = 0x3000;
+    page.length = 40;
+    page.u.page.page = LC_LOG_WEIGHTS;
+    EXPECT_TRUE(decode_admin(page, queue_limits()).ok());
+    page.u.page.page = 4;
+    EXPECT_EQ(fault_of(page).status, LC_SC_INVALID_LOG_PAGE);
+    page.opcode = LC_ADM_IDENTIFY;
+    EXPECT_EQ(fault_of(page).status, LC_SC_INVALID_FIELD);
+    page.u.page.page = 0;
+    EXPECT_TRUE(decode_admin(page, queue_limits()).ok());
+    page.length = 0;
+    EXPECT_EQ(fault_of(page).field, SQE_AT(length));
+    page.length = 8, page.dst = sram(0);
+    EXPECT_EQ(fault_of(page).status, LC_SC_ADDRESS);
+
+    lc_sqe abort{};
+    abort.opcode = LC_ADM_ABORT;
+    abort.u.abort.sqid = 4;
+    EXPECT_TRUE(decode_admin(abort, queue_limits()).ok());
+    abort.u.abort.sqid = 5;
+    EXPECT_EQ(fault_of(abort).status, LC_SC_INVALID_QID);
+
+    lc_sqe feature{};
+    feature.opcode = LC_ADM_SET_FEATURE;
+    feature.u.feature.value = 77;
+    EXPECT_TRUE(decode_admin(feature, queue_limits()).ok());
+    feature.u.feature.rsvd = 1;
+    EXPECT_EQ(fault_of(feature).field, SQE_AT(u.feature.rsvd));
+
+    lc_sqe unknown{};
+    unknown.opcode = 0x7f;
+    EXPECT_EQ(fault_of(unknown).status, LC_SC_INVALID_OPCODE);
+    unknown.opcode = LC_ADM_ASYNC_EVENT;
+    EXPECT_TRUE(decode_admin(unknown, queue_limits()).ok());
+}
+
+}  // namespace
+}  // namespace lightcard::control_chip
