@@ -129,6 +129,9 @@ def check_lanes(check, accounts, report):
         if account["category"] == "modulator" and "modulator_tuning" in values:
             watts = card["n"] * quantity(values["modulator_tuning"])[0]
             check.close(f"{path} watts a lane", account["joules_per_count"], watts * 1e-12)
+    lasers = [a["count"] for a in accounts if a["unit"] == "lane-ps" and a["category"] == "laser"]
+    if lasers:  # every lane of a core is lit together
+        check.equal("lane-time of all lasers", sum(lasers), card["lanes"] * report["counters"]["laser_on_ps"])
     for core, counts in lit.items():  # a modulator is tuned exactly while its lane is lit
         check.equal(f"{core} lane-time of laser and tuning", len(counts), 1)
 
@@ -154,9 +157,13 @@ def check_counters(check, accounts, report):
     for suffix, expected in relations.items():
         if count(suffix) is not None:
             check.equal(f"count of {suffix}", count(suffix), expected)
-    active, idle = count("host_link.active"), count("host_link.idle")
-    if active is not None and idle is not None:
-        check.equal("count of host_link.active + idle", active + idle, end)
+    link = [count(path) for path in ("host_link.active", "host_link.idle") if count(path) is not None]
+    if link:
+        check.equal("count of host_link.active + idle", sum(link), end)
+    if count("die_to_die") is not None:
+        bits = {key: int(report["config"][f"card.converters.{key}_bits"]) for key in ("dac", "adc")}
+        check.equal("count of die_to_die", count("die_to_die"),
+                    bits["dac"] * counters["dac_samples"] + bits["adc"] * counters["adc_samples"])
     layers = report["layers"]
     for key, total_count in (("tile_vectors", counters["mvms"]), ("adc_samples", counters["adc_samples"]),
                              ("adc_clipped", counters["adc_clipped"]), ("tile_loads", counters["tile_loads"]),

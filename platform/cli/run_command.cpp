@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <ostream>
 
@@ -26,7 +27,7 @@ std::string machine_name()
 report::RunSummary summarise(const RunRequest& request, const Prepared& prepared, const SessionResult& session)
 {
     report::RunSummary summary;
-    summary.network = prepared.program.network;
+    summary.network = std::filesystem::path(request.model).stem().string();
     summary.images = prepared.inputs.count;
     summary.batch = prepared.program.batch;
     for (const auto& layer : prepared.program.layers)

@@ -47,13 +47,11 @@ const char* kind_of(const std::string& engine)
     return "it is full";
 }
 
-/// Highest utilisation of the photonic cores.
-double core_utilisation(const Report& report)
+/// Share of the inference phase that the vectors themselves take in the cores, without any wait.
+double computing_share(const Report& report)
 {
-    double highest = 0;
-    for (const auto& engine : report.engines)
-        if (starts_with(engine.name, "core")) highest = std::max(highest, engine.utilisation);
-    return highest;
+    const double rate = static_cast<double>(report.config.cores) * static_cast<double>(report.config.core.mvm_rate());
+    return rate > 0 ? report.throughput.mvms_per_second / rate : 0;
 }
 
 std::string lift_writes(const Report& report, double utilisation)
@@ -67,12 +65,10 @@ std::string lift_writes(const Report& report, double utilisation)
         text = "the network has " + grouped(tiles) + " tiles and the card " + grouped(banks) +
                " banks: " + path_of(config, "banks") + " >= " + grouped((tiles + config.cores - 1) / config.cores) +
                " would keep the weights in place; ";
-    const double core = core_utilisation(report);
-    if (core > 0) {
-        const double balanced = report.summary.batch * utilisation / core;
-        text += "a write serves the whole batch, so --batch " + grouped(balanced) +
-                " would balance writing and computing; ";
-    }
+    const double computing = computing_share(report);
+    if (computing > 0)
+        text += "a write serves the whole batch, so a larger --batch helps (at " +
+                grouped(report.summary.batch * utilisation / computing) + " computing would take as long as writing); ";
     return text + "a shorter " + path_of(config, "write_slot") + " helps in proportion";
 }
 
@@ -142,6 +138,10 @@ std::string sentence_of(const Report& report, const Limit& limit)
 Limit find_limit(const Report& report)
 {
     auto engines = report.engines;
+    // The sequencer is occupied as long as a command buffer runs: that says nothing about what it waits for.
+    engines.erase(
+        std::remove_if(engines.begin(), engines.end(), [](const auto& engine) { return engine.name == "sequencer"; }),
+        engines.end());
     std::stable_sort(engines.begin(), engines.end(),
                      [](const auto& a, const auto& b) { return a.utilisation > b.utilisation; });
     Limit limit;

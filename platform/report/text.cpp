@@ -7,44 +7,14 @@
 #include <ostream>
 #include <sstream>
 
+#include "lightcard/platform/report/text_table.h"
 #include "lightcard/platform/report/units.h"
 
 namespace lightcard::report {
 
 namespace {
 
-/// Rows of cells: the first column left-aligned, the others right-aligned, two blanks between.
-class Table {
-public:
-    void row(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
-    void print(std::ostream& out) const
-    {
-        std::vector<std::size_t> widths;
-        for (const auto& cells : rows_)
-            for (std::size_t c = 0; c < cells.size(); ++c) {
-                if (c == widths.size()) widths.push_back(0);
-                if (c + 1 < cells.size() || !is_prose(c)) widths[c] = std::max(widths[c], cells[c].size());
-            }
-        for (const auto& cells : rows_) {
-            std::ostringstream line;
-            for (std::size_t c = 0; c < cells.size(); ++c) {
-                const auto width = static_cast<int>(is_prose(c) ? 0 : widths[c]);
-                line << (c == 0 ? "  " : "  ") << (c == 0 || is_prose(c) ? std::left : std::right) << std::setw(width)
-                     << cells[c];
-            }
-            auto text = line.str();
-            text.erase(text.find_last_not_of(' ') + 1);
-            out << text << '\n';
-        }
-    }
-    /// Column `c` is free text: left-aligned, never padded.
-    void prose(std::size_t c) { prose_ = c; }
-
-private:
-    bool is_prose(std::size_t c) const { return c == prose_; }
-    std::vector<std::vector<std::string>> rows_;
-    std::size_t prose_ = static_cast<std::size_t>(-1);
-};
+constexpr std::size_t kLabel = 12;  ///< of the lines that begin with a label: "Against fp32"
 
 const char* name_of(const RunConfig& run)
 {
@@ -64,8 +34,7 @@ void head(std::ostream& out, const Report& r)
     out << s.network << " on " << r.config.name << ": " << grouped(s.images) << (s.images == 1 ? " image" : " images")
         << " in batches of " << s.batch << ", fidelity " << name_of(r.config.run) << ", seed " << r.config.run.seed
         << ", configuration " << r.config.hash << "\n\n";
-    Table table;
-    table.prose(1);
+    TextTable table(1, kLabel);
     table.row({"Network", grouped(std::uint64_t{s.layers.size()}) + " layers, " + si(static_cast<double>(macs), "MAC") +
                               " an image, " + grouped(tiles) + " weight tiles of " + std::to_string(core.n) + "x" +
                               std::to_string(core.n)});
@@ -81,8 +50,7 @@ void accuracy(std::ostream& out, const Report& r)
 {
     if (!r.summary.accuracy) return;
     const auto& a = *r.summary.accuracy;
-    Table table;
-    table.prose(1);
+    TextTable table(1, kLabel);
     if (a.labelled > 0) {
         const auto n = static_cast<double>(a.labelled);
         std::string text = percent(static_cast<double>(a.top1) / n) + " top-1 on " + grouped(a.labelled) + " labels";
@@ -112,14 +80,18 @@ void speed(std::ostream& out, const Report& r)
     const auto& l = r.latency;
     const auto& t = r.throughput;
     if (l.batches == 0) return;
-    Table table;
-    table.prose(1);
-    table.row({"Latency", "first batch " + duration(l.first) + " (" + duration(l.time_to_first_result) +
-                              " after power-on), then a batch every " + seconds_text(l.steady_per_batch * 1e-12) +
-                              ", an image every " + seconds_text(l.steady_per_image * 1e-12)});
-    table.row({"", "a batch takes p50 " + duration(l.p50) + ", p90 " + duration(l.p90) + ", p99 " + duration(l.p99) +
-                       ", longest " + duration(l.longest) + " (" + grouped(l.batches) +
-                       (l.batches == 1 ? " batch)" : " batches)")});
+    TextTable table(1, kLabel);
+    if (l.batches == 1) {
+        table.row({"Latency", "the one batch took " + duration(l.first) + " (done " + duration(l.time_to_first_result) +
+                                  " after power-on), an image " + seconds_text(l.steady_per_image * 1e-12)});
+    } else {
+        table.row({"Latency", "first batch " + duration(l.first) + " (" + duration(l.time_to_first_result) +
+                                  " after power-on), then a batch every " + seconds_text(l.steady_per_batch * 1e-12) +
+                                  ", an image every " + seconds_text(l.steady_per_image * 1e-12)});
+        table.row({"", "a batch takes p50 " + duration(l.p50) + ", p90 " + duration(l.p90) + ", p99 " +
+                           duration(l.p99) + ", longest " + duration(l.longest) + " (" + grouped(l.batches) +
+                           (l.batches == 1 ? " batch)" : " batches)")});
+    }
     table.row({"Throughput",
                grouped(t.images_per_second, t.images_per_second < 100 ? 1 : 0) + " images/s; " +
                    si(t.useful_tops * 1e12, "OP/s") + " of the network, " + si(t.tile_tops * 1e12, "OP/s") +
@@ -131,8 +103,7 @@ void engines(std::ostream& out, const Report& r)
 {
     out << "  Engines during inference (" << duration(r.inference().end - r.inference().start) << ")\n";
     const auto window = static_cast<double>(std::max<Picoseconds>(r.inference().end - r.inference().start, 1));
-    Table table;
-    table.prose(4);
+    TextTable table(4);
     table.row({"  engine", "busy", "commands", "items", "waited for"});
     for (const auto& engine : r.engines) {
         std::vector<std::pair<std::string, Picoseconds>> waits(engine.waits.begin(), engine.waits.end());
@@ -148,81 +119,119 @@ void engines(std::ostream& out, const Report& r)
     table.print(out);
 }
 
+/// "core0.modulator_tuning 3.637 mJ, core0.modulator 3 uJ": accounts of one category in the inference phase.
+std::string components(const Report& r, Category category)
+{
+    std::vector<std::pair<double, std::string>> parts;
+    for (std::size_t i = 0; i < r.accounts.size(); ++i) {
+        const auto& spec = r.accounts[i].spec;
+        const double joules = static_cast<double>(r.inference().counts[i]) * spec.joules_per_count;
+        if (spec.category == category && joules > 0) parts.emplace_back(joules, spec.path);
+    }
+    std::stable_sort(parts.begin(), parts.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
+    if (parts.size() == 1) return parts[0].second;
+    std::string text;
+    for (const auto& [joules, path] : parts) text += (text.empty() ? "" : ", ") + path + " " + si(joules, "J");
+    return text;
+}
+
 /// Of the inference phase: what a batch costs once the network is loaded. Set-up is one line below.
 void energy(std::ostream& out, const Report& r)
 {
     const auto& phase = r.inference();
-    const double seconds = phase.seconds();
     const double total = phase.energy.joules(Scope::card);
-    out << "  Energy and mean power of the inference phase\n";
-    Table table;
-    table.row({"  category", "energy", "power", "share"});
+    const auto watts = [&](double joules) {
+        return phase.seconds() > 0 ? si(joules / phase.seconds(), "W") : std::string("-");
+    };
     std::vector<std::pair<double, Category>> rows;
     for (std::size_t c = 0; c < kCategories; ++c)
         rows.emplace_back(phase.energy.joules(static_cast<Category>(c)), static_cast<Category>(c));
     std::stable_sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
-    const auto watts = [&](double joules) { return seconds > 0 ? si(joules / seconds, "W") : std::string("-"); };
+
+    out << "  Energy and mean power of the inference phase\n";
+    TextTable table(4);
+    table.row({"  category", "energy", "power", "share", "component"});
     for (const auto& [joules, category] : rows) {
         if (joules == 0) continue;
         std::string name = to_string(category);
         std::replace(name.begin(), name.end(), '_', ' ');
-        table.row({"  " + name, si(joules, "J"), watts(joules), percent(total > 0 ? joules / total : 0)});
-    }
-    table.row({"  boundary", "with laser", "", "without laser", ""});
-    for (const auto scope : kScopes) {
-        const double with = phase.energy.joules(scope), without = phase.energy.joules(scope, false);
-        table.row({std::string("  ") + to_string(scope), si(with, "J"), watts(with), si(without, "J"), watts(without)});
+        table.row({"  " + name, si(joules, "J"), watts(joules), percent(total > 0 ? joules / total : 0),
+                   components(r, category)});
     }
     table.print(out);
+    out << '\n';
+    TextTable boundaries;
+    boundaries.row({"  boundary", "with laser", "", "without", ""});
+    for (const auto scope : kScopes) {
+        const double with = phase.energy.joules(scope), without = phase.energy.joules(scope, false);
+        boundaries.row(
+            {std::string("  ") + to_string(scope), si(with, "J"), watts(with), si(without, "J"), watts(without)});
+    }
+    boundaries.print(out);
     if (r.summary.images > 0)
-        out << "    an image costs " << si(total / static_cast<double>(r.summary.images), "J") << "; set-up cost "
+        out << "    An image costs " << si(total / static_cast<double>(r.summary.images), "J") << "; set-up cost "
             << si(r.phases.front().energy.joules(Scope::card), "J") << " in "
-            << duration(r.phases.front().end - r.phases.front().start) << '\n';
+            << duration(r.phases.front().end - r.phases.front().start) << ".\n";
+}
+
+/// "thermal 85.9 %, levels 6.2 %": the two largest sources of a layer's error.
+std::string largest_errors(const photonic_core::Attribution& e)
+{
+    std::pair<const char*, double> sources[] = {{"levels", e.levels},
+                                                {"programming", e.programming},
+                                                {"drift", e.drift},
+                                                {"thermal", e.thermal},
+                                                {"shot", e.shot},
+                                                {"rin", e.rin},
+                                                {"dac", e.dac},
+                                                {"adc noise", e.adc_noise},
+                                                {"adc steps", e.adc_quantisation}};
+    std::stable_sort(std::begin(sources), std::end(sources),
+                     [](const auto& a, const auto& b) { return a.second > b.second; });
+    std::string text = std::string(sources[0].first) + " " + percent(sources[0].second / e.total());
+    if (sources[1].second > 0)
+        text += ", " + std::string(sources[1].first) + " " + percent(sources[1].second / e.total());
+    return text;
+}
+
+std::vector<std::string> layer_cells(const LayerReport& layer)
+{
+    const auto& c = layer.counters;
+    return {"  " + layer.info.name,  layer.info.op,    grouped(std::uint64_t{layer.info.tiles}),
+            grouped(c.tile_vectors), duration(c.busy), si(layer.energy.joules(Scope::system), "J")};
 }
 
 void layers(std::ostream& out, const Report& r)
 {
     if (r.summary.layers.empty()) return;
     const bool noisy = r.config.run.fidelity != Fidelity::ideal;
-    out << "  Layers\n";
-    Table table;
+    out << "  Layers, whole run\n";
+    TextTable table(noisy ? 7 : TextTable::kNone);
     std::vector<std::string> header = {"  layer", "op", "tiles", "tile-MVMs", "core busy", "energy"};
-    if (noisy) header.insert(header.end(), {"SNR", "largest error"});
+    if (noisy) header.insert(header.end(), {"SNR", "error from"});
     table.row(header);
     for (const auto& layer : r.layers) {
+        if (layer.index == 0) continue;
+        auto cells = layer_cells(layer);
         const auto& c = layer.counters;
-        std::vector<std::string> cells = {
-            "  " + layer.info.name,  layer.info.op,    grouped(std::uint64_t{layer.info.tiles}),
-            grouped(c.tile_vectors), duration(c.busy), si(layer.energy.joules(Scope::system), "J")};
         if (noisy && c.error.total() > 0) {
-            const auto& e = c.error;
-            const std::pair<const char*, double> sources[] = {{"levels", e.levels},
-                                                              {"programming", e.programming},
-                                                              {"drift", e.drift},
-                                                              {"thermal", e.thermal},
-                                                              {"shot", e.shot},
-                                                              {"rin", e.rin},
-                                                              {"dac", e.dac},
-                                                              {"adc noise", e.adc_noise},
-                                                              {"adc steps", e.adc_quantisation}};
-            const auto* largest = std::max_element(std::begin(sources), std::end(sources),
-                                                   [](const auto& a, const auto& b) { return a.second < b.second; });
             std::ostringstream snr;
             snr << std::fixed << std::setprecision(1)
-                << 10 * std::log10(static_cast<double>(c.stats.sum_y2) / e.total()) << " dB";
+                << 10 * std::log10(static_cast<double>(c.stats.sum_y2) / c.error.total()) << " dB";
             cells.push_back(snr.str());
-            cells.push_back(std::string(largest->first) + " " + percent(largest->second / e.total()));
+            cells.push_back(largest_errors(c.error));
         }
         table.row(std::move(cells));
     }
+    if (r.layers[0].index == 0)
+        table.row({"  idle and control", "", "", "", "", si(r.layers[0].energy.joules(Scope::system), "J")});
     table.print(out);
 }
 
 void weights(std::ostream& out, const Report& r)
 {
     const auto& w = r.weights;
-    Table table;
-    table.prose(1);
+    TextTable table(1, kLabel);
     const auto batches = std::max<std::uint64_t>(r.latency.batches, 1);
     std::ostringstream text;
     text << grouped(w.tile_loads) << " tile loads, " << grouped(w.cell_writes) << " cell writes";
@@ -244,7 +253,6 @@ void write_text(std::ostream& out, const Report& report)
 {
     head(out, report);
     accuracy(out, report);
-    out << '\n';
     speed(out, report);
     weights(out, report);
     out << '\n';
@@ -253,6 +261,8 @@ void write_text(std::ostream& out, const Report& report)
     energy(out, report);
     out << '\n';
     layers(out, report);
+    if (report.counters.failed_commands > 0)
+        out << "\n  " << grouped(report.counters.failed_commands) << " commands failed.\n";
     for (const auto& note : report.summary.notes) out << "\n  Note: " << note << '\n';
     if (report.summary.guest_errors > 0)
         out << "\n  The card logged " << grouped(report.summary.guest_errors)

@@ -71,6 +71,7 @@ private:
         counters.cell_writes = 40;
         counters.tile_loads = 4;
         counters.mvms = 90;
+        counters.laser_on = kSecond / 2;
         counters.max_wear = 4;
         counters.endurance = 1000;
         counters.exec_start = {kSecond, 2 * kSecond, 3 * kSecond};
@@ -222,7 +223,7 @@ TEST(Report, NamesTheEngineThatLimitsAndWhatLiftsIt)
     EXPECT_NEAR(*limit.headroom, 9.0, 1e-12);
     EXPECT_THAT(limit.sentence, HasSubstr("Limited by writer0"));
     EXPECT_THAT(limit.sentence, HasSubstr("4 tiles and the card 2 banks"));
-    EXPECT_THAT(limit.sentence, HasSubstr("--batch 18"));  // 2 images x 0.9 / 0.1
+    EXPECT_THAT(limit.sentence, HasSubstr("(at 3,120,000,000 computing"));  // 2 x 0.9 x 52e9 / 30
     EXPECT_THAT(limit.sentence, HasSubstr("card.pcm.write_slot"));
 }
 
@@ -352,6 +353,7 @@ TEST(CheckEnergy, FindsEachWrongFigure)
         {"/layers/1/joules", "layer 1"},
         {"/counters/adc_samples", "count of adc"},
         {"/counters/cell_writes", "count of pcm_write"},
+        {"/counters/laser_on_ps", "lane-time of all lasers"},
         {"/time/end_ps", "board.fixed"},
     };
     for (const auto& [path, named] : wrong) {
