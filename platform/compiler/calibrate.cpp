@@ -66,18 +66,23 @@ public:
     {
         const auto values = run_float_trace(graph_, sample.data());
         if (!values) return values.error();
-        for (std::size_t i = 0; i < values->size(); ++i)
+        for (std::size_t i = 0; i < values->size(); ++i) {
             for (float v : (*values)[i]) {
                 if (!std::isfinite(v))
                     return Error{"calibration sample " + std::to_string(number) + " gives a value that is not finite",
                                  describe(graph_.nodes[i]), ""};
                 include(i, v, number == 0 && &v == (*values)[i].data());
             }
+            add_to_mean(i, (*values)[i]);
+        }
+        ++samples_;
         return {};
     }
 
     std::vector<Range> finish()
     {
+        for (Range& range : ranges_)
+            for (double& mean : range.mean) mean /= samples_;
         for (std::size_t i = 0; i < histograms_.size(); ++i) {
             const double most = histograms_[i].percentile(percentile_);
             if (most == 0) continue;
@@ -91,14 +96,28 @@ private:
     void include(std::size_t node, double v, bool first)
     {
         Range& range = ranges_[node];
-        if (first) range = {v, v};
+        if (first) range.low = range.high = v;
         range.low = std::min(range.low, v);
         range.high = std::max(range.high, v);
         if (!histograms_.empty()) histograms_[node].add(std::fabs(v));
     }
 
+    void add_to_mean(std::size_t node, const std::vector<float>& values)
+    {
+        if (values.empty() || graph_.nodes[node].shape.size() < 2) return;
+        const auto channels = static_cast<std::size_t>(graph_.nodes[node].shape[1]);
+        const std::size_t plane = values.size() / channels;
+        std::vector<double>& mean = ranges_[node].mean;
+        mean.resize(channels);
+        for (std::size_t c = 0; c < channels; ++c) {
+            double sum = 0;
+            for (std::size_t i = c * plane; i < (c + 1) * plane; ++i) sum += values[i];
+            mean[c] += sum / static_cast<double>(plane);
+        }
+    }
+
     const Graph& graph_;
-    double percentile_;
+    double percentile_, samples_ = 0;
     std::vector<Range> ranges_;
     std::vector<Histogram> histograms_;
 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Ranges of every tensor of a Graph over sample inputs.
+/// Ranges and means of every tensor of a Graph over sample inputs.
 #pragma once
 
 #include <vector>
@@ -11,6 +11,7 @@ namespace lightcard::compiler {
 
 struct Range {
     double low = 0, high = 0;  ///< real values
+    std::vector<double> mean;  ///< a channel (dimension 1), over samples and positions
 };
 
 /// One Range a node (constants: empty). `percentile` of |value| that the ranges hold: 100 = minimum and maximum.

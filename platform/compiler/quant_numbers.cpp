@@ -24,6 +24,18 @@ std::int32_t multiplier_for(double factor, std::uint8_t shift)
     return static_cast<std::int32_t>(std::min(std::nearbyint(std::ldexp(factor, shift)), kMaxMultiplier));
 }
 
+/// What rounding takes from the mean of output `o`.
+double lost_mean(const ProductWeights& product, std::size_t o, double scale, const std::int8_t* rounded)
+{
+    if (product.mean.empty()) return 0;
+    const std::size_t per_group = product.bias.size() / product.group;
+    const double* mean = &product.mean[o / per_group * product.row];
+    const float* weights = &product.weights[o * product.row];
+    double lost = 0;
+    for (std::size_t i = 0; i < product.row; ++i) lost += (weights[i] - rounded[i] * scale) * mean[i];
+    return lost;
+}
+
 double largest(const float* values, std::size_t count)
 {
     float most = 0;
@@ -70,7 +82,8 @@ ProductCodes to_codes(const ProductWeights& product, double in_scale, bool unifo
         for (std::size_t i = 0; i < product.row; ++i)
             codes.weights.push_back(
                 static_cast<std::int8_t>(std::nearbyint(product.weights[o * product.row + i] / codes.scale[o])));
-        codes.bias.push_back(static_cast<std::int32_t>(std::nearbyint(product.bias[o] / (in_scale * codes.scale[o]))));
+        const double bias = product.bias[o] + lost_mean(product, o, codes.scale[o], &codes.weights[o * product.row]);
+        codes.bias.push_back(static_cast<std::int32_t>(std::nearbyint(bias / (in_scale * codes.scale[o]))));
     }
     return codes;
 }

@@ -38,12 +38,15 @@ struct ProductWeights {
     std::vector<float> weights;  ///< [out][row]
     std::vector<float> bias;     ///< [out]
     std::size_t row = 1;
+    std::size_t group = 1;
+    std::vector<double> mean;  ///< [group][row] of the inputs, for bias correction; empty = none
 };
 struct ProductCodes {
     std::vector<std::int8_t> weights;
     std::vector<std::int32_t> bias;  ///< in units of in_scale * scale[o]
     std::vector<double> scale;       ///< of the weights, an output each; all equal if `uniform`
 };
+/// Rounding the weights shifts the mean of an output by sum (rounded - weight) * mean(input): the bias takes that back.
 /// A channel with small weights and a large bias gets a coarser scale, so that |bias code| <= 2^30.
 ProductCodes to_codes(const ProductWeights& product, double in_scale, bool uniform);
 

@@ -19,7 +19,11 @@ constexpr double kUnlimited = std::numeric_limits<double>::infinity();
 class Quantiser {
 public:
     Quantiser(const Graph& graph, std::vector<Range> ranges, const QuantOptions& options)
-        : graph_(graph), ranges_(std::move(ranges)), quantised_(graph.nodes.size(), -1), readers_(graph.nodes.size())
+        : options_(options),
+          graph_(graph),
+          ranges_(std::move(ranges)),
+          quantised_(graph.nodes.size(), -1),
+          readers_(graph.nodes.size())
     {
         result_.name = graph.name;
         result_.tile_rows = options.tile_rows;
@@ -273,6 +277,21 @@ private:
                 for (std::size_t k = 0; k < kernel; ++k)
                     out.weights[o * out.row + k * depth + d] = source[o * out.row + d * kernel + k];
         out.bias = node.inputs.size() > 2 ? at(node.inputs[2]).data : std::vector<float>(outputs, 0.0f);
+        out.group = index(node.window.group);
+        if (options_.bias_correction) out.mean = input_means(node, out.group, kernel, depth);
+        return out;
+    }
+
+    /// Mean of what each weight multiplies, [group][kernel][depth]. An image's positions share their channel's mean; a
+    /// vector has one for each of its values.
+    std::vector<double> input_means(const Node& node, std::size_t group, std::size_t kernel, std::size_t depth) const
+    {
+        const std::vector<double>& source = ranges_[index(node.inputs[0])].mean;
+        const bool image = at(node.inputs[0]).shape.size() == 4;
+        std::vector<double> out;
+        for (std::size_t g = 0; g < group; ++g)
+            for (std::size_t k = 0; k < kernel; ++k)
+                for (std::size_t d = 0; d < depth; ++d) out.push_back(source[image ? g * depth + d : d * kernel + k]);
         return out;
     }
 
@@ -486,6 +505,7 @@ private:
         return op != Op::flatten && op != Op::reshape && op != Op::identity;
     }
 
+    const QuantOptions& options_;
     const Graph& graph_;
     std::vector<Range> ranges_;
     std::vector<int> quantised_;  ///< node of result_ that holds the tensor, or -1

@@ -106,6 +106,26 @@ TEST(Numbers, LargeBiasOnSmallWeightsStaysInRange)
     }
 }
 
+TEST(Numbers, BiasTakesBackTheMeanErrorOfRounding)
+{
+    ProductWeights product;
+    product.weights = {1.0f, 0.3f, 0.7f, 1.0f};  // two groups of one output and two inputs
+    product.bias = {0.5f, -0.5f};
+    product.row = 2;
+    product.group = 2;
+    product.mean = {10, 20, 30, 40};
+    const ProductCodes codes = to_codes(product, 1e-6, false);
+    for (std::size_t o = 0; o < 2; ++o) {
+        const auto at_mean = [&](auto weight) {
+            return weight(2 * o) * product.mean[2 * o] + weight(2 * o + 1) * product.mean[2 * o + 1];
+        };
+        const double real = at_mean([&](std::size_t i) { return double(product.weights[i]); }) + product.bias[o];
+        const double rounded = at_mean([&](std::size_t i) { return codes.weights[i] * codes.scale[o]; });
+        EXPECT_GT(std::fabs(real - product.bias[o] - rounded), 0.01) << "rounding moves this mean";
+        EXPECT_NEAR(rounded + codes.bias[o] * codes.scale[o] * 1e-6, real, 1e-5);
+    }
+}
+
 TEST(LeNet, BecomesEightNodes)
 {
     const auto graph = import_onnx(test::data_path("lenet_mnist.onnx"));
