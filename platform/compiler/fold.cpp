@@ -69,10 +69,16 @@ private:
                 for (int input : graph_.nodes[i].inputs) ++uses_[static_cast<std::size_t>(input)];
     }
 
+    Status spend(std::size_t elements)
+    {
+        budget_ -= static_cast<std::int64_t>(elements);
+        return budget_ < 0 ? Status{Error{"folding rewrites too many constants", graph_.name, ""}} : Status{};
+    }
+
     Result<int> new_constant(const std::string& name, Shape shape, std::vector<float> data)
     {
-        budget_ -= static_cast<std::int64_t>(data.size());
-        if (budget_ < 0) return Error{"folding needs too many copies of shared weights", name, ""};
+        const Status paid = spend(data.size());
+        if (!paid) return paid.error();
         Node node;
         node.op = Op::constant;
         node.name = name;
@@ -116,12 +122,11 @@ private:
         return producer;
     }
 
-    /// The node becomes a no-op on its first input.
-    void bypass(int index)
+    /// The node becomes a no-op on `producer`; what lay between is no longer read.
+    void bypass(int index, int producer)
     {
-        Node& node = at(index);
-        node.op = Op::identity;
-        node.inputs.resize(1);
+        at(index).op = Op::identity;
+        at(index).inputs = {producer};
     }
 
     Status fold_normalisation(int index)
@@ -141,12 +146,14 @@ private:
         std::vector<float>& w = at(*weights).data;
         std::vector<float>& b = at(*bias).data;
         const std::size_t per_output = w.size() / b.size();
+        const Status paid = spend(w.size());
+        if (!paid) return paid;
         for (std::size_t o = 0; o < b.size(); ++o) {
             const float factor = at(scale).data[o];
             for (std::size_t k = 0; k < per_output; ++k) w[o * per_output + k] *= factor;
             b[o] = b[o] * factor + at(shift).data[o];
         }
-        bypass(index);
+        bypass(index, producer);
         return {};
     }
 
@@ -190,6 +197,8 @@ private:
         if (at(constant).op != Op::constant) return {};
         std::vector<float> values = per_channel(at(index), at(constant));
         if (values.empty()) return {};
+        const Status paid = spend(values.size());
+        if (!paid) return paid;
         if (!takes_bias(at(producer).op) || !only_reader(producer)) {
             if (at(index).shape.size() != 4) return {};
             return to_depthwise(index, std::vector<float>(values.size(), 1.0f), values);
@@ -198,7 +207,7 @@ private:
         if (!bias) return bias.error();
         std::vector<float>& b = at(*bias).data;
         for (std::size_t o = 0; o < b.size(); ++o) b[o] += values[o];
-        bypass(index);
+        bypass(index, producer);
         return {};
     }
 
@@ -230,9 +239,9 @@ private:
 
 }  // namespace
 
-Result<Graph> fold(Graph graph, std::int64_t max_new_elements)
+Result<Graph> fold(Graph graph, std::int64_t max_elements)
 {
-    return Folder(std::move(graph), max_new_elements).run();
+    return Folder(std::move(graph), max_elements).run();
 }
 
 }  // namespace lightcard::compiler

@@ -11,8 +11,8 @@
 
 namespace lightcard::compiler {
 
-/// `max_new_elements` bounds the weights that must be copied because several nodes share them.
+/// `max_elements` bounds the constants that are copied and rewritten, together.
 /// Error: a BatchNormalization that can go nowhere, with the reason.
-Result<Graph> fold(Graph graph, std::int64_t max_new_elements = std::int64_t{1} << 29);
+Result<Graph> fold(Graph graph, std::int64_t max_elements = std::int64_t{1} << 29);
 
 }  // namespace lightcard::compiler

@@ -131,6 +131,8 @@ Result<Value> Reader::add_constant(Constant constant)
     if (constant.integer) return Error{"an operand has integer values", "", "floating-point tensors"};
     for (float v : constant.real)
         if (!std::isfinite(v)) return Error{"a constant operand has a value that is not finite", "", ""};
+    const Status paid = spend(static_cast<std::int64_t>(constant.real.size()));
+    if (!paid) return paid.error();
     Node node;
     node.op = Op::constant;
     node.name = "constant" + std::to_string(graph_.nodes.size());

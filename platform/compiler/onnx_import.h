@@ -21,8 +21,9 @@ namespace lightcard::compiler {
 struct ImportOptions {
     std::uint64_t max_file_bytes = (std::uint64_t{1} << 31) - 1;  ///< protobuf's own limit; larger values count as this
     std::int64_t max_tensor_elements = std::int64_t{1} << 28;     ///< of one weight or activation tensor
-    std::int64_t max_constant_elements = std::int64_t{1} << 29;   ///< of all constants of the graph together
-    std::map<std::string, std::int64_t> dimensions;               ///< values of symbolic dimensions (not the batch)
+    /// Values of constants that reading and folding decode, copy or rewrite, together. (ResNet-50 needs 0.1 * 2^29.)
+    std::int64_t max_constant_elements = std::int64_t{1} << 29;
+    std::map<std::string, std::int64_t> dimensions;  ///< values of symbolic dimensions (not the batch)
     bool fold = true;  ///< fold batch normalisation, constant additions and no-op nodes (fold.h)
 };
 

@@ -51,8 +51,6 @@ Result<int> product_weights(const NodeView& view, bool transposed, float alpha)
     if (!source) return source.error();
     const Constant& w = **source;
     if (w.integer || w.shape.size() != 2) return Error{"its weights are not a floating-point matrix", "", ""};
-    const Status paid = view.reader.spend(static_cast<std::int64_t>(w.real.size()));
-    if (!paid) return paid.error();
     Constant out;
     out.shape = transposed ? w.shape : Shape{w.shape[1], w.shape[0]};
     out.real.resize(w.real.size());

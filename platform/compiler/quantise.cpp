@@ -299,26 +299,34 @@ private:
     struct Readers {
         bool only_host_or_softmax = true, softmax = false;
     };
-    void look_at_readers(int i, Readers& seen) const
+    Readers look_at_readers(int i) const
     {
-        for (int reader : readers_[index(i)]) {
-            if (reader == kHost) continue;
-            const Op op = at(reader).op;
-            if (op == Op::softmax)
-                seen.softmax = true;
-            else if (op == Op::flatten || op == Op::reshape || op == Op::identity)
-                look_at_readers(reader, seen);
-            else
-                seen.only_host_or_softmax = false;
+        Readers seen;
+        std::vector<int> open{i};
+        while (!open.empty()) {
+            const auto& readers = readers_[index(open.back())];
+            open.pop_back();
+            for (int reader : readers) {
+                if (reader == kHost) continue;
+                const Op op = at(reader).op;
+                if (op == Op::softmax)
+                    seen.softmax = true;
+                else if (is_view(op))
+                    open.push_back(reader);
+                else
+                    seen.only_host_or_softmax = false;
+            }
         }
+        return seen;
     }
+
+    static bool is_view(Op op) { return op == Op::flatten || op == Op::reshape || op == Op::identity; }
 
     Status finish_product(QuantNode node, int i, const ProductWeights& weights)
     {
         const QuantTensor& from = tensor(node.inputs[0]);
         const Chain chain = following_limits(i);
-        Readers readers;
-        look_at_readers(i, readers);
+        const Readers readers = look_at_readers(i);
         node.out.wide = chain.last == i && readers.only_host_or_softmax;
         if (weights.row * (from.is_signed ? 127 : 255) * 127 > std::size_t{1} << 30)
             return Error{"a kernel of " + std::to_string(weights.row) + " weights can overflow 32-bit sums", "",
@@ -498,12 +506,7 @@ private:
         return {};
     }
 
-    bool feeds_operator(int reader) const
-    {
-        if (reader == kHost) return false;
-        const Op op = at(reader).op;
-        return op != Op::flatten && op != Op::reshape && op != Op::identity;
-    }
+    bool feeds_operator(int reader) const { return reader != kHost && !is_view(at(reader).op); }
 
     const QuantOptions& options_;
     const Graph& graph_;

@@ -179,6 +179,22 @@ TEST(Hostile, ConstantsAreChargedToOneBudget)
     EXPECT_THAT(error_of(b.bytes(), options), HasSubstr("constants of the model are too large"));
 }
 
+TEST(Hostile, LongChainsFoldInLinearTime)
+{
+    ModelBuilder b({1, 2});
+    b.tensor("w", {2, 2}, {1, 2, 3, 4});
+    b.tensor("c", {1}, {0.5f});
+    b.node("MatMul", {"x", "w"}, "a0");
+    constexpr int kLength = 50'000;
+    for (int i = 0; i < kLength; ++i) b.node("Add", {"a" + std::to_string(i), "c"}, "a" + std::to_string(i + 1));
+    b.output("a" + std::to_string(kLength));
+    const auto graph = import(b.bytes());
+    ASSERT_TRUE(graph) << graph.error().message();
+    EXPECT_EQ(graph->nodes.size(), 4u) << "input, weights, bias, product";
+    const float input[] = {1, 1};
+    EXPECT_EQ((*run_float(*graph, input))[0], (std::vector<float>{25004, 25006}));
+}
+
 TEST(Hostile, TensorsWithTooLittleData)
 {
     ModelBuilder b;
