@@ -93,8 +93,10 @@ bool MvmEngine::run(Task& task, std::uint64_t vectors)
             refuse(task, mvm);
             return false;
         }
-        const auto slot =
-            context_.memories.sram().traffic(mvm.start, traffic_bits(op, batch, mvm.passes), task.cause());
+        const auto& sram = context_.memories.sram();
+        const auto moved = [&](std::uint64_t count) { return traffic_bits(op, count, mvm.passes); };
+        const auto sram_time = sram.time_of(moved(task.progress + batch)) - sram.time_of(moved(task.progress));
+        const auto slot = context_.memories.sram().traffic(mvm.start, moved(batch), sram_time, task.cause());
         // The scratchpad may be the slower one: then the light waits for the codes.
         const auto stalled = std::max<Picoseconds>(0, slot.end - mvm.stream_end);
         stream_end_ = mvm.stream_end + stalled;

@@ -16,9 +16,9 @@ Scratchpad::Scratchpad(const Parameters& parameters, Services& services)
                                       true, "card.control.sram_energy"});
 }
 
-Resource::Slot Scratchpad::traffic(Picoseconds earliest, std::uint64_t bits, Cause cause)
+Resource::Slot Scratchpad::traffic(Picoseconds earliest, std::uint64_t bits, Picoseconds duration, Cause cause)
 {
-    const auto slot = ports_.reserve(earliest, time_of(bits), bits / 8);
+    const auto slot = ports_.reserve(earliest, duration, bits / 8);
     services_.ledger.charge(account_, bits, slot.start, slot.end, cause);
     bits_ += bits;
     return slot;

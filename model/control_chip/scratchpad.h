@@ -23,7 +23,12 @@ public:
     std::uint64_t size() const { return size_; }
 
     /// Books `bits` of traffic over [earliest, end) and returns when the ports have moved them.
-    Resource::Slot traffic(Picoseconds earliest, std::uint64_t bits, Cause cause);
+    Resource::Slot traffic(Picoseconds earliest, std::uint64_t bits, Cause cause)
+    {
+        return traffic(earliest, bits, time_of(bits), cause);
+    }
+    /// As above, with the time given: parts of one command add up to the command without rounding each.
+    Resource::Slot traffic(Picoseconds earliest, std::uint64_t bits, Picoseconds duration, Cause cause);
     /// Time that `bits` take at full bandwidth.
     Picoseconds time_of(std::uint64_t bits) const { return duration_of((bits + 7) / 8, bandwidth_); }
 
