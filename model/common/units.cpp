@@ -104,6 +104,22 @@ constexpr Unit kUnits[] = {
     {D::mac_rate, "GMAC/s", 9},
     {D::mac_rate, "TMAC/s", 12},
     {D::mac_rate, "PMAC/s", 15},
+    {D::capacitance, "fF", -15},
+    {D::capacitance, "pF", -12},
+    {D::capacitance, "nF", -9},
+    {D::capacitance, "F", 0},
+    {D::noise_voltage, "pV/rtHz", -12},
+    {D::noise_voltage, "nV/rtHz", -9},
+    {D::noise_voltage, "uV/rtHz", -6},
+    {D::noise_voltage, "V/rtHz", 0},
+    {D::length, "nm", -9},
+    {D::length, "um", -6},
+    {D::length, "mm", -3},
+    {D::length, "m", 0},
+    {D::area, "um^2", -12},
+    {D::area, "mm^2", -6},
+    {D::area, "cm^2", -4, 1, false},
+    {D::area, "m^2", 0},
 };
 
 constexpr std::size_t kLongestText = 128;
@@ -303,10 +319,11 @@ std::string write_hexadecimal(std::uint64_t value)
 const char* describe(Dimension dimension)
 {
     constexpr const char* names[kDimensions] = {
-        "a number",        "an identifier",   "a fraction",      "a frequency",   "a time",
-        "an energy",       "a power",         "a current",       "a ratio in dB", "a relative intensity noise",
-        "a responsivity",  "a noise current", "a size in bytes", "a byte rate",   "an energy per bit",
-        "an element rate", "a MAC rate"};
+        "a number",        "an identifier",   "a fraction",      "a frequency",     "a time",
+        "an energy",       "a power",         "a current",       "a ratio in dB",   "a relative intensity noise",
+        "a responsivity",  "a noise current", "a size in bytes", "a byte rate",     "an energy per bit",
+        "an element rate", "a MAC rate",      "a capacitance",   "a noise voltage", "a length",
+        "an area"};
     const auto index = static_cast<std::size_t>(dimension);
     return index < kDimensions ? names[index] : "a quantity";
 }

@@ -32,8 +32,12 @@ enum class Dimension : std::uint8_t {
     energy_per_bit,     ///< J/b
     element_rate,       ///< elem/s
     mac_rate,           ///< MAC/s
+    capacitance,        ///< F
+    noise_voltage,      ///< V/rtHz
+    length,             ///< m
+    area,               ///< m^2
 };
-constexpr int kDimensions = static_cast<int>(Dimension::mac_rate) + 1;
+constexpr int kDimensions = static_cast<int>(Dimension::area) + 1;
 
 /// "a frequency", for error texts.
 const char* describe(Dimension dimension);

@@ -16,6 +16,9 @@ struct Parameters {
     std::uint32_t psum_bits = 24;                       ///< width of a partial sum in the SRAM traffic
     std::uint32_t input_refill_bits = 4;                ///< second-level refill a sample, beside the 8-bit read
 
+    double sram_area = 0.875e-6;                        ///< m^2 a MiB
+    double logic_area = 40e-6;                          ///< m^2: engines, queues, link and memory interfaces
+
     // Engines: rate, energy, issue cost.
     double accumulate_energy = 0.147e-12;               ///< J an ADC sample: accumulate and in-line post-processing
     std::uint64_t vector_rate = 512'000'000'000;        ///< elements/s

@@ -20,6 +20,11 @@ struct Parameters {
     double tia_energy = 0.5e-12;         ///< J a sample
     double pga_step_db = 1.0;            ///< programmable-gain step; ranges are rounded up to one
     double adc_range_sigmas = 4.0;       ///< full scale = +- this many rms of the column, from calibration
+    // Area, m^2 each.
+    double dac_area = 0.011e-6;
+    double modulator_area = 0.05e-6;
+    double tia_area = 0.005e-6;          ///< with its photodiode pair
+    double adc_area = 0.009e-6;
 };
 
 }  // namespace lightcard::converters
