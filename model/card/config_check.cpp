@@ -22,12 +22,6 @@ std::string text_of(double value, Dimension dimension)
     return format_real(value, dimension);
 }
 
-Found check_fidelity(const CardConfig& card)
-{
-    if (card.run.fidelity != Fidelity::device) return {};
-    return Problem{{"run.fidelity"}, "fidelity 'device' is not available yet: arrives with the physics", "use 'stat'"};
-}
-
 Found check_cell_count(const CardConfig& card)
 {
     const std::uint64_t weights = std::uint64_t{card.cores} * card.pcm.banks * card.core.n * card.core.n;
@@ -127,9 +121,8 @@ Found check_pages(const CardConfig& card)
     return {};
 }
 
-constexpr Found (*kRules[])(const CardConfig&) = {check_fidelity,    check_cell_count, check_writers,
-                                                  check_write_power, check_converters, check_powers_of_two,
-                                                  check_pages};
+constexpr Found (*kRules[])(const CardConfig&) = {check_cell_count, check_writers,       check_write_power,
+                                                  check_converters, check_powers_of_two, check_pages};
 
 }  // namespace
 

@@ -13,13 +13,13 @@ namespace lightcard {
 enum class Fidelity : std::uint8_t {
     ideal,   ///< exact integers; `quant` adds converters and levels
     stat,    ///< static non-idealities in effective weights, noise as exact moments per output sample
-    device,  ///< per cell, per source (arrives with the physics; refused by name until then)
+    device,  ///< per cell, per source, sample by sample: slow, what stat is tested against
 };
 enum class Timing : std::uint8_t { lt, at };
 enum class Ageing : std::uint8_t { live, frozen, step };
 enum class SignedInputs : std::uint8_t { offset, two_pass };
 
-/// Which noise terms are on in `stat`. All on by default; tests switch them off one at a time.
+/// Which noise terms are on in `stat` and `device`. All on by default; tests switch them off one at a time.
 struct NoiseSources {
     bool levels = true;         ///< PCM level quantisation
     bool programming = true;    ///< programming error

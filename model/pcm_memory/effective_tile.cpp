@@ -188,7 +188,7 @@ void disturb(const CellModel& model, const float* programming, const float* nu, 
         if (model.programming_sigma > 0)
             c = std::clamp(c + model.programming_sigma * static_cast<double>(programming[row]), 0.0, 1.0);
         const double drift = std::max(0.0, model.nu + model.nu_sigma * static_cast<double>(nu[row]));
-        contrast[row] = c * (1.0 + drift * model.log_age);
+        contrast[row] = std::min(kWidestContrast, c * (1.0 + drift * model.log_age));
     }
 }
 
@@ -199,7 +199,7 @@ void disturb_mean(const CellModel& model, const std::int8_t* weights, std::int32
     for (std::size_t row = 0; row < contrast.size(); ++row) {
         const std::int32_t magnitude = std::max(0, polarity * weights[row]);
         contrast[row] += model.programming[static_cast<std::uint32_t>(magnitude)].mean;
-        contrast[row] *= 1.0 + model.drift_nu.mean * model.log_age;
+        contrast[row] = std::min(kWidestContrast, contrast[row] * (1.0 + model.drift_nu.mean * model.log_age));
     }
 }
 
@@ -252,7 +252,11 @@ EffectiveTile make_effective_tile(const Parameters& parameters, const RunConfig&
                                   std::uint32_t rows, std::uint32_t cols, const std::int8_t* weights,
                                   std::size_t weights_stride, double age)
 {
-    return make_tile(parameters, run, &place, rows, cols, weights, weights_stride, age);
+    EffectiveTile tile = make_tile(parameters, run, &place, rows, cols, weights, weights_stride, age);
+    tile.core = place.core;
+    if (run.fidelity == Fidelity::device)
+        tile.cells = make_cells(parameters, run, place, rows, cols, weights, weights_stride, age);
+    return tile;
 }
 
 EffectiveTile make_mean_tile(const Parameters& parameters, const RunConfig& run, std::uint32_t rows, std::uint32_t cols,

@@ -34,6 +34,8 @@ AnalogChain make_analog_chain(const Parameters& core, const pcm_memory::Paramete
     const NoiseSources& on = run.noise;
     AnalogChain chain;
     chain.noisy = run.fidelity != Fidelity::ideal;
+    chain.device = run.fidelity == Fidelity::device;
+    chain.front_end = make_front_end(core, pcm, converters, run);
     chain.converters = chain.noisy || run.quant;
     chain.sources = on;
     chain.seed = run.seed;

@@ -8,6 +8,7 @@
 #include "lightcard/model/common/gaussian.h"
 #include "lightcard/model/common/rng.h"
 #include "lightcard/model/common/simd.h"
+#include "lightcard/model/photonic_core/device_mvm.h"
 #include "lightcard/model/photonic_core/integer_kernel.h"
 #include "lightcard/model/photonic_core/sample_chain.h"
 
@@ -214,6 +215,8 @@ MvmStats run_mvm(const MvmJob& job)
     stats.samples = std::uint64_t{job.vectors} * job.tile->cols;
     if (job.chain->noisy) {
         run_noisy(job, stats);
+        // The sums that attribution needs are those of stat; the samples are not.
+        if (job.chain->device) stats.clipped = run_device(job);
     } else if (job.chain->converters) {
         run_quantised(job, stats);
     } else {

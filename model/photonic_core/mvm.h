@@ -9,6 +9,7 @@
 #include "lightcard/model/common/run.h"
 #include "lightcard/model/converters/parameters.h"
 #include "lightcard/model/pcm_memory/effective_tile.h"
+#include "lightcard/model/photonic_core/front_end.h"
 #include "lightcard/model/photonic_core/link_budget.h"
 #include "lightcard/model/photonic_core/parameters.h"
 
@@ -18,8 +19,9 @@ namespace lightcard::photonic_core {
 /// Everything about noise and converters that is fixed by the configuration. Units: "acc" = host weight
 /// step x input code step, the unit of the s32 accumulators.
 struct AnalogChain {
-    bool noisy = false;       ///< fidelity stat
-    bool converters = false;  ///< stat, or ideal with quant
+    bool noisy = false;       ///< fidelity stat or device
+    bool device = false;      ///< fidelity device: the tile has cells, `front_end` is drawn from
+    bool converters = false;  ///< stat, device, or ideal with quant
     NoiseSources sources;
     std::uint64_t seed = 1;
     double current_per_acc = 0;       ///< A per acc unit
@@ -36,6 +38,7 @@ struct AnalogChain {
     std::uint32_t adc_codes = 256;
     double pga_step_db = 1.0;
     std::uint32_t n = 128;
+    FrontEnd front_end;  ///< the same in amperes, source by source
 };
 
 AnalogChain make_analog_chain(const Parameters& core, const pcm_memory::Parameters& pcm,

@@ -53,9 +53,10 @@ po::options_description run_options()
 {
     po::options_description options("Run");
     options.add_options()("card", po::value<std::string>()->default_value("lc128")->value_name("CARD"),
-                          "a shipped card, or a YAML file")(
-        "fidelity", po::value<std::string>()->value_name("F"),
-        "ideal (exact integers), quant (ideal with converter steps and cell levels) or stat (noise; the default)")(
+                          "a shipped card, or a YAML file")("fidelity", po::value<std::string>()->value_name("F"),
+                                                            "ideal (exact integers), quant (ideal with converter steps "
+                                                            "and cell levels), stat (noise; the default) or device "
+                                                            "(noise, cell by cell: slow)")(
         "seed", po::value<std::uint64_t>()->value_name("N"), "of every random draw (default 1)")(
         "batch", po::value<std::uint32_t>()->default_value(0, "")->value_name("N"),
         "images one command buffer takes (default: 64, or what fits the scratchpad)")(
@@ -88,9 +89,9 @@ Status add_run_overrides(const Parsed& parsed, std::vector<Override>& overrides)
 {
     if (parsed.has("fidelity")) {
         const auto fidelity = parsed.get<std::string>("fidelity");
-        if (fidelity != "ideal" && fidelity != "quant" && fidelity != "stat")
-            return unknown_choice("fidelity", fidelity, {"ideal", "quant", "stat"});
-        overrides.emplace_back("run.fidelity", fidelity == "stat" ? "stat" : "ideal");
+        if (fidelity != "ideal" && fidelity != "quant" && fidelity != "stat" && fidelity != "device")
+            return unknown_choice("fidelity", fidelity, {"ideal", "quant", "stat", "device"});
+        overrides.emplace_back("run.fidelity", fidelity == "quant" ? "ideal" : fidelity);
         overrides.emplace_back("run.quant", fidelity == "quant" ? "on" : "off");
     }
     if (parsed.has("seed")) overrides.emplace_back("run.seed", std::to_string(parsed.get<std::uint64_t>("seed")));

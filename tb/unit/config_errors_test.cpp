@@ -116,8 +116,6 @@ TEST(ConfigErrors, SayFileLinePathAndTheNearestValid)
         {"card: {link: {bar2_bytes: 15 GiB}}", "card.yaml:2: card.link.bar2_bytes", "15 GiB is not a power of two",
          "8 GiB or 16 GiB"},
         {"card: {link: {width: 3}}", "card.yaml:2: card.link.width", "3 is not a power of two", "2 or 4"},
-        {"run: {fidelity: device}", "card.yaml:2: run.fidelity",
-         "'device' is not available yet: arrives with the physics", "use 'stat'"},
         // parents
         {"extends: lc182", "card.yaml:2: extends", "no card 'lc182'", "did you mean 'lc128'?"},
         {"extends: ./nowhere.yaml", "card.yaml:2: extends", "no such file", "shipped card"},
@@ -174,9 +172,6 @@ TEST(ConfigErrors, OverridesNameThemselves)
         {{"card.pcm.writers", "3"},
          "command line: --set card.pcm.writers=3: card.pcm.writers: 3 writers for 2 bank(s)",
          ""},
-        {{"run.fidelity", "device"},
-         "command line: --set run.fidelity=device: run.fidelity: fidelity 'device' is not available yet",
-         "use 'stat'"},
     };
     for (const auto& [override, what, hint] : cases) {
         const std::string message = message_of(load_card("lc128", {override}));

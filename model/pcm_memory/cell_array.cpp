@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lightcard/model/pcm_memory/cell_array.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+
+#include "lightcard/model/common/det_math.h"
+#include "lightcard/model/common/gaussian.h"
+#include "lightcard/model/common/rng.h"
+#include "lightcard/model/pcm_memory/effective_tile.h"
+
+namespace lightcard::pcm_memory {
+namespace {
+
+/// The nearest of 2^bits levels, linear in T; ties to the even level, as the write controller rounds.
+double nearest_level(double contrast, std::uint32_t bits)
+{
+    const auto steps = static_cast<double>((std::uint64_t{1} << std::clamp(bits, 1u, 32u)) - 1);
+    const double level = contrast * steps;
+    auto below = static_cast<std::uint64_t>(level);
+    const double rest = level - static_cast<double>(below);
+    if (rest > 0.5 || (rest == 0.5 && below % 2 == 1)) ++below;
+    return static_cast<double>(below) / steps;
+}
+
+double aimed_at(const Parameters& parameters, const RunConfig& run, std::int32_t magnitude)
+{
+    const double contrast = std::clamp(magnitude / 127.0, 0.0, 1.0);
+    return run.noise.levels ? nearest_level(contrast, parameters.level_bits) : contrast;
+}
+
+/// `programming`, `drift`: standard normal draws of this cell.
+Cell make_cell(const Parameters& parameters, const RunConfig& run, std::int32_t magnitude, double programming,
+               double drift, double age)
+{
+    Cell cell;
+    cell.target = cell.programmed = aimed_at(parameters, run, magnitude);
+    if (run.noise.programming)
+        cell.programmed = std::clamp(cell.target + parameters.programming_sigma * programming, 0.0, 1.0);
+    double contrast = cell.programmed;
+    if (run.noise.drift) {
+        cell.nu = std::max(0.0, parameters.drift_nu + parameters.drift_nu_sigma * drift);
+        contrast *= 1.0 + cell.nu * det::log(1.0 + std::max(0.0, age) / parameters.drift_t0);
+        contrast = std::min(contrast, kWidestContrast);
+    }
+    const double floor = det::from_db(-parameters.cell_extinction_db);
+    cell.transmission = floor + (1.0 - floor) * contrast;
+    return cell;
+}
+
+}  // namespace
+
+std::vector<CellPair> make_cells(const Parameters& parameters, const RunConfig& run, const Place& place,
+                                 std::uint32_t rows, std::uint32_t cols, const std::int8_t* weights,
+                                 std::size_t weights_stride, double age)
+{
+    std::vector<CellPair> cells;
+    cells.reserve(std::size_t{rows} * cols);
+    std::vector<std::uint32_t> words(4 * std::size_t{rows});
+    for (std::uint32_t col = 0; col < cols; ++col) {
+        static_words({place.seed, place.epoch, place.core, place.bank, col}, NoiseSource::cell, rows, words.data());
+        for (std::uint32_t row = 0; row < rows; ++row) {
+            const auto draw = [&](std::uint32_t word) {
+                return static_cast<double>(gaussian(words[std::size_t{word} * rows + row]));
+            };
+            const std::int32_t weight = weights[col * weights_stride + row];
+            cells.push_back({make_cell(parameters, run, std::max(0, weight), draw(0), draw(2), age),
+                             make_cell(parameters, run, std::max(0, -weight), draw(1), draw(3), age)});
+        }
+    }
+    return cells;
+}
+
+}  // namespace lightcard::pcm_memory

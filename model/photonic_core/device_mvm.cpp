@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lightcard/model/photonic_core/device_mvm.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "lightcard/model/common/gaussian.h"
+#include "lightcard/model/common/rng.h"
+#include "lightcard/model/photonic_core/front_end.h"
+
+namespace lightcard::photonic_core {
+namespace {
+
+double round_half_even(double x)
+{
+    constexpr double kMagic = 0x1.8p52;
+    return (x + kMagic) - kMagic;
+}
+
+/// Sums of transmissions of one column: what its two photodiodes see of equally lit rows.
+struct ColumnLight {
+    double plus = 0, minus = 0;
+};
+
+class DeviceCore {
+public:
+    explicit DeviceCore(const MvmJob& job)
+        : job_(job),
+          tile_(*job.tile),
+          front_(job.chain->front_end),
+          open_(tile_.cols),
+          amplitude_(tile_.rows),
+          sign_(imbalance_signs(job.chain->seed, tile_.core, tile_.cols))
+    {
+        for (std::uint32_t col = 0; col < tile_.cols; ++col)
+            for (std::uint32_t row = 0; row < tile_.rows; ++row) {
+                open_[col].plus += cell(row, col).plus.transmission;
+                open_[col].minus += cell(row, col).minus.transmission;
+            }
+    }
+
+    std::uint64_t run()
+    {
+        std::uint64_t clipped = 0;
+        for (std::uint32_t v = 0; v < job_.vectors; ++v) {
+            key_ = {job_.chain->seed, job_.weight_id, job_.first_sample + v, job_.pass};
+            modulate(job_.x + v * job_.x_stride);
+            intensity_ = front_.rin_sigma * draw(NoiseSource::rin, job_.first_row);
+            leak_ = front_.imbalance * front_.rin_sigma * draw(NoiseSource::rin_leak, job_.first_row);
+            for (std::uint32_t col = 0; col < tile_.cols; ++col)
+                clipped += digitise(col, receive(col), job_.y[std::size_t{v} * tile_.cols + col]);
+        }
+        return clipped;
+    }
+
+private:
+    const pcm_memory::CellPair& cell(std::uint32_t row, std::uint32_t col) const
+    {
+        return tile_.cells[std::size_t{col} * tile_.rows + row];
+    }
+
+    double draw(NoiseSource source, std::uint32_t row) const
+    {
+        std::uint32_t word;
+        sample_words(key_, source, row, 1, &word);
+        return static_cast<double>(gaussian(word));
+    }
+
+    /// The amplitude is not limited to 0..1: driver and modulator have headroom for the noise of an end code.
+    void modulate(const std::uint8_t* codes)
+    {
+        for (std::uint32_t row = 0; row < tile_.rows; ++row) {
+            double code = codes[row];
+            if (front_.dac_sigma > 0) code += front_.dac_sigma * draw(NoiseSource::dac, row);
+            amplitude_[row] = front_.modulator_floor + (1 - front_.modulator_floor) * code / 255;
+        }
+    }
+
+    /// A: TIA input of one column, less the current of dark inputs, which is calibrated away.
+    double receive(std::uint32_t col) const
+    {
+        // Rows the tile does not use: modulators at code 0, cells at T_min, in both arms.
+        const double idle = (job_.chain->n - tile_.rows) * front_.modulator_floor * front_.cell_floor;
+        ColumnLight light{idle, idle};
+        for (std::uint32_t row = 0; row < tile_.rows; ++row) {
+            light.plus += amplitude_[row] * cell(row, col).plus.transmission;
+            light.minus += amplitude_[row] * cell(row, col).minus.transmission;
+        }
+        const double plus = photocurrent(light.plus, col, NoiseSource::shot_plus);
+        const double minus = photocurrent(light.minus, col, NoiseSource::shot_minus);
+        const double offset = front_.cell_current * front_.modulator_floor * (open_[col].plus - open_[col].minus);
+        double current = plus - minus - offset + static_cast<double>(sign_[col]) * leak_ * (plus + minus);
+        if (front_.thermal_sigma > 0)
+            current += front_.thermal_sigma * draw(NoiseSource::thermal, job_.first_row + col);
+        return current;
+    }
+
+    double photocurrent(double light, std::uint32_t col, NoiseSource source) const
+    {
+        const double current = front_.cell_current * light * (1 + intensity_);
+        if (!(front_.shot_density > 0)) return current;
+        const double variance = front_.shot_density * std::max(0.0, current + front_.dark_current);
+        return current + std::sqrt(variance) * draw(source, job_.first_row + col);
+    }
+
+    /// Returns whether the sample is at an end code.
+    bool digitise(std::uint32_t col, double current, std::int32_t& y) const
+    {
+        const double acc = current / front_.acc_current;
+        const double codes = job_.chain->adc_codes, half = codes / 2;
+        const ColumnGain& gain = job_.gains[col];
+        double sample = acc / gain.lsb;
+        if (front_.adc_sigma > 0) sample += front_.adc_sigma * codes * draw(NoiseSource::adc, job_.first_row + col);
+        if (!job_.chain->sources.adc_quantisation) {
+            constexpr double kLargest = 2147483647.0;
+            y = static_cast<std::int32_t>(round_half_even(std::clamp(sample * gain.lsb, -kLargest, kLargest)));
+            return false;
+        }
+        const double code = round_half_even(std::clamp(sample, -half, half - 1));
+        y = static_cast<std::int32_t>((static_cast<std::int64_t>(code) * gain.digital_gain + 32768) >> 16);
+        return code == -half || code == half - 1;
+    }
+
+    const MvmJob& job_;
+    const pcm_memory::EffectiveTile& tile_;
+    const FrontEnd& front_;
+    std::vector<ColumnLight> open_;
+    std::vector<double> amplitude_;  ///< [row] transmission of a modulator, of its brightest
+    std::vector<float> sign_;        ///< [col] of the photodiodes' imbalance
+    SampleKey key_;
+    double intensity_ = 0;  ///< relative error of the laser line in this symbol, common to all rows and columns
+    double leak_ = 0;       ///< and the part of it that the balance of the photodiodes does not cancel
+};
+
+}  // namespace
+
+std::uint64_t run_device(const MvmJob& job)
+{
+    return DeviceCore(job).run();
+}
+
+}  // namespace lightcard::photonic_core
