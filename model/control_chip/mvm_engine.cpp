@@ -56,6 +56,7 @@ void MvmEngine::start(Task& task)
     if (op.sample_base == 0) count += vectors;
     stream_end_ = context_.services.now();
     ready_ = stream_end_;
+    light_time_ = 0;
     step(task);
 }
 
@@ -96,11 +97,13 @@ bool MvmEngine::run(Task& task, std::uint64_t vectors)
         const auto& sram = context_.memories.sram();
         const auto moved = [&](std::uint64_t count) { return traffic_bits(op, count, mvm.passes); };
         const auto sram_time = sram.time_of(moved(task.progress + batch)) - sram.time_of(moved(task.progress));
-        const auto slot = context_.memories.sram().traffic(mvm.start, moved(batch), sram_time, task.cause());
-        // The scratchpad may be the slower one: then the light waits for the codes.
-        const auto stalled = std::max<Picoseconds>(0, slot.end - mvm.stream_end);
-        stream_end_ = mvm.stream_end + stalled;
-        ready_ = mvm.ready + stalled;
+        if (task.progress == 0) light_start_ = ports_end_ = mvm.start;
+        light_time_ += mvm.stream_end - mvm.start;
+        ports_end_ = context_.memories.sram().traffic(ports_end_, moved(batch), sram_time, task.cause()).end;
+        const auto light_end = light_start_ + light_time_;
+        const auto stalled = std::max<Picoseconds>(0, ports_end_ - std::max(light_end, stream_end_));
+        stream_end_ = std::max(light_end, ports_end_);
+        ready_ = stream_end_ + (mvm.ready - mvm.stream_end);
         auto& waits = context_.scheduler.engine(task.engine).waits;
         if (mvm.waited_laser > 0) waits["laser"] += mvm.waited_laser;
         if (mvm.waited_switch > 0) waits["switch"] += mvm.waited_switch;

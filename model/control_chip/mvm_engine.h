@@ -2,6 +2,7 @@
 /// Drives one photonic core: gathers the input stream from the scratchpad, hands batches to the DAC array, keeps
 /// partial sums, post-processes and writes the output.
 ///
+/// Light and scratchpad ports stream side by side: after any number of vectors the stream is as far as the slower one.
 /// The core is free for the next command when its stream ends; results are there one fill-and-drain later. lt runs a
 /// whole command as one step; at runs chunks of run.at_chunk_vectors, one event each. Rounding is per command, so both
 /// end at the same picosecond when nobody else uses the scratchpad.
@@ -51,7 +52,9 @@ private:
     AccountId accumulate_account_ = 0;
     std::map<std::uint64_t, std::uint64_t> samples_;
     std::map<std::uint64_t, std::uint64_t>* shared_ = &samples_;
-    std::uint64_t first_sample_ = 0;  ///< of the running command
+    std::uint64_t first_sample_ = 0;                ///< of the running command
+    Picoseconds light_start_ = 0, light_time_ = 0;  ///< first light of the command, and time of its symbols so far
+    Picoseconds ports_end_ = 0;                     ///< scratchpad traffic of the command so far ends here
     Picoseconds stream_end_ = 0, ready_ = 0;
     std::vector<std::uint8_t> inputs_, codes_;
     std::vector<std::int32_t> sums_;

@@ -108,8 +108,20 @@ void write_weights(const Plan& plan, const Tile& tile, std::uint8_t* out)
     }
 }
 
+/// Signed inputs reach the light as x + 128 (offset) or in two passes of one sign each: then a column carries more
+/// than the signed sum that calibration saw. `column`: its packed weights.
+double extra_range(const Plan& plan, const Tile& tile, const std::int8_t* column)
+{
+    if (!plan.input(plan.node(plan.layers[tile.layer])).is_signed) return 0;
+    double sum = 0;
+    for (std::uint32_t row = 0; row < tile.rows; ++row) sum += column[row];
+    // A pass of one sign has half of the codes at zero: its mean is at most half of the largest code, 64.
+    const double mean_code = plan.card.run.signed_inputs == SignedInputs::offset ? 128 : 64;
+    return mean_code * std::abs(sum);
+}
+
 /// Converter full scale a column, from calibration; 0 (widest) where calibration says nothing.
-void write_ranges(const Plan& plan, const Tile& tile, std::uint8_t* out)
+void write_ranges(const Plan& plan, const Tile& tile, const std::uint8_t* weights, std::uint8_t* out)
 {
     const QuantNode& node = plan.node(plan.layers[tile.layer]);
     const auto columns = static_cast<std::size_t>(node.out.channels);
@@ -120,7 +132,9 @@ void write_ranges(const Plan& plan, const Tile& tile, std::uint8_t* out)
         if (known) {
             // A tile of packed groups holds each group's whole kernel: its k0 is 0, as is the group's.
             const double rms = node.tile_rms[tile.k0 / plan.n() * columns + tile.out0 + col];
-            const double full = std::ceil(plan.card.converters.adc_range_sigmas * rms);
+            const auto* column = reinterpret_cast<const std::int8_t*>(weights) + std::size_t{col} * tile.rows;
+            const double extra = extra_range(plan, tile, column);
+            const double full = std::ceil(plan.card.converters.adc_range_sigmas * rms + extra);
             if (full > 0) range = static_cast<std::uint32_t>(std::min(full, 4294967295.0));
         }
         std::memcpy(out + col * sizeof range, &range, sizeof range);
@@ -164,7 +178,7 @@ std::vector<std::uint8_t> pack_weights(Plan& plan)
     std::vector<std::uint8_t> section(size + plan.post_bytes);
     for (const Tile& tile : plan.tiles) {
         write_weights(plan, tile, section.data() + tile.weights);
-        write_ranges(plan, tile, section.data() + tile.ranges);
+        write_ranges(plan, tile, section.data() + tile.weights, section.data() + tile.ranges);
         if (tile.last) write_post(plan, tile, section.data() + plan.post_section + tile.post);
     }
     return section;

@@ -125,28 +125,54 @@ Measurement measure(const Layer& layer, const NoiseSources& sources)
     return result;
 }
 
-/// Mean over outputs of the error that the cells' expected weights make (levels are fixed, and programming errors
-/// at the ends of a cell's range fall to one side).
+/// Sums of one K-tile with 1/256 of a weight step as the unit: the reference executor is linear, so the high and the
+/// low plane are two int8 networks. Rows outside [k0, k0 + rows) are zero.
+std::vector<double> tile_sums(const Layer& layer, const pcm_memory::EffectiveTile& tile, std::uint32_t k0,
+                              std::uint32_t depth)
+{
+    auto high = layer.network, low = layer.network;
+    auto& high_weights = high.graph.nodes[1].weights;
+    auto& low_weights = low.graph.nodes[1].weights;
+    std::fill(high_weights.begin(), high_weights.end(), std::int8_t{0});
+    std::fill(low_weights.begin(), low_weights.end(), std::int8_t{0});
+    for (std::uint32_t col = 0; col < tile.cols; ++col) {
+        for (std::uint32_t row = 0; row < tile.rows; ++row) {
+            const auto from = static_cast<std::size_t>(col) * tile.row_stride + row;
+            const auto to = static_cast<std::size_t>(col) * depth + k0 + row;
+            high_weights[to] = tile.hi[from];
+            low_weights[to] = tile.lo[from];
+        }
+    }
+    const auto big = words(high.reference()), small = words(low.reference());
+    std::vector<double> sums(big.size());
+    for (std::size_t i = 0; i < sums.size(); ++i) sums[i] = big[i] + small[i] / 256.0;
+    return sums;
+}
+
+/// Mean over outputs of the error that is there without noise: the cells' expected weights (levels are fixed, and
+/// programming errors at the ends of a cell's range fall to one side) and the ADC's end codes, a K-tile at a time.
 double expected_mean_error(const Layer& layer)
 {
     const auto config = default_card();
-    // The layer with expected weights, 1/256 of a step each: sums are linear, so two int8 networks give them exactly.
+    const auto chain = photonic_core::make_analog_chain(config.core, config.pcm, config.converters, config.run);
     const auto& node = layer.node();
     const auto cols = static_cast<std::uint32_t>(node.out.channels);
-    const auto rows = static_cast<std::uint32_t>(node.weights.size() / cols);
-    const auto tile = pcm_memory::make_mean_tile(config.pcm, config.run, rows, cols, node.weights.data(), rows, 0);
-    auto high = layer.network, low = layer.network;
-    for (std::uint32_t col = 0; col < cols; ++col) {
-        for (std::uint32_t row = 0; row < rows; ++row) {
-            const auto from = static_cast<std::size_t>(col) * tile.row_stride + row,
-                       to = static_cast<std::size_t>(col) * rows + row;
-            high.graph.nodes[1].weights[to] = tile.hi[from];
-            low.graph.nodes[1].weights[to] = tile.lo[from];
+    const auto depth = static_cast<std::uint32_t>(node.weights.size() / cols);
+    const auto ideal = words(layer.network.reference());
+    double sum = 0;
+    for (const auto value : ideal) sum -= value;
+    for (std::uint32_t k0 = 0; k0 < depth; k0 += config.core.n) {
+        const auto rows = std::min(config.core.n, depth - k0);
+        const auto tile =
+            pcm_memory::make_mean_tile(config.pcm, config.run, rows, cols, node.weights.data() + k0, depth, 0);
+        const auto sums = tile_sums(layer, tile, k0, depth);
+        for (std::size_t i = 0; i < sums.size(); ++i) {
+            const auto rms = node.tile_rms[k0 / config.core.n * cols + i % cols];
+            const auto range = static_cast<std::uint32_t>(std::ceil(config.converters.adc_range_sigmas * rms));
+            const auto lsb = photonic_core::column_gain(chain, rows, range).lsb;
+            sum += std::clamp(sums[i], -128.0 * lsb, 127.0 * lsb);
         }
     }
-    const auto ideal = words(layer.network.reference()), big = words(high.reference()), small = words(low.reference());
-    double sum = 0;
-    for (std::size_t i = 0; i < ideal.size(); ++i) sum += static_cast<double>(big[i]) + small[i] / 256.0 - ideal[i];
     return sum / static_cast<double>(ideal.size());
 }
 
