@@ -34,8 +34,9 @@ public:
 
 private:
     Status read_layer(const std::string& path, const Node& root);
-    Status check_schema(const std::string& path, const Node& root);
     Status load_parent(const std::string& path, const Entry& extends);
+    Status load_devices(const std::string& path, const Entry& devices);
+    Status load_device(const std::string& path);
     Status apply_group(const std::string& file, const std::string& group, const Node& node);
     Status apply_field(const std::string& file, const Field& field, const Entry& entry);
     Status apply_details(const std::string& file, const Field& field, const Entry& entry, Origin& origin);
@@ -71,10 +72,9 @@ Error wrong_kind(const std::string& where, const std::string& path, const char* 
     return error_at(where, path, std::string("expected ") + expected + ", found " + yaml::describe(kind), "");
 }
 
-/// "lightcard/card/1" or "lightcard/card/1.2"; the minor version, or -1.
-int minor_of_schema(const std::string& text)
+/// "lightcard/card/1" or "lightcard/card/1.2"; the minor version, or -1. `prefix` has the major version.
+int minor_of_schema(const std::string& text, const std::string& prefix)
 {
-    const std::string prefix = "lightcard/card/1";
     if (text == prefix) return 0;
     const bool dotted = text.size() > prefix.size() + 1 && text.size() < prefix.size() + 6 &&
                         text.compare(0, prefix.size() + 1, prefix + ".") == 0;
@@ -85,6 +85,37 @@ int minor_of_schema(const std::string& text)
         minor = minor * 10 + (c - '0');
     }
     return minor;
+}
+
+/// `kind`: "card" or "device".
+Status check_schema(const std::string& path, const Node& root, const std::string& kind)
+{
+    const std::string schema_name = "lightcard/" + kind + "/1";
+    const std::string known = "schema: " + schema_name;
+    if (root.kind != Node::Kind::map)
+        return error_at(place(path, root.line), "", "not a " + kind + " file", "starts with '" + known + "'");
+    const Entry* schema = root.find("schema");
+    if (!schema) return error_at(place(path, 1), "schema", "missing", "a " + kind + " starts with '" + known + "'");
+    const std::string where = place(path, schema->line);
+    const int minor = minor_of_schema(schema->value.text, schema_name);
+    if (minor < 0) return error_at(where, "schema", "unknown schema '" + schema->value.text + "'", "'" + known + "'");
+    if (minor > kMinor) {
+        return error_at(where, "schema", "schema '" + schema->value.text + "' is newer than this program",
+                        "reads up to " + schema_name + "." + std::to_string(kMinor));
+    }
+    return {};
+}
+
+Status check_keys(const std::string& path, const Node& map, const std::string& group,
+                  const std::vector<std::string>& keys)
+{
+    for (const Entry& entry : map.entries) {
+        if (std::find(keys.begin(), keys.end(), entry.key) != keys.end()) continue;
+        const std::string near = nearest_name(entry.key, keys);
+        return error_at(place(path, entry.line), group + entry.key, "unknown key",
+                        near.empty() ? config::suggest_path(entry.key) : "did you mean '" + near + "'?");
+    }
+    return {};
 }
 
 Status Loader::load_file(const std::string& path)
@@ -110,21 +141,14 @@ Status Loader::load_text(const std::string& text, const std::string& path)
 
 Status Loader::read_layer(const std::string& path, const Node& root)
 {
-    if (Status status = check_schema(path, root); !status) return status;
-    const std::vector<std::string> keys = {"schema", "extends", "card", "devices", "run", "host"};
-    for (const Entry& entry : root.entries) {
-        if (std::find(keys.begin(), keys.end(), entry.key) == keys.end()) {
-            const std::string near = nearest_name(entry.key, keys);
-            return error_at(place(path, entry.line), entry.key, "unknown key",
-                            near.empty() ? config::suggest_path(entry.key) : "did you mean '" + near + "'?");
-        }
-    }
+    if (Status status = check_schema(path, root, "card"); !status) return status;
+    if (Status status = check_keys(path, root, "", {"schema", "extends", "card", "devices", "run", "host"}); !status)
+        return status;
     if (const Entry* extends = root.find("extends")) {
         if (Status status = load_parent(path, *extends); !status) return status;
     }
-    if (const Entry* devices = root.find("devices"); devices && !devices->value.entries.empty()) {
-        return error_at(place(path, devices->line), "devices", "device libraries are not available yet",
-                        "give the numbers in 'card'");
+    if (const Entry* devices = root.find("devices")) {
+        if (Status status = load_devices(path, *devices); !status) return status;
     }
     for (const char* group : {"card", "run", "host"}) {
         const Entry* entry = root.find(group);
@@ -134,23 +158,6 @@ Status Loader::read_layer(const std::string& path, const Node& root)
     const Entry* card = root.find("card");
     if (!card || !card->value.find("name")) {  // a child is not its parent
         (void)config::set_field(*config::find_field("card.name"), config_, config::stem_of(path));
-    }
-    return {};
-}
-
-Status Loader::check_schema(const std::string& path, const Node& root)
-{
-    const std::string known = "schema: lightcard/card/1";
-    if (root.kind != Node::Kind::map)
-        return error_at(place(path, root.line), "", "not a card file", "starts with '" + known + "'");
-    const Entry* schema = root.find("schema");
-    if (!schema) return error_at(place(path, 1), "schema", "missing", "a card starts with '" + known + "'");
-    const std::string where = place(path, schema->line);
-    const int minor = minor_of_schema(schema->value.text);
-    if (minor < 0) return error_at(where, "schema", "unknown schema '" + schema->value.text + "'", "'" + known + "'");
-    if (minor > kMinor) {
-        return error_at(where, "schema", "schema '" + schema->value.text + "' is newer than this program",
-                        "reads up to lightcard/card/1." + std::to_string(kMinor));
     }
     return {};
 }
@@ -168,6 +175,45 @@ Status Loader::load_parent(const std::string& path, const Entry& extends)
     return chain_broken
                ? Status(error_at(where, "extends", "'" + *parent + "': " + status.error().what, status.error().hint))
                : status;
+}
+
+Status Loader::load_devices(const std::string& path, const Entry& devices)
+{
+    const std::string where = place(path, devices.line);
+    if (devices.value.kind == Node::Kind::null) return {};
+    if (devices.value.kind != Node::Kind::sequence)
+        return wrong_kind(where, "devices", "a list of device names or paths", devices.value.kind);
+    for (const Entry& entry : devices.value.entries) {
+        if (entry.value.kind != Node::Kind::scalar)
+            return wrong_kind(place(path, entry.value.line), "devices", "the name or path of a device",
+                              entry.value.kind);
+        const Result<std::string> device = config::find_device(entry.value.text, config::directory_of(path));
+        if (!device) return error_at(place(path, entry.value.line), "devices", device.error());
+        if (Status status = load_device(*device); !status) return status;
+    }
+    return {};
+}
+
+/// A device has the parameters of one part, with their evidence; it is no card: no name, no cores, no run.
+Status Loader::load_device(const std::string& path)
+{
+    const Result<std::string> bytes = config::read_file(path, yaml::kMaxBytes);
+    if (!bytes) return bytes.error();
+    const Result<Node> root = yaml::read(*bytes, path);
+    if (!root) return root.error();
+    if (Status status = check_schema(path, *root, "device"); !status) return status;
+    if (Status status = check_keys(path, *root, "", {"schema", "device", "card"}); !status) return status;
+    if (const Entry* device = root->find("device")) {
+        if (Status status = check_keys(path, device->value, "device.", {"kind", "note"}); !status) return status;
+    }
+    const Entry* card = root->find("card");
+    if (!card) return error_at(place(path, 1), "card", "missing", "the parameters of the device");
+    for (const Entry& group : card->value.entries) {
+        if (group.value.kind != Node::Kind::map || config::find_field("card." + group.key))
+            return error_at(place(path, group.line), "card." + group.key, "not a parameter of a device",
+                            "core, converters, pcm, control, memory, link or power");
+    }
+    return apply_group(path, "card", card->value);
 }
 
 Status Loader::apply_group(const std::string& file, const std::string& group, const Node& node)

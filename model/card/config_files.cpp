@@ -45,7 +45,7 @@ bool is_there(const fs::path& path)
     return fs::exists(path, ignored);
 }
 
-std::vector<std::string> cards_in(const std::vector<std::string>& directories)
+std::vector<std::string> names_in(const std::vector<std::string>& directories)
 {
     std::vector<std::string> names;
     for (const std::string& directory : directories) {
@@ -59,26 +59,40 @@ std::vector<std::string> cards_in(const std::vector<std::string>& directories)
     return names;
 }
 
-}  // namespace
-
-Result<std::string> find_card(const std::string& name_or_path, const std::string& base)
+/// `kind`: "card" or "device", for messages; `example`: a name of that kind.
+Result<std::string> find_file(const std::string& kind, const std::string& example, const std::string& name_or_path,
+                              const std::string& base, std::vector<std::string> directories)
 {
-    if (name_or_path.empty()) return Error{"no card is named", "", "for example lc128"};
+    if (name_or_path.empty()) return Error{"no " + kind + " is named", "", "for example " + example};
     if (name_or_path.size() > 4096 || name_or_path.find('\0') != std::string::npos) {
-        return Error{"the card's name is not a name or a path", "", "for example lc128"};
+        return Error{"the " + kind + "'s name is not a name or a path", "", "for example " + example};
     }
     if (is_path(name_or_path)) {
         const fs::path path = fs::path(base) / name_or_path;  // an absolute name replaces the base
         if (is_there(path)) return path.string();
-        return Error{"no such file '" + path.string() + "'", "", "a path, or the name of a shipped card"};
+        return Error{"no such file '" + path.string() + "'", "", "a path, or the name of a shipped " + kind};
     }
-    std::vector<std::string> directories = config_directories();
     if (!base.empty()) directories.insert(directories.begin(), base);
     for (const std::string& directory : directories) {
         const fs::path path = fs::path(directory) / (name_or_path + ".yaml");
         if (is_there(path)) return path.string();
     }
-    return Error{"no card '" + name_or_path + "'", "", did_you_mean(name_or_path, cards_in(directories))};
+    return Error{"no " + kind + " '" + name_or_path + "'", "", did_you_mean(name_or_path, names_in(directories))};
+}
+
+}  // namespace
+
+Result<std::string> find_card(const std::string& name_or_path, const std::string& base)
+{
+    return find_file("card", "lc128", name_or_path, base, config_directories());
+}
+
+Result<std::string> find_device(const std::string& name_or_path, const std::string& base)
+{
+    std::vector<std::string> directories;
+    for (const std::string& cards : config_directories())
+        directories.push_back((fs::path(cards) / ".." / "devices").lexically_normal().string());
+    return find_file("device", "sb2se3", name_or_path, base, std::move(directories));
 }
 
 Result<std::string> read_file(const std::string& path, std::size_t limit)

@@ -13,6 +13,10 @@ namespace lightcard::config {
 /// that asks, then in config_directories()). Error: no such card, with the nearest name. `base` may be empty.
 Result<std::string> find_card(const std::string& name_or_path, const std::string& base);
 
+/// The same for a device ("sb2se3"): beside the file that asks, then in the folder `devices` beside each folder of
+/// cards.
+Result<std::string> find_device(const std::string& name_or_path, const std::string& base);
+
 /// The bytes of a regular file. Error: cannot be read, not a regular file, larger than `limit`.
 Result<std::string> read_file(const std::string& path, std::size_t limit);
 

@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "lightcard/model/card/peak.h"
 #include "lightcard/model/photonic_core/link_budget.h"
 #include "lightcard/platform/cli/commands.h"
 #include "lightcard/platform/cli/sustain.h"
@@ -30,10 +31,6 @@ constexpr HelpText kHelp = {
     "  lightcard info lc128-library\n"
     "  lightcard info lc128 --set card.pcm.write_slot='100 ns' --batch 32\n"};
 
-constexpr double kCellPitch = 40e-6;        ///< m; crossing, two couplers and heater
-constexpr double kReticle = 26e-3 * 33e-3;  ///< m^2, one lithography field
-constexpr double kAccumulating = 0.9;       ///< share of tile-MVMs that read a partial sum, of large layers
-
 /// Figures that text and JSON share.
 struct Facts {
     const CardConfig& config;
@@ -44,13 +41,8 @@ struct Facts {
     Bound bound;
     Bound resident;  ///< the same card with room for every tile
     PeakPower power;
+    CardArea area;
     std::vector<Sensitivity> moves;
-
-    double peak_tops() const { return config.cores * config.core.peak_ops() * 1e-12; }
-    double array_area() const
-    {
-        return static_cast<double>(config.cores) * config.pcm.banks * std::pow(config.core.n * kCellPitch, 2);
-    }
 };
 
 Facts gather(const CardConfig& config, std::uint64_t batch)
@@ -65,7 +57,8 @@ Facts gather(const CardConfig& config, std::uint64_t batch)
             work,
             image_rate(config, work, batch),
             image_rate(roomy, work, batch),
-            peak_power(config, kAccumulating),
+            peak_power(config),
+            card_area(config),
             sensitivities(config, work, batch)};
 }
 
@@ -86,7 +79,7 @@ void print_geometry(std::ostream& out, const Facts& f)
     const auto& c = f.config;
     const auto converters = std::uint64_t{c.cores} * c.core.n * c.core.lanes;
     line(out, "Peak",
-         grouped(f.peak_tops(), 1) + " TOPS = 2 x " + std::to_string(c.core.n) + "^2 x " +
+         grouped(peak_tops(f.config), 1) + " TOPS = 2 x " + std::to_string(c.core.n) + "^2 x " +
              si(peak_mvm_rate(c), "MVM/s") + (c.cores > 1 ? " of all cores" : ""));
     line(out, "Geometry",
          (c.cores == 1 ? "1 core" : std::to_string(c.cores) + " cores") + " of " + std::to_string(c.core.n) + " x " +
@@ -98,15 +91,16 @@ void print_geometry(std::ostream& out, const Facts& f)
              si(static_cast<double>(c.core.symbol_rate), "S/s") + " each");
     line(out, "Cells",
          grouped(2 * std::uint64_t{c.cores} * c.pcm.banks * c.core.n * c.core.n) + " in differential pairs; " +
-             si(f.array_area() * 1e6, "mm^2") +
-             " of array at a pitch of 40 um = " + grouped(f.array_area() / kReticle, 1) + " reticles" +
-             (f.array_area() > kReticle ? ": cannot be built as one die" : ""));
+             si(f.area.array * 1e6, "mm^2") + " of array at a pitch of " + si(c.core.cell_pitch, "m") + " = " +
+             grouped(f.area.array / kReticle, 1) + " reticles" +
+             (f.area.array > kReticle ? ": cannot be built as one die" : ""));
 }
 
 void print_light(std::ostream& out, const Facts& f)
 {
     const auto& l = f.light;
-    out << "\nLight (combining is ideal, a bound: no demonstrated scheme sums a column this large without loss)\n";
+    out << "\nLight (combining " << photonic_core::combining_name(f.config.core.combining) << ": "
+        << photonic_core::combining_caveat(f.config.core.combining) << ")\n";
     line(out, "Loss",
          decibels(l.loss_db) + " laser to photodiode, beside the 1 -> 2N split; " + decibels(l.bus_excess_db) +
              " of it on row and column bus, " +
@@ -174,12 +168,26 @@ void print_power(std::ostream& out, const Facts& f)
     out << "\nPower of an endless stream at peak, activations in the scratchpad, weights in place\n";
     line(out, "Core",
          si(p.core(), "W") + " = laser " + si(p.laser, "W") + " + DAC and modulators " + si(p.transmit, "W") +
-             " + TIA and ADC " + si(p.receive, "W") + " + SRAM " + si(p.sram, "W") + " + digital " +
-             si(p.digital, "W"));
+             " + TIA and ADC " + si(p.receive, "W") +
+             (p.die_to_die > 0 ? " + between dies " + si(p.die_to_die, "W") : "") + " + SRAM " + si(p.sram, "W") +
+             " + digital " + si(p.digital, "W"));
     line(out, "Card",
          si(p.card(), "W") + " = core + memory " + si(p.memory, "W") + " + link " + si(p.link, "W") + " + board " +
              si(p.board, "W") + " + conversion " + si(p.conversion, "W") + " + fan " + si(p.fan, "W") + "; " +
-             grouped(f.peak_tops() / p.card(), 1) + " TOPS/W");
+             grouped(peak_tops(f.config) / p.card(), 1) + " TOPS/W");
+}
+
+void print_area(std::ostream& out, const Facts& f)
+{
+    const auto& a = f.area;
+    const auto mm2 = [](double square_metres) { return grouped(square_metres * 1e6, 1); };
+    out << "\nArea in mm^2, from densities (no wiring, no package)\n";
+    line(out, "Photonic",
+         mm2(a.photonic()) + " = array " + mm2(a.array) + " + modulators " + mm2(a.modulators) + " + receivers " +
+             mm2(a.receivers) + " + lasers " + mm2(a.lasers));
+    line(out, "Electronic",
+         mm2(a.electronic()) + " = SRAM " + mm2(a.sram) + " + DACs " + mm2(a.dacs) + " + ADCs " + mm2(a.adcs) +
+             " + logic " + mm2(a.logic));
 }
 
 void print_limits(std::ostream& out, const Facts& f)
@@ -210,6 +218,7 @@ void print_text(std::ostream& out, const Facts& f)
     print_engines(out, f);
     print_weights(out, f);
     print_power(out, f);
+    print_area(out, f);
     print_limits(out, f);
     for (const auto& warning : card_warnings(f.config)) out << "\nNote: " << warning << '\n';
 }
@@ -227,10 +236,10 @@ nlohmann::ordered_json to_json(const Facts& f)
     };
     Json json = {{"schema", "lightcard/info/1"}, {"card", c.name}, {"config_hash", c.hash}, {"note", c.note}};
     json["warnings"] = card_warnings(c);
-    json["peak_tops"] = f.peak_tops();
+    json["peak_tops"] = peak_tops(f.config);
     json["peak_mvms_per_second"] = peak_mvm_rate(c);
-    json["array_area_m2"] = f.array_area();
-    json["light"] = {{"combining", "ideal"},
+    json["array_area_m2"] = f.area.array;
+    json["light"] = {{"combining", photonic_core::combining_name(c.core.combining)},
                      {"loss_db", l.loss_db},
                      {"bus_excess_db", l.bus_excess_db},
                      {"laser_optical_w", l.laser_optical},
@@ -254,10 +263,17 @@ nlohmann::ordered_json to_json(const Facts& f)
                        {"tiles_per_second", tiles_per_second(c)},
                        {"resnet50_pass_s", static_cast<double>(f.resnet.tiles) / tiles_per_second(c)},
                        {"endurance_cycles", c.pcm.endurance}};
-    json["peak_power_w"] = {{"laser", p.laser}, {"transmit", p.transmit}, {"receive", p.receive},
-                            {"sram", p.sram},   {"digital", p.digital},   {"memory", p.memory},
-                            {"link", p.link},   {"board", p.board},       {"conversion_loss", p.conversion},
-                            {"fan", p.fan},     {"core", p.core()},       {"card", p.card()}};
+    json["peak_power_w"] = {{"laser", p.laser},     {"transmit", p.transmit},
+                            {"receive", p.receive}, {"die_to_die", p.die_to_die},
+                            {"sram", p.sram},       {"digital", p.digital},
+                            {"memory", p.memory},   {"link", p.link},
+                            {"board", p.board},     {"conversion_loss", p.conversion},
+                            {"fan", p.fan},         {"core", p.core()},
+                            {"card", p.card()}};
+    const auto& a = f.area;
+    json["area_m2"] = {{"array", a.array},         {"lasers", a.lasers}, {"modulators", a.modulators},
+                       {"receivers", a.receivers}, {"dacs", a.dacs},     {"adcs", a.adcs},
+                       {"sram", a.sram},           {"logic", a.logic}};
     json["resnet50"] = {
         {"batch", f.batch},      {"tiles", f.resnet.tiles},      {"tile_vectors", f.resnet.tile_vectors},
         {"macs", f.resnet.macs}, {"bound", bound_json(f.bound)}, {"bound_resident", bound_json(f.resident)}};

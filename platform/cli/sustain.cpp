@@ -5,7 +5,6 @@
 #include <cmath>
 
 #include "lightcard/model/card/config_fields.h"
-#include "lightcard/model/photonic_core/link_budget.h"
 
 namespace lightcard::cli {
 
@@ -168,27 +167,6 @@ std::vector<Sensitivity> sensitivities(const CardConfig& config, const Workload&
         return std::fabs(std::log(a.factor)) > std::fabs(std::log(b.factor));
     });
     return found;
-}
-
-PeakPower peak_power(const CardConfig& config, double accumulating)
-{
-    const auto& converters = config.converters;
-    const double vectors = peak_mvm_rate(config);
-    const double samples = vectors * config.core.n;
-    const double modulators = static_cast<double>(config.cores) * config.core.n * config.core.lanes;
-    PeakPower power;
-    power.laser = config.cores * photonic_core::solve_link_budget(config.core, config.pcm).laser_electrical;
-    power.transmit =
-        samples * (converters.dac_energy + converters.modulator_energy) + modulators * converters.modulator_tuning;
-    power.receive = samples * (converters.tia_energy + converters.adc_energy);
-    power.sram = vectors * sram_bits(config, 1 + accumulating) * config.control.sram_energy;
-    power.digital = samples * config.control.accumulate_energy;
-    power.memory = config.memory.background_power;
-    power.link = config.link.active_power;
-    power.board = config.power.fixed_power;
-    power.conversion = (power.core() + power.memory + power.link + power.board) * (1 / config.power.vrm_efficiency - 1);
-    power.fan = config.power.fan_power;
-    return power;
 }
 
 }  // namespace lightcard::cli

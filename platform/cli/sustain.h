@@ -56,14 +56,4 @@ struct Sensitivity {
 /// The strongest first; parameters that change nothing are left out.
 std::vector<Sensitivity> sensitivities(const CardConfig& config, const Workload& workload, std::uint64_t batch);
 
-/// Mean power in W of an endless stream at peak, activations in the scratchpad, from unit energies.
-struct PeakPower {
-    double laser = 0, transmit = 0, receive = 0, sram = 0, digital = 0;  ///< core
-    double memory = 0, link = 0, board = 0, conversion = 0, fan = 0;     ///< rest of the card
-    double core() const { return laser + transmit + receive + sram + digital; }
-    double card() const { return core() + memory + link + board + conversion + fan; }
-};
-/// `accumulating`: share of tile-MVMs that read a partial sum as well as write one.
-PeakPower peak_power(const CardConfig& config, double accumulating);
-
 }  // namespace lightcard::cli

@@ -51,7 +51,10 @@ TEST(ConfigErrors, SayFileLinePathAndTheNearestValid)
         {"card:\n  core:\n    n: 1\n    lanes: 1\n    n: 2", "card.yaml:6: card.core", "duplicate key 'n'",
          "first given in line 4"},
         {"run: {}\nrun: {}", "card.yaml:3", "duplicate key 'run'", "first given in line 2"},
-        {"devices: {cell: gst}", "card.yaml:2: devices", "not available yet", "'card'"},
+        {"devices: {cell: gst}", "card.yaml:2: devices", "expected a list of device names or paths, found a map", ""},
+        {"devices: [sb2s3]", "card.yaml:2: devices", "no device 'sb2s3'", "did you mean 'sb2se3'?"},
+        {"devices: [[sb2se3]]", "card.yaml:2: devices", "expected the name or path of a device, found a list", ""},
+        {"devices: [lc128]", "card.yaml:2: devices", "no device 'lc128'", ""},
         // units
         {"card: {core: {symbol_rate: 13}}", "card.yaml:2: card.core.symbol_rate",
          "'13' has no unit, expected a frequency", "for example '13 GHz'"},

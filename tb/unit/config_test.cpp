@@ -19,7 +19,26 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
 
-const char* const kShipped[] = {"lc128", "lc128-1x52", "lc128-anchor", "lc128-library", "lc64", "lc256", "lc512"};
+const char* const kShipped[] = {
+    "lc128",
+    "lc128-1x52",
+    "lc128-anchor",
+    "lc128-library",
+    "lc64",
+    "lc256",
+    "lc512",
+    "lc64-optimistic",
+    "lc128-optimistic",
+    "lc256-optimistic",
+    "lc512-optimistic",
+    "lc64-nominal",
+    "lc128-nominal",
+    "lc256-nominal",
+    "lc512-nominal",
+    "feldmann-2021",
+    "pace-2025",
+    "lightmatter-2025",
+};
 
 const CardConfig::Entry& entry(const CardConfig& card, const std::string& path)
 {
