@@ -20,6 +20,17 @@ double excess_noise(double enob, double bits)
     return std::max(0.0, det::exp(-2.0 * enob * det::log(2.0)) - det::exp(-2.0 * bits * det::log(2.0))) / 12.0;
 }
 
+constexpr double kReach = 3.46;  ///< sigma: no draw of the dither plane is larger (mvm.cpp)
+
+/// Smallest power of two that lets an s8 plane reach +-`codes`, between 2^-8 and 2^8; 0 for 0.
+double dither_step(double codes)
+{
+    if (!(codes > 0)) return 0;
+    double step = 1.0 / 256;
+    while (127 * step < codes && step < 256) step *= 2;
+    return step;
+}
+
 double widest_range(std::uint32_t rows)
 {
     return rows * kWeightSteps * kInputCodes;
@@ -62,6 +73,7 @@ AnalogChain make_analog_chain(const Parameters& core, const pcm_memory::Paramete
     if (on.dac) {
         const double range = kInputCodes + 1;
         chain.dac_variance = range * range * excess_noise(converters.dac_enob, converters.dac_bits);
+        chain.dither_step = dither_step(kReach * std::sqrt(chain.dac_variance));
     }
     if (on.adc_noise) chain.adc_noise_ratio = std::sqrt(excess_noise(converters.adc_enob, converters.adc_bits));
     return chain;
@@ -110,7 +122,7 @@ Attribution attribute(const AnalogChain& chain, const MvmStats& stats, const pcm
     result.drift = static_error(tile.drift, stats, tile.rows);
     result.thermal = chain.thermal_variance * samples;
     result.shot = chain.shot_per_common * static_cast<double>(stats.sum_common) + chain.shot_constant * samples;
-    result.rin = chain.rin_variance * (static_cast<double>(stats.sum_y2) + chain.cmrr_leak * common_power);
+    result.rin = chain.rin_variance * (static_cast<double>(stats.sum_lit2) + chain.cmrr_leak * common_power);
     result.dac = chain.dac_variance * static_cast<double>(stats.sum_norm2) / 65536.0;
     const double lsb2 = static_cast<double>(stats.sum_lsb2) * 0x1p-32;
     result.adc_noise = chain.adc_noise_ratio * chain.adc_noise_ratio * lsb2 * chain.adc_codes * chain.adc_codes;

@@ -45,7 +45,7 @@ public:
         for (std::uint32_t v = 0; v < job_.vectors; ++v) {
             key_ = {job_.chain->seed, job_.weight_id, job_.first_sample + v, job_.pass};
             modulate(job_.x + v * job_.x_stride);
-            intensity_ = front_.rin_sigma * draw(NoiseSource::rin, job_.first_row);
+            intensity_ = std::max(-1.0, front_.rin_sigma * draw(NoiseSource::rin, job_.first_row));
             leak_ = front_.imbalance * front_.rin_sigma * draw(NoiseSource::rin_leak, job_.first_row);
             for (std::uint32_t col = 0; col < tile_.cols; ++col)
                 clipped += digitise(col, receive(col), job_.y[std::size_t{v} * tile_.cols + col]);

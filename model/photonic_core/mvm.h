@@ -34,6 +34,7 @@ struct AnalogChain {
     double rin_variance = 0;          ///< relative: RIN * B
     double cmrr_leak = 0;             ///< 10^(-CMRR/10)
     double dac_variance = 0;          ///< code^2 per input sample beyond quantisation
+    double dither_step = 0;           ///< input codes per unit of the dither plane, a power of two; 0 = no plane
     double adc_noise_ratio = 0;       ///< sigma / full range, beyond quantisation
     std::uint32_t adc_codes = 256;
     double pga_step_db = 1.0;
@@ -62,6 +63,7 @@ struct MvmStats {
     std::uint64_t sum_x2 = 0;           ///< sum over vectors of sum(x^2)
     unsigned __int128 sum_xsum2 = 0;    ///< sum over vectors of (sum(x))^2
     unsigned __int128 sum_y2 = 0;       ///< sum over samples of y^2 before noise, y rounded to acc
+    unsigned __int128 sum_lit2 = 0;     ///< the same with the light of modulators at code 0, which RIN modulates too
     unsigned __int128 sum_norm2 = 0;    ///< sum over samples of column_norm2
     unsigned __int128 sum_lsb2 = 0;     ///< sum over samples of digital_gain^2: lsb^2 in 2^-32 acc^2
     void add(const MvmStats& other)
@@ -73,6 +75,7 @@ struct MvmStats {
         sum_x2 += other.sum_x2;
         sum_xsum2 += other.sum_xsum2;
         sum_y2 += other.sum_y2;
+        sum_lit2 += other.sum_lit2;
         sum_norm2 += other.sum_norm2;
         sum_lsb2 += other.sum_lsb2;
     }
@@ -84,7 +87,7 @@ struct MvmStats {
         archive.field("clipped", clipped);
         archive.field("sum_common", sum_common);
         archive.field("sum_x2", sum_x2);
-        for (auto* sum : {&sum_common2, &sum_xsum2, &sum_y2, &sum_norm2, &sum_lsb2}) {
+        for (auto* sum : {&sum_common2, &sum_xsum2, &sum_y2, &sum_lit2, &sum_norm2, &sum_lsb2}) {
             auto low = static_cast<std::uint64_t>(*sum), high = static_cast<std::uint64_t>(*sum >> 64);
             archive.field("low", low);
             archive.field("high", high);

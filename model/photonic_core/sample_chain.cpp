@@ -27,15 +27,28 @@ LIGHTCARD_INLINE std::int32_t to_acc(std::int32_t code, std::int64_t digital_gai
     return static_cast<std::int32_t>((code * digital_gain + 32768) >> 16);
 }
 
-LIGHTCARD_CLONES void add_noise(const SampleRow& row, const float* variance, float shot, float common)
+/// The product with what the DACs added to its inputs, before light and receiver.
+LIGHTCARD_CLONES void exact_sums(const SampleRow& row, const std::int32_t* hi_sum, float dither_step)
+{
+    for (std::uint32_t c = 0; c < row.cols; ++c) {
+        // Up to 512 rows all sums are below 2^24, so this rounds the exact integer sum once.
+        const float exact = static_cast<float>(row.hi[c]) + static_cast<float>(row.lo[c]) * (1.0F / 256.0F);
+        row.analog[c] = exact;
+    }
+    if (dither_step == 0) return;
+    for (std::uint32_t c = 0; c < row.cols; ++c)
+        row.analog[c] = row.analog[c] + static_cast<float>(row.dither[c] - 128 * hi_sum[c]) * dither_step;
+}
+
+LIGHTCARD_CLONES void add_noise(const SampleRow& row, const float* variance, const float* imbalance,
+                                const std::int32_t* floor_acc, float shot)
 {
     const float intensity = 1.0F + row.rin;
     for (std::uint32_t c = 0; c < row.cols; ++c) {
-        // Up to 512 rows both sums are below 2^24, so this rounds the exact integer sum once.
-        const float exact = static_cast<float>(row.hi[c]) + static_cast<float>(row.lo[c]) * (1.0F / 256.0F);
-        const float light = static_cast<float>(row.light[c]);
-        const float total = (variance[c] + shot * light) + (common * light) * light;
-        row.analog[c] = exact * intensity + std::sqrt(total) * row.normal[c];
+        const float light = static_cast<float>(row.light[c]) * intensity;
+        const float lit = row.analog[c] + static_cast<float>(floor_acc[c]);
+        const float laser = row.rin * lit + (row.rin_leak * imbalance[c]) * light;
+        row.analog[c] = (row.analog[c] + laser) + std::sqrt(variance[c] + shot * light) * row.normal[c];
     }
 }
 
@@ -61,6 +74,21 @@ void round_to_acc(const SampleRow& row)
             round_half_even(std::clamp(static_cast<double>(row.analog[c]), -kLargest, kLargest)));
 }
 
+struct WeightSums {
+    std::int32_t hi = 0, lo = 0;
+};
+
+LIGHTCARD_CLONES WeightSums weight_sums(const pcm_memory::EffectiveTile& tile, std::uint32_t col)
+{
+    const std::size_t first = std::size_t{col} * tile.row_stride;
+    WeightSums sums;
+    for (std::uint32_t row = 0; row < tile.rows; ++row) {
+        sums.hi += tile.hi[first + row];
+        sums.lo += tile.lo[first + row];
+    }
+    return sums;
+}
+
 }  // namespace
 
 ColumnConstants column_constants(const MvmJob& job)
@@ -68,6 +96,7 @@ ColumnConstants column_constants(const MvmJob& job)
     const AnalogChain& chain = *job.chain;
     const pcm_memory::EffectiveTile& tile = *job.tile;
     ColumnConstants columns;
+    const std::vector<float> signs = imbalance_signs(chain.seed, tile.core, tile.cols);
     const double unused_rows = chain.n > tile.rows ? chain.n - tile.rows : 0;
     for (std::uint32_t c = 0; c < tile.cols; ++c) {
         const ColumnGain gain = chain.converters ? job.gains[c] : ColumnGain{};
@@ -75,10 +104,14 @@ ColumnConstants column_constants(const MvmJob& job)
         columns.lsb.push_back(gain.lsb);
         columns.inverse_lsb.push_back(static_cast<float>(1.0 / gain.lsb));
         columns.digital_gain.push_back(gain.digital_gain);
-        columns.variance.push_back(static_cast<float>(
-            chain.thermal_variance + chain.shot_constant +
-            chain.dac_variance * (static_cast<double>(tile.column_norm2[c]) / 65536.0) + adc_sigma * adc_sigma));
+        columns.variance.push_back(
+            static_cast<float>(chain.thermal_variance + chain.shot_constant + adc_sigma * adc_sigma));
         const double common = tile.common_sum.empty() ? 0.0 : tile.common_sum[c];
+        columns.imbalance.push_back(signs[c] * static_cast<float>(std::sqrt(chain.cmrr_leak) * chain.common_to_acc));
+        const WeightSums sums = weight_sums(tile, c);
+        columns.hi_sum.push_back(sums.hi);
+        columns.floor_acc.push_back(static_cast<std::int32_t>(
+            round_half_even(chain.modulator_floor_code * (static_cast<double>(sums.hi) + sums.lo / 256.0))));
         columns.floor_light.push_back(static_cast<std::int32_t>(
             round_half_even(chain.modulator_floor_code * (common + unused_rows * chain.cell_floor_code))));
     }
@@ -88,9 +121,8 @@ ColumnConstants column_constants(const MvmJob& job)
 std::uint32_t noisy_samples(const AnalogChain& chain, const ColumnConstants& columns, const SampleRow& row)
 {
     const auto shot = static_cast<float>(chain.shot_per_common);
-    const auto common =
-        static_cast<float>(chain.rin_variance * chain.cmrr_leak * chain.common_to_acc * chain.common_to_acc);
-    add_noise(row, columns.variance.data(), shot, common);
+    exact_sums(row, columns.hi_sum.data(), static_cast<float>(chain.dither_step));
+    add_noise(row, columns.variance.data(), columns.imbalance.data(), columns.floor_acc.data(), shot);
     if (!chain.converters || !chain.sources.adc_quantisation) {
         round_to_acc(row);
         return 0;

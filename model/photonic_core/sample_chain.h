@@ -12,7 +12,10 @@ namespace lightcard::photonic_core {
 
 /// Constants of each column of a job, ready for the vector loops.
 struct ColumnConstants {
-    std::vector<float> variance;            ///< acc^2: thermal, dark current, DAC noise, ADC noise
+    std::vector<float> variance;            ///< acc^2: thermal, dark current, ADC noise
+    std::vector<float> imbalance;           ///< acc per unit of light and of the laser's relative error: +-CMRR
+    std::vector<std::int32_t> floor_acc;    ///< y of modulators at code 0: calibrated away, but RIN modulates it
+    std::vector<std::int32_t> hi_sum;       ///< sum of the hi plane
     std::vector<std::int32_t> floor_light;  ///< light let through by modulators at code 0
     std::vector<float> inverse_lsb;
     std::vector<double> lsb;
@@ -24,15 +27,18 @@ ColumnConstants column_constants(const MvmJob& job);
 struct SampleRow {
     std::uint32_t cols = 0;
     const std::int32_t* hi = nullptr;
-    const std::int32_t* lo = nullptr;     ///< all zero if the tile has no lo plane
-    const std::int32_t* light = nullptr;  ///< with floor; only read if noisy
-    const float* normal = nullptr;        ///< one draw a column; only read if noisy
-    float rin = 0;                        ///< relative intensity error of this symbol
-    float* analog = nullptr;              ///< [cols] scratch: the sample before the ADC; only used if noisy
+    const std::int32_t* lo = nullptr;  ///< all zero if the tile has no lo plane
+    // Only read if noisy:
+    const std::int32_t* light = nullptr;   ///< with floor
+    const std::int32_t* dither = nullptr;  ///< sum of dither codes, 128 = none, times the hi plane; if dither_step > 0
+    const float* normal = nullptr;         ///< one draw a column
+    float rin = 0;                         ///< relative intensity error of this symbol, >= -1
+    float rin_leak = 0;                    ///< the same, of the part that unequal photodiodes let through
+    float* analog = nullptr;               ///< [cols] scratch: the sample before the ADC
     std::int32_t* y = nullptr;
 };
 
-/// Fidelity stat: y = ((hi + lo/256) (1 + rin) + sigma g), then the ADC. Returns samples at an end code.
+/// Fidelity stat: docs/model-equations.md section 3, then the ADC. Returns samples at an end code.
 std::uint32_t noisy_samples(const AnalogChain& chain, const ColumnConstants& columns, const SampleRow& row);
 
 /// Fidelity ideal with converters: the ADC alone, on the exact sum, in double. Returns samples at an end code.

@@ -39,7 +39,7 @@ inline bool same(const MvmStats& a, const MvmStats& b)
 {
     return a.samples == b.samples && a.clipped == b.clipped && a.sum_common == b.sum_common &&
            a.sum_common2 == b.sum_common2 && a.sum_x2 == b.sum_x2 && a.sum_xsum2 == b.sum_xsum2 &&
-           a.sum_y2 == b.sum_y2 && a.sum_norm2 == b.sum_norm2 && a.sum_lsb2 == b.sum_lsb2;
+           a.sum_y2 == b.sum_y2 && a.sum_lit2 == b.sum_lit2 && a.sum_norm2 == b.sum_norm2 && a.sum_lsb2 == b.sum_lsb2;
 }
 
 /// Weights N(0, 40) and inputs ReLU(N(0, 60)), like a trained layer's; `age` in s.

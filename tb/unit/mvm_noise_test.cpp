@@ -191,6 +191,7 @@ TEST(Noise, RinIsCommonToTheColumnsOfASymbol)
 {
     Problem problem(128, 40, 50, 8);
     problem.card.core.cmrr_db = 300;
+    problem.card.core.modulator_extinction_db = 300;  // no floor whose light is modulated too
     const Result noisy = problem.run(only({"rin"}));
     const auto ideal = problem.naive();
     double before = 0;
