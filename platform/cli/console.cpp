@@ -30,6 +30,15 @@ Status write_output(const Console& console, const std::string& target, const std
     return {};
 }
 
+Status check_writable(const std::string& target)
+{
+    if (target.empty() || target == "-") return {};
+    errno = 0;
+    if (!std::ofstream(target, std::ios::binary | std::ios::app))
+        return Error{std::string("cannot write: ") + std::strerror(errno), target, ""};
+    return {};
+}
+
 void Progress::update(const std::string& stage, std::uint64_t done, std::uint64_t total)
 {
     if (!enabled_) return;

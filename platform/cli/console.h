@@ -33,6 +33,9 @@ int fail(const Console& console, int status, const Error& error);
 /// Runs `write` on FILE, or on standard output for "-". The error names the file.
 Status write_output(const Console& console, const std::string& target, const std::function<void(std::ostream&)>& write);
 
+/// Before long work: can `target` ("" and "-" always) be written? Creates the file, keeps what it holds.
+Status check_writable(const std::string& target);
+
 /// "stage 37 %" on standard error, a few times a second, for work that takes longer than a second.
 class Progress {
 public:

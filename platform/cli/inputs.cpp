@@ -71,10 +71,18 @@ Status add_idx(Inputs& inputs, const InputOptions& options, const Bytes& bytes, 
     return {};
 }
 
+/// ".f32" of "x.f32" and of "x.f32.gz".
+std::string raw_extension(const std::string& path)
+{
+    auto name = std::filesystem::path(path);
+    if (name.extension() == ".gz") name = name.stem();
+    return name.extension().string();
+}
+
 Element element_of(const std::string& path, Element wanted)
 {
     if (wanted != Element::by_name) return wanted;
-    const auto extension = std::filesystem::path(path).extension().string();
+    const auto extension = raw_extension(path);
     if (extension == ".f32") return Element::f32;
     return extension == ".s8" || extension == ".i8" ? Element::s8 : Element::u8;
 }
@@ -113,10 +121,8 @@ Status add_picture(Inputs& inputs, const InputOptions& options, const Bytes& byt
 
 bool is_raw_name(const std::string& path)
 {
-    auto name = std::filesystem::path(path);
-    if (name.extension() == ".gz") name = name.stem();
-    const auto extension = name.extension().string();
     static constexpr const char* raw[] = {".f32", ".u8", ".s8", ".i8", ".bin", ".raw"};
+    const auto extension = raw_extension(path);
     return std::any_of(std::begin(raw), std::end(raw), [&](const char* known) { return extension == known; });
 }
 

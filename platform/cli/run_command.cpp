@@ -81,6 +81,8 @@ int run(const Console& console, const RunRequest& request)
         for (const auto& line : prepared.program.plan) console.out << line << '\n';
         return kOk;
     }
+    for (const auto& target : {request.report, request.outputs})
+        if (const auto good = check_writable(target); !good) return fail(console, kUsage, good.error());
     std::ofstream trace;
     if (!request.trace.empty()) {
         trace.open(request.trace, std::ios::binary);

@@ -1,0 +1,332 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The `lightcard` binary from outside: what it prints, writes and returns, and what it makes of wrong input.
+
+    cli_test.py LIGHTCARD SOURCE_DIR [unittest arguments]
+"""
+import array
+import json
+import os
+import re
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+import unittest
+import zlib
+
+BINARY, SOURCE = "", ""
+OK, CHECK_FAILED, USAGE, NETWORK, CARD = range(5)
+
+
+def data(name):
+    return os.path.join(SOURCE, "tb", "data", name)
+
+
+def digits():
+    return ["run", "--model", data("lenet_mnist.onnx"), "--inputs", data("mnist/test500-images-idx3-ubyte.gz"),
+            "--input-scale", "1/255"]
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="lightcard_cli_")
+        self.addCleanup(shutil.rmtree, self.folder)
+
+    def path(self, name, content=None):
+        path = os.path.join(self.folder, name)
+        if content is not None:
+            with open(path, "wb") as file:
+                file.write(content)
+        return path
+
+    def lightcard(self, *arguments, status=OK):
+        done = subprocess.run([BINARY, *map(str, arguments)], capture_output=True, text=True, timeout=120)
+        self.assertEqual(done.returncode, status, done.stdout[-2000:] + done.stderr)
+        return done
+
+    def refused(self, status, *arguments, says=()):
+        """Wrong input: the status, nothing on standard output, one line (and usage) that names what is wrong."""
+        done = self.lightcard(*arguments, status=status)
+        self.assertEqual(done.stdout, "")
+        self.assertTrue(done.stderr.startswith("lightcard"), done.stderr)
+        self.assertLessEqual(len(done.stderr.splitlines()), 2, done.stderr)
+        for text in says:
+            self.assertIn(text, done.stderr)
+
+    def report(self, *arguments):
+        path = self.path("report.json")
+        self.lightcard(*arguments, "--quiet", "--report", path)
+        with open(path, encoding="utf-8") as file:
+            return json.load(file)
+
+    def check_energy(self, path, status=0):
+        done = subprocess.run([sys.executable, os.path.join(SOURCE, "scripts", "check-energy.py"), path],
+                              capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, status, done.stdout + done.stderr)
+
+
+class Help(Case):
+    COMMANDS = ("run", "info", "config", "regs")
+
+    def options(self, command):
+        text = self.lightcard(command, "--help").stdout
+        return set(re.findall(r"^\s+(?:-\w \[ )?(--[a-z0-9-]+)", text, re.MULTILINE))
+
+    def test_every_command_explains_itself(self):
+        top = self.lightcard("--help").stdout
+        for command in self.COMMANDS:
+            self.assertRegex(top, rf"(?m)^  {command} ")
+            text = self.lightcard(command, "--help").stdout
+            self.assertTrue(text.startswith(f"usage: lightcard {command} "))
+            self.assertIn("Examples:", text)
+            self.assertIn("--help", text)
+
+    def test_synopses_name_real_options(self):
+        for command in self.COMMANDS:
+            usage = self.lightcard(command, "--help").stdout.splitlines()[0]
+            self.assertLessEqual(set(re.findall(r"--[a-z0-9-]+", usage)), self.options(command), command)
+
+    def test_manual_page_has_exactly_these_options(self):
+        with open(os.path.join(SOURCE, "docs", "lightcard.1"), encoding="utf-8") as file:
+            page = file.read().replace("\\-", "-")
+        sections = dict(zip(["", *re.findall(r"^\.SH (.*)$", page, re.MULTILINE)], re.split(r"^\.SH .*$", page, flags=re.MULTILINE)))
+        for command in self.COMMANDS:
+            heads = "\n".join(re.findall(r"^\.TP\n(.*)$", sections[f"lightcard {command}"], re.MULTILINE))
+            self.assertEqual(set(re.findall(r"--[a-z0-9-]+", heads)), self.options(command) - {"--help"}, command)
+        for status in range(5):
+            self.assertIn(f"\n.B {status}\n", sections["EXIT STATUS"])
+
+    def test_no_command_and_version(self):
+        self.assertIn("usage:", self.lightcard(status=USAGE).stderr)
+        self.assertRegex(self.lightcard("--version").stdout, r"^lightcard \d+\.\d+\.\d+$")
+
+
+class WrongUse(Case):
+    def test_names_the_nearest(self):
+        self.refused(USAGE, "rnu", says=["unknown command 'rnu'", "run"])
+        self.refused(USAGE, "run", "--modle", "x", says=["--modle", "did you mean '--model'"])
+        self.refused(USAGE, "config", "--brif", says=["did you mean '--brief'"])
+        self.refused(USAGE, "info", "lc182", says=["lc128"])
+        self.refused(USAGE, "regs", "CSTZ", says=["CSTS"])
+        self.refused(USAGE, "info", "--set", "card.pcm.bank=3", says=["card.pcm.banks"])
+        self.refused(USAGE, "run", "--model", data("lenet_mnist.onnx"), "--inputs", "x", "--fidelity", "idael", says=["ideal"])
+
+    def test_wrong_values(self):
+        self.refused(USAGE, "info", "--set", "card.pcm.banks", says=["PATH=VALUE"])
+        self.refused(USAGE, "info", "--set", "card.core.symbol_rate=13", says=["card.core.symbol_rate"])
+        self.refused(USAGE, "info", "--set", "card.core.symbol_rate=13 GW", says=["card.core.symbol_rate"])
+        self.refused(USAGE, "info", "--batch", "many", says=["--batch"])
+        self.refused(USAGE, "info", "--batch", "0", says=["--batch"])
+        self.refused(USAGE, "config", "--match", "no such thing", says=["no such thing"])
+        self.refused(USAGE, "config", "lc128", "lc64")
+        for wrong in (["--input-scale", "1/0"], ["--mean", "a"], ["--std", "0"], ["--mean", "1,2"], ["--input-layout", "chwn"],
+                      ["--input-type", "u9"], ["--count", "0"], ["--percentile", "0"], ["--calibration-count", "0"],
+                      ["--resize", "-1"], ["--check"], ["--batch", "-1"], ["--threads", "0"]):
+            self.refused(USAGE, *digits(), *wrong, says=[wrong[0].lstrip("-").replace("threads", "host.threads")])
+
+    def test_missing_files_are_named(self):
+        self.refused(USAGE, "run", says=["--model"])
+        self.refused(USAGE, "run", "--model", data("lenet_mnist.onnx"), says=["--inputs"])
+        self.refused(USAGE, "run", "--model", "/nowhere/net.onnx", "--inputs", "x", says=["/nowhere/net.onnx", "No such file"])
+        self.refused(USAGE, "run", "--model", data("lenet_mnist.onnx"), "--inputs", "/nowhere/x.idx", says=["/nowhere/x.idx"])
+        self.refused(USAGE, *digits(), "--labels", "/nowhere/l.idx", says=["/nowhere/l.idx"])
+        self.refused(USAGE, *digits(), "--calibrate", "/nowhere/c.idx", says=["/nowhere/c.idx"])
+        self.refused(USAGE, *digits(), "--count", "2", "--report", "/nowhere/r.json", says=["/nowhere/r.json"])
+        self.refused(USAGE, *digits(), "--count", "2", "--trace", "/nowhere/t.json", says=["/nowhere/t.json"])
+        self.refused(USAGE, "info", "/nowhere/card.yaml", says=["/nowhere/card.yaml"])
+
+    def test_full_disk_is_reported(self):
+        if not os.path.exists("/dev/full"):
+            self.skipTest("no /dev/full")
+        self.refused(USAGE, *digits(), "--count", "2", "--quiet", "--report", "/dev/full", says=["/dev/full", "cannot write"])
+
+    def test_networks_that_are_none(self):
+        with open(data("lenet_mnist.onnx"), "rb") as file:
+            whole = file.read()
+        for name, content in (("empty", b""), ("text", b"not a network"), ("cut", whole[: len(whole) // 2])):
+            net = self.path(name + ".onnx", content)
+            self.refused(NETWORK, "run", "--model", net, "--inputs", data("mnist/test500-images-idx3-ubyte.gz"), says=[net])
+
+    def test_inputs_of_another_shape(self):
+        self.refused(USAGE, "run", "--model", data("resnet8_cifar10_fp32.onnx"), "--inputs", data("mnist/test500-images-idx3-ubyte.gz"),
+                     says=["28x28", "3x32x32"])
+        self.refused(USAGE, *digits(), "--labels", self.path("few.u8", b"\1\2"), "--count", "3", says=["2 labels for 3 images"])
+
+    def test_batch_too_large_for_the_scratchpad(self):
+        self.refused(NETWORK, *digits(), "--count", "2", "--batch", "4000000000", says=["batch"])
+
+
+class Run(Case):
+    def test_ideal_equals_the_int8_reference(self):
+        for net, inputs in (("lenet_mnist.onnx", [*digits()[3:], "--count", "60"]),
+                            ("resnet8_cifar10_fp32.onnx", ["--inputs", data("golden/img7_32raw.in.f32")])):
+            report = self.report("run", "--model", data(net), *inputs, "--fidelity", "ideal", "--check")
+            agreement = {a["reference"]: a for a in report["accuracy"]["agreements"]}
+            self.assertEqual(agreement["int8"]["differing_outputs"], 0)
+            self.assertGreater(agreement["fp32"]["correlation"], 0.99)
+            self.assertEqual(report["guest_errors"], 0)
+            self.assertEqual(report["counters"]["failed_commands"], 0)
+            self.check_energy(self.path("report.json"))
+
+    def test_accuracy_on_labels(self):
+        report = self.report(*digits(), "--labels", data("mnist/test500-labels-idx1-ubyte.gz"), "--count", "200", "--fidelity", "ideal")
+        self.assertEqual(report["accuracy"]["labelled_images"], 200)
+        self.assertGreaterEqual(report["accuracy"]["top1_share"], 0.96)
+        self.assertLess(abs(report["accuracy"]["top1_share"] - report["accuracy"]["fp32_top1_share"]), 0.02)
+
+    def test_noise_follows_the_seed_and_nothing_else(self):
+        hashes = {}
+        for name, extra in (("plain", []), ("threads", ["--threads", "2"]), ("trace", ["--trace", self.path("trace.json")]),
+                            ("seed", ["--seed", "2"])):
+            outputs = self.path(name + ".f32")
+            report = self.report(*digits(), "--count", "20", "--outputs", outputs, *extra)
+            with open(outputs, "rb") as file:
+                hashes[name] = (report["report_hash"], file.read())
+            self.check_energy(self.path("report.json"))
+        self.assertEqual(len(hashes["plain"][1]), 20 * 10 * 4)
+        self.assertEqual(hashes["plain"], hashes["threads"])
+        self.assertEqual(hashes["plain"], hashes["trace"])
+        self.assertNotEqual(hashes["plain"][1], hashes["seed"][1])
+        self.assertNotEqual(hashes["plain"][0], hashes["seed"][0])
+
+    def test_outputs_are_the_networks(self):
+        outputs = self.path("out.f32")
+        self.lightcard("run", "--model", data("lenet_mnist.onnx"), "--inputs", data("golden/mnist8.in.f32"), "--fidelity", "ideal",
+                       "--quiet", "--outputs", outputs)
+        ours, golden = array.array("f"), array.array("f")
+        with open(outputs, "rb") as file:
+            ours.frombytes(file.read())
+        with open(data("golden/lenet_mnist.out.f32"), "rb") as file:
+            golden.frombytes(file.read())
+        self.assertEqual(len(ours), len(golden))
+        largest = max(abs(value) for value in golden)
+        for a, b in zip(ours, golden):
+            self.assertLess(abs(a - b), 0.06 * largest)
+
+    def test_weights_that_stay_are_written_once(self):
+        moving = self.report(*digits(), "--count", "32", "--batch", "8", "--no-fp32")
+        resident = self.report(*digits(), "--count", "32", "--batch", "8", "--no-fp32", "--set", "card.pcm.banks=16")
+        tiles = moving["workload"]["tiles"]
+        self.assertEqual(moving["weights"]["inference_tile_loads"], 4 * tiles)
+        self.assertEqual(moving["limit"]["engine"], "writer0")
+        self.assertEqual(resident["weights"]["inference_tile_loads"], 0)
+        self.assertEqual(resident["weights"]["tile_loads"], tiles)
+        self.assertIsNone(resident["weights"]["life_at_this_load_s"])
+        self.assertGreater(resident["throughput"]["images_per_second"], 10 * moving["throughput"]["images_per_second"])
+        self.check_energy(self.path("report.json"))
+
+    def test_report_to_standard_output_is_json_alone(self):
+        for option in (["--report", "-"], ["--json"]):
+            done = self.lightcard(*digits(), "--count", "2", "--no-fp32", *option)
+            self.assertEqual(json.loads(done.stdout)["schema"], "lightcard/report/1")
+
+    def test_text_report_ends_with_the_limit(self):
+        text = self.lightcard(*digits(), "--count", "4").stdout
+        self.assertTrue(text.startswith("lenet_mnist on lc128: 4 images"))
+        self.assertRegex(text.strip().split("\n\n")[-1], r"^Limited by ")
+        self.assertNotRegex(text, r"\b(nan|inf)\b")
+
+    def test_timeline_nests(self):
+        trace = self.path("trace.json")
+        self.lightcard(*digits(), "--count", "8", "--quiet", "--no-fp32", "--trace", trace)
+        with open(trace, encoding="utf-8") as file:
+            events = json.load(file)["traceEvents"]
+        rows, joules = {}, 0
+        for event in events:
+            if event["ph"] == "X":
+                rows.setdefault(event["tid"], []).append((round(event["ts"] * 1000), round((event["ts"] + event["dur"]) * 1000)))
+        self.assertIn("power.laser", {event["name"] for event in events if event["ph"] == "C"})
+        self.assertGreaterEqual(len(rows), 4)
+        for spans in rows.values():
+            open_ends = []
+            for start, end in sorted(spans, key=lambda span: (span[0], -span[1])):
+                while open_ends and open_ends[-1] <= start:
+                    open_ends.pop()
+                self.assertTrue(not open_ends or end <= open_ends[-1])
+                open_ends.append(end)
+
+    def test_pictures(self):
+        rows = b"".join(b"\0" + bytes((x * 4 + y) % 256 for x in range(40) for _ in range(3)) for y in range(50))
+        chunk = lambda kind, body: struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        png = (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 40, 50, 8, 2, 0, 0, 0)) +
+               chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+        labels = self.path("labels.csv", b"file,class\nother.png,3\nsmall.png,7\n")
+        report = self.report("run", "--model", data("resnet8_cifar10_fp32.onnx"), "--inputs", self.path("small.png", png), "--labels",
+                             labels, "--no-fp32")
+        self.assertEqual(report["workload"]["images"], 1)
+        self.assertEqual(report["accuracy"]["labelled_images"], 1)
+        self.refused(USAGE, "run", "--model", data("resnet8_cifar10_fp32.onnx"), "--inputs", self.path("cut.png", png[:60]), says=["cut.png"])
+
+    def test_plan_explains_and_stops(self):
+        text = self.lightcard(*digits(), "--count", "2", "--plan").stdout
+        self.assertIn("tile", text)
+        self.assertNotIn("Limited by", text)
+
+    def test_tampered_report_is_found(self):
+        self.report(*digits(), "--count", "2", "--no-fp32")
+        path = self.path("report.json")
+        with open(path, encoding="utf-8") as file:
+            report = json.load(file)
+        report["counters"]["sram_bits"] += 8
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump(report, file)
+        self.check_energy(path, status=1)
+
+
+class Cards(Case):
+    def test_info_of_the_reference(self):
+        info = json.loads(self.lightcard("info", "lc128", "--json").stdout)
+        self.assertAlmostEqual(info["peak_tops"], 1703.936, places=6)
+        self.assertAlmostEqual(info["writing"]["tile_s"], 1.28e-3, places=9)
+        self.assertAlmostEqual(info["writing"]["resnet50_pass_s"], 2.017, places=3)
+        self.assertEqual(info["resnet50"]["tiles"], 1576)
+        self.assertEqual(info["light"]["combining"], "ideal")
+        text = self.lightcard("info").stdout
+        for part in ("1,703.9 TOPS", "a bound", "reading of the announcement", "42.67 min", "127 images/s"):
+            self.assertIn(part, text)
+
+    def test_every_shipped_card_has_info_and_config(self):
+        cards = [name[:-5] for name in os.listdir(os.path.join(SOURCE, "configs", "cards")) if name.endswith(".yaml")]
+        self.assertIn("lc128", cards)
+        for card in cards:
+            text = self.lightcard("info", card).stdout
+            self.assertNotRegex(text, r"\b(nan|inf)\b")
+            entries = json.loads(self.lightcard("config", card, "--json").stdout)["parameters"]
+            for entry in entries:
+                if entry["path"].startswith("card.") and entry["path"] not in ("card.name", "card.note"):
+                    self.assertTrue(entry["source"] and entry["grade"], entry["path"])
+
+    def test_library_says_that_it_cannot_be_built(self):
+        text = self.lightcard("info", "lc128-library").stdout
+        self.assertIn("cannot be built as one die", text)
+        self.assertIn("62.6 reticles", text)
+        self.assertIn("in the bank switch", text)
+
+    def test_yaml_comes_back_with_the_same_hash(self):
+        mine = self.path("mine.yaml")
+        self.lightcard("config", "lc128", "--set", "card.pcm.banks=8", "--yaml", mine)
+        first = json.loads(self.lightcard("config", "lc128", "--set", "card.pcm.banks=8", "--json", "-").stdout)
+        again = json.loads(self.lightcard("config", mine, "--json", "-").stdout)
+        self.assertEqual(first["config_hash"], again["config_hash"])
+        self.assertNotEqual(first["config_hash"], json.loads(self.lightcard("config", "--json").stdout)["config_hash"])
+
+    def test_config_text_and_match(self):
+        text = self.lightcard("config", "lc128", "--match", "endurance").stdout
+        self.assertIn("card.pcm.endurance", text)
+        self.assertNotIn("card.core.lanes", text)
+        brief = self.lightcard("config", "lc128", "--brief").stdout
+        self.assertGreater(len(brief.splitlines()), 90)
+
+    def test_register_documents_are_the_committed_ones(self):
+        for option, path in (("--header", "model/control_chip/lightcard_regs.h"), ("--markdown", "docs/registers.md")):
+            with open(os.path.join(SOURCE, path), encoding="utf-8") as file:
+                self.assertEqual(self.lightcard("regs", option).stdout, file.read())
+        names = [r["name"] for r in json.loads(self.lightcard("regs", "--json").stdout)["registers"]]
+        for name in names:
+            self.assertIn(name, self.lightcard("regs", name).stdout)
+
+
+if __name__ == "__main__":
+    BINARY, SOURCE = sys.argv[1:3]
+    unittest.main(argv=[sys.argv[0], *sys.argv[3:]])
