@@ -55,6 +55,7 @@ struct MvmTransaction : Extension<MvmTransaction> {
     std::int32_t* sums = nullptr;         ///< [passes][vectors][cols] written by the ADC array
     Cause cause;
     Picoseconds earliest = 0;  ///< the core is free and the inputs are there
+    Picoseconds announced = 0;  ///< since when `earliest` was known: the laser may be lit ahead of it
 
     // From the photonic core.
     Picoseconds start = 0;       ///< light of the first vector

@@ -75,7 +75,7 @@ void MvmEngine::step(Task& task)
         return;
     }
     auto& layer = context_.counts.layer(task);
-    layer.busy += stream_end_ - task.started;
+    layer.busy += stream_end_ - task.started - task.stood;
     layer.last = std::max(layer.last, ready_);
     context_.timeline.at(stream_end_, Due::engine_free, task.id);
     context_.timeline.at(ready_, Due::finish, task.id);
@@ -108,6 +108,7 @@ bool MvmEngine::run(Task& task, std::uint64_t vectors)
         if (mvm.waited_laser > 0) waits["laser"] += mvm.waited_laser;
         if (mvm.waited_switch > 0) waits["switch"] += mvm.waited_switch;
         if (stalled > 0) waits["sram"] += stalled;
+        task.stood += mvm.waited_laser + mvm.waited_switch + stalled;
         context_.services.ledger.charge(accumulate_account_, static_cast<std::uint64_t>(batch) * op.cols * mvm.passes,
                                         mvm.start, mvm.stream_end, task.cause());
         accumulate(op, task.progress, batch, mvm);
@@ -173,6 +174,7 @@ bool MvmEngine::convert(Task& task, std::uint64_t first, std::uint32_t vectors, 
     mvm.sums = sums_.data();
     mvm.cause = task.cause();
     mvm.earliest = earliest;
+    mvm.announced = task.blocked_by == Wait::weights ? task.issued : task.started;
     tlm::tlm_generic_payload payload;
     payload.set_extension(&mvm);
     auto delay = sc_core::SC_ZERO_TIME;

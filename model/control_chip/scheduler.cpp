@@ -191,7 +191,7 @@ void Scheduler::release_engine(TaskId id)
     auto& queue = engines_[task->engine];
     --queue.running;
     const auto now = owner_.now();
-    queue.busy += now - task->started;
+    queue.busy += now - task->started - task->stood;
     queue.idle_since = now;
     try_start(task->engine);
 }

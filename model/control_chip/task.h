@@ -34,6 +34,7 @@ struct Task {
     lc_status status = LC_SC_SUCCESS;
     std::uint64_t result = 0;
     std::uint64_t progress = 0;  ///< MVM: vectors done
+    Picoseconds stood = 0;       ///< held its engine without work for it: laser, bank switch, scratchpad
 
     bool is_record() const { return record != kFromQueue; }
     Cause cause() const { return {command.sqe.context, command.sqe.layer}; }

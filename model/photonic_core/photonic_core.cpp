@@ -86,8 +86,11 @@ void PhotonicCore::schedule(MvmTransaction& mvm)
     const bool lit = mvm.earliest < state_.laser_off;
     if (!lit) {
         book_laser(mvm.earliest);
-        state_.laser_settled = mvm.earliest;
-        state_.laser_ready = mvm.earliest + parameters_.laser_warm_up;
+        // A start that was known in time (weights being written) finds the laser warm.
+        const auto ahead = std::max(mvm.announced, mvm.earliest - parameters_.laser_warm_up);
+        const auto lit_at = std::max(std::min(ahead, mvm.earliest), state_.laser_off);
+        state_.laser_settled = lit_at;
+        state_.laser_ready = lit_at + parameters_.laser_warm_up;
     }
     auto start = std::max(mvm.earliest, state_.laser_ready);
     mvm.waited_laser = start - mvm.earliest;

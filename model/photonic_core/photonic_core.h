@@ -3,7 +3,9 @@
 /// of symbols; takes its effective weights from the PCM memory and hands the light on to the receivers.
 ///
 /// K lanes take K consecutive vectors a symbol, so P vectors take ceil(P / K) symbols; fill and drain (`latency`)
-/// are paid once a command, behind the stream.
+/// are paid once a command, behind the stream. The laser is lit for a command, warms up for laser_warm_up, and goes off
+/// laser_hold_off after the last one; when the command waits for weights, whose end of writing is known, it is lit early
+/// enough to be warm by then.
 #pragma once
 
 #include <string>
