@@ -36,6 +36,7 @@ HostLink::HostLink(sc_core::sc_module_name name, const Parameters& parameters, S
     mem.register_transport_dbg(this, &HostLink::mem_debug);
     cfg.register_b_transport(this, &HostLink::cfg_transport);
     cfg.register_transport_dbg(this, &HostLink::cfg_debug);
+    config_.transactions_pending = [this] { return busy(); };
     active_account_ = services_.ledger.open({"host_link.active", Category::link, "ps", parameters.active_power * 1e-12,
                                              Scope::card, true, "card.link.active_power"});
     track_ = services_.activity.open("host_link");
@@ -56,9 +57,7 @@ void HostLink::reset()
 {
     cancel();
     posted_.clear();
-    const auto handler = std::move(config_.on_function_reset);
     config_.reset();
-    config_.on_function_reset = handler;
     std::fill(table_.begin(), table_.end(), 0);
     msix_pending_ = 0;
 }

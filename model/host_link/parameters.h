@@ -21,6 +21,7 @@ struct Parameters {
     double idle_power = 0.3;                          ///< W in L1
     std::uint32_t vendor_id = 0x1d9b;                 ///< placeholder, see docs
     std::uint32_t device_id = 0x0128;
+    std::uint32_t serial_number = 1;  ///< 24 bits; tells cards apart in a machine
     std::uint32_t msix_vectors = 32;
     std::uint64_t bar2_bytes = 16ull << 30;  ///< prefetchable window on card memory, power of two
 
