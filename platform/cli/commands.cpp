@@ -20,6 +20,7 @@ constexpr Command kCommands[] = {
     {"run", run_command, "run a network on a card; latency, energy, accuracy"},
     {"info", info_command, "what a card can do: geometry, peak, what each engine sustains"},
     {"config", config_command, "every parameter of a card: value, range, source"},
+    {"serve", serve_command, "a card behind a vfio-user socket, for a stock QEMU"},
     {"regs", regs_command, "the register map, as text, Markdown or C header"},
 };
 

@@ -35,6 +35,7 @@ MAY_INCLUDE = {
     "platform/compiler": ["model/common", "shared", "model/card/config.h", "model/control_chip/decode.h", "platform/driver"],
     "platform/report": ["model/common", "shared", "model/card/config.h", "model/card/counters.h"],
     "platform/host": ["model/", "platform/driver"],
+    "platform/vfio_user": ["model/", "platform/driver"],
     "platform/cli": ["model/", "platform/"],
 }
 # The transactions between blocks carry the tile and the kernel's operands; no other header of model/common looks up.
@@ -47,7 +48,7 @@ SYSTEMC_FREE_FOLDERS = ["model/common", "platform/compiler", "platform/driver", 
 SYSTEMC_ALLOWED = {"model/common/transactions.h"}
 SYSTEMC_HEADER = re.compile(r"^(systemc(\.h)?|sysc/.*|tlm(\.h)?|tlm_.*)$")
 # Libraries that may need SystemC to link. Everything else must not.
-SYSTEMC_LIBRARIES = {"lightcard_model", "lightcard_host"}
+SYSTEMC_LIBRARIES = {"lightcard_model", "lightcard_host", "lightcard_vfio_server"}
 
 SOURCE = re.compile(r"\.(h|hpp|cpp|cc|c|py|sh|cmake)$|^[a-z-]+$|^CMakeLists.txt$")
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]', re.MULTILINE)
@@ -166,7 +167,7 @@ def check_public_headers_closed(root):
 
 def check_no_sc_main(root):
     """Libraries never define sc_main: the platform that uses the card has its own."""
-    folders = ["model", "platform/driver", "platform/compiler", "platform/report", "platform/host"]
+    folders = ["model", "platform/driver", "platform/compiler", "platform/report", "platform/host", "platform/vfio_user"]
     return [f"{path} defines sc_main" for path in sources(root, folders) if re.search(r"\bsc_main\s*\(", read(root, path))]
 
 

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+// `lightcard serve`: a card behind a UNIX socket, for a stock QEMU to attach to.
+#include <signal.h>
+
+#include <ostream>
+#include <thread>
+
+#include "lightcard/platform/cli/commands.h"
+#include "lightcard/platform/vfio_user/card_device.h"
+#include "lightcard/platform/vfio_user/server.h"
+
+namespace lightcard::cli {
+
+namespace {
+
+constexpr HelpText kHelp = {
+    "serve", "[CARD] --socket PATH [--pace wall|free] [--set PATH=VALUE ...]",
+    "Puts a card behind a UNIX socket that speaks vfio-user, until it is interrupted. A stock QEMU (10.1 or newer)\n"
+    "attaches to it and its guest finds a PCIe card; docs/vfio-user.md has the command line.\n"
+    "One client at a time; the card and its weights live on from one client to the next.\n"
+    "CARD is the name of a shipped card (default lc128) or a YAML file.\n",
+    "  lightcard serve --socket card.sock\n"
+    "  lightcard serve lc128-library --socket /run/user/1000/card.sock --pace free\n"};
+
+/// Complaints of the guest's making, one a line, and not more than a reader can use.
+class Log {
+public:
+    explicit Log(std::ostream& out) : out_(out) {}
+    void line(const std::string& text)
+    {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        const auto now = std::chrono::steady_clock::now();
+        if (now - since_ > std::chrono::seconds(1)) {
+            if (said_ > kLinesASecond) out_ << "lightcard: ... and " << said_ - kLinesASecond << " more lines\n";
+            since_ = now;
+            said_ = 0;
+        }
+        if (++said_ <= kLinesASecond) out_ << "lightcard: " << text << std::endl;
+    }
+
+private:
+    static constexpr std::uint64_t kLinesASecond = 50;
+    std::ostream& out_;
+    std::mutex mutex_;
+    std::chrono::steady_clock::time_point since_{};
+    std::uint64_t said_ = 0;
+};
+
+/// Ends the server when the process is asked to end. Signals are blocked in every thread and taken here, in turn.
+class Signals {
+public:
+    explicit Signals(std::function<void()> stop)
+    {
+        sigemptyset(&set_);
+        for (const int number : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&set_, number);
+        pthread_sigmask(SIG_BLOCK, &set_, nullptr);
+        thread_ = std::thread([this, stop = std::move(stop)] {
+            int number = 0;
+            sigwait(&set_, &number);
+            stop();
+        });
+    }
+    ~Signals()
+    {
+        pthread_kill(thread_.native_handle(), SIGTERM);
+        thread_.join();
+    }
+
+private:
+    sigset_t set_;
+    std::thread thread_;
+};
+
+void announce(const Console& console, const CardConfig& config, const std::string& path, const std::string& pace)
+{
+    console.out << "lightcard: " << config.name << " (configuration " << config.hash << ", pace " << pace
+                << ") listens on " << path << "\n"
+                << "lightcard: qemu-system-x86_64 -M q35 -m 512 -object memory-backend-memfd,id=mem,size=512M,share=on "
+                   "-machine memory-backend=mem \\\n"
+                << "  -device pcie-root-port,id=rp0,slot=1,x-speed=16,x-width=16 \\\n"
+                << "  -device '{\"driver\":\"vfio-user-pci\",\"bus\":\"rp0\",\"socket\":{\"type\":\"unix\",\"path\":\""
+                << path << "\"},\"x-msg-timeout\":60000}' ..." << std::endl;
+}
+
+int serve(const Console& console, const CardConfig& config, const std::string& path, const std::string& pace)
+{
+    using namespace vfio_user;
+    Log log(console.err);
+    Card card("card", config);
+    card.diagnostics().set_handler([&log](const Diagnostic& diagnostic) {
+        log.line(std::string(to_string(diagnostic.severity)) + ", " + diagnostic.component + ": " + diagnostic.text);
+    });
+    KernelLoop loop("loop", card, pace == "wall" ? Pace::wall : Pace::free);
+    GuestMemory memory;
+    Interrupts interrupts(config.link.msix_vectors);
+    CardDevice device("device", card, loop, memory, interrupts);
+    auto server = Server::listen(path, device, memory, interrupts, [&log](const std::string& text) { log.line(text); });
+    if (!server) return fail(console, kUsage, server.error());
+
+    Signals signals([&server] { (*server)->stop(); });
+    announce(console, config, path, pace);
+    std::thread socket_thread([&] {
+        (*server)->run();
+        loop.stop();
+    });
+    const auto ended = loop.run();
+    (*server)->stop();
+    socket_thread.join();
+    if (!ended) return fail(console, kCard, ended.error());
+    console.out << "lightcard: " << (*server)->clients() << " clients, "
+                << static_cast<double>(loop.busy().card) * 1e-12 << " s of busy card time in "
+                << static_cast<double>(loop.busy().wall.count()) * 1e-9 << " s\n";
+    return kOk;
+}
+
+}  // namespace
+
+int serve_command(const Console& console, const Arguments& arguments)
+{
+    auto visible = card_options();
+    po::options_description server("Server");
+    server.add_options()("socket", po::value<std::string>()->value_name("PATH"), "UNIX socket to listen on")(
+        "pace", po::value<std::string>()->default_value("wall")->value_name("PACE"),
+        "card time while the card is idle: 'wall' follows the clock on the wall, 'free' stands still");
+    visible.add(server);
+    po::options_description hidden;
+    hidden.add_options()("card", po::value<std::string>()->default_value("lc128"));
+    const auto parsed = parse(console, kHelp, visible, hidden, Positional{"card", 1}, arguments);
+    if (parsed.exit) return *parsed.exit;
+    if (!parsed.has("socket")) return fail(console, kUsage, {"--socket PATH is missing", "", "try --socket card.sock"});
+    const auto pace = parsed.get<std::string>("pace");
+    if (pace != "wall" && pace != "free") return fail(console, kUsage, {"--pace '" + pace + "'", "", "wall or free"});
+
+    const auto overrides = overrides_of(parsed);
+    if (!overrides) return fail(console, kUsage, overrides.error());
+    const auto config = load_card(parsed.get<std::string>("card"), *overrides);
+    if (!config) return fail(console, kUsage, config.error());
+    return serve(console, *config, parsed.get<std::string>("socket"), pace);
+}
+
+}  // namespace lightcard::cli

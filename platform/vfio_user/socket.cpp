@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lightcard/platform/vfio_user/socket.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <cstring>
+
+namespace lightcard::vfio_user {
+
+namespace {
+
+constexpr int kBacklog = 8;
+constexpr std::size_t kRoomForFds = 16;  ///< more than we announce: a peer that sends too many is told so
+
+Error system_error(const std::string& what, const std::string& path)
+{
+    return {what + ": " + std::strerror(errno), path, ""};
+}
+
+Result<sockaddr_un> address_of(const std::string& path)
+{
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    if (path.empty() || path.size() >= sizeof address.sun_path)
+        return Error{"not a usable socket path", path,
+                     "1 to " + std::to_string(sizeof address.sun_path - 1) + " characters"};
+    std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
+    return address;
+}
+
+Result<Descriptor> new_socket(const std::string& path, int flags)
+{
+    Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0));
+    if (!socket) return system_error("no socket", path);
+    return socket;
+}
+
+/// A path is free if nothing is there, or a socket that nobody listens on any more.
+Status make_way(const std::string& path, const sockaddr_un& address)
+{
+    struct stat status {};
+    if (lstat(path.c_str(), &status) != 0) return {};
+    if (!S_ISSOCK(status.st_mode)) return Error{"is there already, and is no socket", path, "choose another path"};
+    auto probe = new_socket(path, SOCK_NONBLOCK);
+    if (!probe) return probe.error();
+    const bool refused = connect(probe->number(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 &&
+                         errno == ECONNREFUSED;
+    if (!refused) return Error{"another server listens here", path, "stop it, or choose another path"};
+    if (unlink(path.c_str()) != 0) return system_error("cannot be replaced", path);
+    return {};
+}
+
+bool wait_until(int descriptor, short events, std::chrono::milliseconds patience)
+{
+    pollfd entry{descriptor, events, 0};
+    for (;;) {
+        const int ready = poll(&entry, 1, static_cast<int>(patience.count()));
+        if (ready >= 0 || errno != EINTR) return ready > 0;
+    }
+}
+
+void take_descriptors(msghdr& message, std::vector<Descriptor>& into)
+{
+    for (auto* part = CMSG_FIRSTHDR(&message); part != nullptr; part = CMSG_NXTHDR(&message, part)) {
+        if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
+        const auto count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        for (std::size_t i = 0; i < count; ++i) {
+            int number = -1;
+            std::memcpy(&number, CMSG_DATA(part) + i * sizeof number, sizeof number);
+            into.emplace_back(number);
+        }
+    }
+}
+
+}  // namespace
+
+Result<Descriptor> listen_on(const std::string& path)
+{
+    const auto address = address_of(path);
+    if (!address) return address.error();
+    if (auto free = make_way(path, *address); !free) return free.error();
+    auto socket = new_socket(path, SOCK_NONBLOCK);
+    if (!socket) return socket;
+    // The mode of the file is that of the socket when it is bound: there is no moment at which others could connect.
+    if (fchmod(socket->number(), S_IRUSR | S_IWUSR) != 0 ||
+        bind(socket->number(), reinterpret_cast<const sockaddr*>(&*address), sizeof *address) != 0)
+        return system_error("cannot listen", path);
+    if (chmod(path.c_str(), S_IRUSR | S_IWUSR) != 0 || listen(socket->number(), kBacklog) != 0)
+        return system_error("cannot listen", path);
+    return socket;
+}
+
+Result<Descriptor> connect_to(const std::string& path)
+{
+    const auto address = address_of(path);
+    if (!address) return address.error();
+    auto socket = new_socket(path, 0);
+    if (!socket) return socket;
+    if (connect(socket->number(), reinterpret_cast<const sockaddr*>(&*address), sizeof *address) != 0)
+        return system_error("no server answers", path);
+    return socket;
+}
+
+Connection::Got Connection::read_some(std::uint8_t* into, std::size_t wanted, std::string& why)
+{
+    alignas(cmsghdr) char control[CMSG_SPACE(kRoomForFds * sizeof(int))];
+    iovec part{into, wanted};
+    msghdr message{};
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    message.msg_control = control;
+    message.msg_controllen = sizeof control;
+    const auto got = recvmsg(socket_.number(), &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR)) return Got::nothing;
+    if (got <= 0) return Got::ended;
+    take_descriptors(message, partial_.descriptors);
+    have_ += static_cast<std::size_t>(got);
+    if ((message.msg_flags & MSG_CTRUNC) == 0 && partial_.descriptors.size() <= kRoomForFds) return Got::message;
+    why = "too many file descriptors in a message";
+    return Got::ended;
+}
+
+Connection::Got Connection::receive(Message& message, std::string& why)
+{
+    while (have_ < sizeof(Header)) {
+        auto* into = reinterpret_cast<std::uint8_t*>(&partial_.header) + have_;
+        if (const auto got = read_some(into, sizeof(Header) - have_, why); got != Got::message) return got;
+    }
+    const auto size = body_bytes(partial_.header);
+    if (const auto* refusal = std::get_if<Refusal>(&size)) {
+        why = refusal->why;
+        return Got::ended;
+    }
+    partial_.body.resize(std::get<std::uint32_t>(size));
+    while (have_ < partial_.header.size) {
+        auto* into = partial_.body.data() + (have_ - sizeof(Header));
+        if (const auto got = read_some(into, partial_.header.size - have_, why); got != Got::message) return got;
+    }
+    message = std::exchange(partial_, {});
+    have_ = 0;
+    return Got::message;
+}
+
+Connection::Got Connection::wait_for(Message& message, std::string& why, std::chrono::milliseconds patience)
+{
+    const auto deadline = std::chrono::steady_clock::now() + patience;
+    for (;;) {
+        if (const auto got = receive(message, why); got != Got::nothing) return got;
+        const auto left =
+            std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+        if (left.count() <= 0 || !wait_until(socket_.number(), POLLIN, left)) return Got::nothing;
+    }
+}
+
+bool Connection::send(const Bytes& bytes, const std::vector<int>& descriptors)
+{
+    std::size_t sent = 0;
+    while (sent < bytes.size()) {
+        alignas(cmsghdr) char control[CMSG_SPACE(kRoomForFds * sizeof(int))] = {};
+        iovec part{const_cast<std::uint8_t*>(bytes.data()) + sent, bytes.size() - sent};
+        msghdr message{};
+        message.msg_iov = &part;
+        message.msg_iovlen = 1;
+        if (sent == 0 && !descriptors.empty() && descriptors.size() <= kRoomForFds) {
+            message.msg_control = control;
+            message.msg_controllen = CMSG_SPACE(descriptors.size() * sizeof(int));
+            auto* rights = CMSG_FIRSTHDR(&message);
+            rights->cmsg_level = SOL_SOCKET;
+            rights->cmsg_type = SCM_RIGHTS;
+            rights->cmsg_len = CMSG_LEN(descriptors.size() * sizeof(int));
+            std::memcpy(CMSG_DATA(rights), descriptors.data(), descriptors.size() * sizeof(int));
+        }
+        const auto put = sendmsg(socket_.number(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (put > 0) {
+            sent += static_cast<std::size_t>(put);
+        } else if (put == 0 || errno == EAGAIN) {
+            if (!wait_until(socket_.number(), POLLOUT, kPatience)) return false;
+        } else if (errno != EINTR) {
+            return false;
+        }
+    }
+    return true;
+}
+
+}  // namespace lightcard::vfio_user
