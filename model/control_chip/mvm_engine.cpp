@@ -56,7 +56,7 @@ void MvmEngine::start(Task& task)
     if (op.sample_base == 0) count += vectors;
     stream_end_ = context_.services.now();
     ready_ = stream_end_;
-    light_time_ = 0;
+    light_time_ = waited_ = 0;
     step(task);
 }
 
@@ -74,8 +74,11 @@ void MvmEngine::step(Task& task)
         context_.timeline.at(stream_end_, Due::step, task.id);
         return;
     }
+    // Busy is light through the bank; the rest of the time the core was held for it.
+    task.stood = stream_end_ - task.started - light_time_;
+    if (task.stood > waited_) context_.scheduler.engine(task.engine).waits["sram"] += task.stood - waited_;
     auto& layer = context_.counts.layer(task);
-    layer.busy += stream_end_ - task.started - task.stood;
+    layer.busy += light_time_;
     layer.last = std::max(layer.last, ready_);
     context_.timeline.at(stream_end_, Due::engine_free, task.id);
     context_.timeline.at(ready_, Due::finish, task.id);
@@ -100,15 +103,12 @@ bool MvmEngine::run(Task& task, std::uint64_t vectors)
         if (task.progress == 0) light_start_ = ports_end_ = mvm.start;
         light_time_ += mvm.stream_end - mvm.start;
         ports_end_ = context_.memories.sram().traffic(ports_end_, moved(batch), sram_time, task.cause()).end;
-        const auto light_end = light_start_ + light_time_;
-        const auto stalled = std::max<Picoseconds>(0, ports_end_ - std::max(light_end, stream_end_));
-        stream_end_ = std::max(light_end, ports_end_);
+        stream_end_ = std::max(light_start_ + light_time_, ports_end_);
         ready_ = stream_end_ + (mvm.ready - mvm.stream_end);
+        waited_ += mvm.waited_laser + mvm.waited_switch;
         auto& waits = context_.scheduler.engine(task.engine).waits;
         if (mvm.waited_laser > 0) waits["laser"] += mvm.waited_laser;
         if (mvm.waited_switch > 0) waits["switch"] += mvm.waited_switch;
-        if (stalled > 0) waits["sram"] += stalled;
-        task.stood += mvm.waited_laser + mvm.waited_switch + stalled;
         context_.services.ledger.charge(accumulate_account_, static_cast<std::uint64_t>(batch) * op.cols * mvm.passes,
                                         mvm.start, mvm.stream_end, task.cause());
         accumulate(op, task.progress, batch, mvm);

@@ -55,6 +55,7 @@ private:
     std::uint64_t first_sample_ = 0;                ///< of the running command
     Picoseconds light_start_ = 0, light_time_ = 0;  ///< first light of the command, and time of its symbols so far
     Picoseconds ports_end_ = 0;                     ///< scratchpad traffic of the command so far ends here
+    Picoseconds waited_ = 0;                        ///< of the command, for laser and bank switch
     Picoseconds stream_end_ = 0, ready_ = 0;
     std::vector<std::uint8_t> inputs_, codes_;
     std::vector<std::int32_t> sums_;
