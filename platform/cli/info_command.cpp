@@ -294,7 +294,7 @@ int info_command(const Console& console, const Arguments& arguments)
 {
     auto visible = card_options();
     po::options_description output("Output");
-    output.add_options()("batch", po::value<std::uint64_t>()->default_value(256)->value_name("N"),
+    output.add_options()("batch", po::value<Natural>()->default_value({256})->value_name("N"),
                          "images a batch, for the ResNet-50 bound")(
         "json", po::value<std::string>()->value_name("FILE"), "as JSON; - is standard output");
     visible.add(output);
@@ -302,7 +302,7 @@ int info_command(const Console& console, const Arguments& arguments)
     hidden.add_options()("card", po::value<std::string>()->default_value("lc128"));
     const auto parsed = parse(console, kHelp, visible, hidden, Positional{"card", 1}, arguments);
     if (parsed.exit) return *parsed.exit;
-    const auto batch = parsed.get<std::uint64_t>("batch");
+    const auto batch = parsed.number("batch");
     if (batch == 0 || batch > 1'000'000'000)
         return fail(console, kUsage, {"--batch must be 1 to 1,000,000,000", "", ""});
 

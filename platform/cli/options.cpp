@@ -2,6 +2,7 @@
 #include "lightcard/platform/cli/options.h"
 
 #include <algorithm>
+#include <charconv>
 #include <ostream>
 
 #include "lightcard/model/common/suggest.h"
@@ -76,6 +77,17 @@ Parsed parse(const Console& console, const HelpText& help, po::options_descripti
         refuse(error.what(), "");
     }
     return parsed;
+}
+
+void validate(boost::any& result, const std::vector<std::string>& words, Natural*, int)
+{
+    po::validators::check_first_occurrence(result);
+    const std::string& text = po::validators::get_single_string(words);
+    Natural number;
+    const auto end = text.data() + text.size();
+    const auto parsed = std::from_chars(text.data(), end, number.value);
+    if (parsed.ec != std::errc{} || parsed.ptr != end) throw po::invalid_option_value(text);
+    result = number;
 }
 
 po::options_description card_options()

@@ -3,7 +3,9 @@
 /// name the nearest valid option.
 #pragma once
 
+#include <cstdint>
 #include <optional>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -17,6 +19,16 @@ namespace lightcard::cli {
 namespace po = boost::program_options;
 
 using Arguments = std::vector<std::string>;
+
+/// Value of an option that counts something. Boost's own unsigned types take "-1" for a huge number.
+struct Natural {
+    std::uint64_t value = 0;
+};
+void validate(boost::any& result, const std::vector<std::string>& words, Natural*, int);
+inline std::ostream& operator<<(std::ostream& out, Natural number)
+{
+    return out << number.value;
+}
 
 /// What --help shows around the list of options.
 struct HelpText {
@@ -36,6 +48,7 @@ struct Parsed {
     {
         return values[name].as<T>();
     }
+    std::uint64_t number(const char* name) const { return get<Natural>(name).value; }
     /// Of an option that may be given several times or with several values.
     std::vector<std::string> all(const char* name) const
     {

@@ -47,20 +47,21 @@ std::vector<std::vector<float>> first_images(const Inputs& inputs, std::size_t c
     return images;
 }
 
-Result<std::vector<std::vector<float>>> calibration_images(const RunRequest& request, const InputOptions& options,
-                                                           Prepared& prepared)
+Status read_samples(const RunRequest& request, const InputOptions& options, Prepared& prepared)
 {
     if (request.calibration.empty()) {
-        auto images = first_images(prepared.inputs, request.calibration_count);
-        prepared.notes.push_back("activation ranges were taken from the first " + std::to_string(images.size()) +
+        prepared.samples = first_images(prepared.inputs, request.calibration_count);
+        prepared.notes.push_back("activation ranges were taken from the first " +
+                                 std::to_string(prepared.samples.size()) +
                                  " of the images that were run (--calibrate takes others)");
-        return images;
+        return {};
     }
     InputOptions calibration = options;
     calibration.limit = request.calibration_count;
     const auto inputs = read_inputs(request.calibration, calibration);
     if (!inputs) return inputs.error();
-    return first_images(*inputs, request.calibration_count);
+    prepared.samples = first_images(*inputs, request.calibration_count);
+    return {};
 }
 
 Status read_data(const RunRequest& request, const InputOptions& options, Prepared& prepared)
@@ -71,6 +72,7 @@ Status read_data(const RunRequest& request, const InputOptions& options, Prepare
     if (request.input_options.limit != SIZE_MAX && prepared.inputs.count < request.input_options.limit)
         prepared.notes.push_back("the inputs hold " + std::to_string(prepared.inputs.count) +
                                  " images, fewer than --count");
+    if (auto good = read_samples(request, options, prepared); !good) return good;
     if (request.labels.empty()) return {};
     const auto labels = read_labels(request.labels);
     if (!labels) return labels.error();
@@ -90,15 +92,13 @@ Result<std::uint32_t> planned_batch(const RunRequest& request, const Prepared& p
     return std::clamp(images, 1u, std::max(*largest, 1u));
 }
 
-Status compile(const RunRequest& request, const InputOptions& options, Progress& progress, Prepared& prepared)
+Status compile(const RunRequest& request, Progress& progress, Prepared& prepared)
 {
     compiler::QuantOptions quantisation;
     quantisation.tile_rows = request.config.core.n;
     quantisation.percentile = request.percentile;
-    const auto samples = calibration_images(request, options, prepared);
-    if (!samples) return samples.error();
-    progress.update("calibrating", 0, samples->size());
-    auto quantised = compiler::quantise(prepared.graph, *samples, quantisation);
+    progress.update("calibrating", 0, prepared.samples.size());
+    auto quantised = compiler::quantise(prepared.graph, prepared.samples, quantisation);
     if (!quantised) return quantised.error();
     prepared.quantised = std::move(*quantised);
     const auto batch = planned_batch(request, prepared);
@@ -129,7 +129,7 @@ std::optional<Failure> prepare(const RunRequest& request, Progress& progress, Pr
     options.shape = *shape;
     if (auto good = check_channels(options.preprocess, *shape); !good) return Failure{kUsage, good.error()};
     if (auto good = read_data(request, options, prepared); !good) return Failure{kUsage, good.error()};
-    if (auto good = compile(request, options, progress, prepared); !good) return Failure{kNetwork, good.error()};
+    if (auto good = compile(request, progress, prepared); !good) return Failure{kNetwork, good.error()};
     for (std::size_t i = 0; i < prepared.inputs.count; ++i) {
         const auto image = compiler::quantise_input(prepared.quantised, prepared.inputs.image(i));
         prepared.codes.insert(prepared.codes.end(), image.begin(), image.end());

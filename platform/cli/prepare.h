@@ -17,9 +17,10 @@ struct Prepared {
     compiler::QuantGraph quantised;
     driver::Program program;
     Inputs inputs;
-    std::vector<std::uint8_t> codes;    ///< the inputs as the card takes them, one image after another
-    std::vector<std::uint32_t> labels;  ///< empty: none
-    std::vector<std::string> notes;     ///< what a reader of the report should know
+    std::vector<std::vector<float>> samples;  ///< that activation ranges are taken from
+    std::vector<std::uint8_t> codes;          ///< the inputs as the card takes them, one image after another
+    std::vector<std::uint32_t> labels;        ///< empty: none
+    std::vector<std::string> notes;           ///< what a reader of the report should know
 };
 
 /// A failure and the exit status that it means.

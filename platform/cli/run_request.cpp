@@ -7,6 +7,8 @@ namespace lightcard::cli {
 
 namespace {
 
+constexpr std::uint64_t kMostImages = 1u << 20;  ///< a batch
+
 constexpr HelpText kHelp = {
     "run", "--model NET.onnx --inputs FILE... [OPTIONS]",
     "Runs a network on a modelled card: imports the ONNX file, calibrates and quantises it to int8, plans its tiles, "
@@ -30,7 +32,7 @@ po::options_description network_options()
         "images, in order (needed)")(
         "labels", po::value<std::string>()->default_value("", "")->value_name("FILE"),
         "class numbers: idx, a byte each (.u8, .bin), a number a line, or CSV with file names")(
-        "count", po::value<std::size_t>()->value_name("N"), "images to run (default: all)")(
+        "count", po::value<Natural>()->value_name("N"), "images to run (default: all)")(
         "input-scale", po::value<std::string>()->default_value("1")->value_name("X"), "factor on input values: 1/255")(
         "mean", po::value<std::string>()->default_value("0")->value_name("X,..."),
         "subtracted after scaling; one or one a channel")(
@@ -43,7 +45,7 @@ po::options_description network_options()
         "pictures: shorter side before cropping (0: as little as covers)")(
         "calibrate", po::value<std::vector<std::string>>()->multitoken()->value_name("FILE..."),
         "images to take activation ranges from (default: the first inputs)")(
-        "calibration-count", po::value<std::size_t>()->default_value(64)->value_name("N"), "how many of them")(
+        "calibration-count", po::value<Natural>()->default_value({64})->value_name("N"), "how many of them")(
         "percentile", po::value<double>()->default_value(100, "100")->value_name("P"),
         "share of activations that the ranges hold, %");
     return options;
@@ -57,12 +59,12 @@ po::options_description run_options()
                                                             "ideal (exact integers), quant (ideal with converter steps "
                                                             "and cell levels), stat (noise; the default) or device "
                                                             "(noise, cell by cell: slow)")(
-        "seed", po::value<std::uint64_t>()->value_name("N"), "of every random draw (default 1)")(
-        "batch", po::value<std::uint32_t>()->default_value(0, "")->value_name("N"),
+        "seed", po::value<Natural>()->value_name("N"), "of every random draw (default 1)")(
+        "batch", po::value<Natural>()->default_value({0}, "")->value_name("N"),
         "images one command buffer takes (default: 64, or what fits the scratchpad)")(
         "check", "with ideal: fail unless every output equals the int8 reference bit for bit")(
         "no-fp32", "do not run the fp32 reference (saves time)")("plan", "print the planner's plan and stop")(
-        "threads", po::value<std::uint32_t>()->value_name("N"), "worker threads; never changes a result");
+        "threads", po::value<Natural>()->value_name("N"), "worker threads; never changes a result");
     return options;
 }
 
@@ -94,9 +96,8 @@ Status add_run_overrides(const Parsed& parsed, std::vector<Override>& overrides)
         overrides.emplace_back("run.fidelity", fidelity == "quant" ? "ideal" : fidelity);
         overrides.emplace_back("run.quant", fidelity == "quant" ? "on" : "off");
     }
-    if (parsed.has("seed")) overrides.emplace_back("run.seed", std::to_string(parsed.get<std::uint64_t>("seed")));
-    if (parsed.has("threads"))
-        overrides.emplace_back("host.threads", std::to_string(parsed.get<std::uint32_t>("threads")));
+    if (parsed.has("seed")) overrides.emplace_back("run.seed", std::to_string(parsed.number("seed")));
+    if (parsed.has("threads")) overrides.emplace_back("host.threads", std::to_string(parsed.number("threads")));
     if (!parsed.get<std::string>("trace").empty()) overrides.emplace_back("host.trace", "on");
     return {};
 }
@@ -134,7 +135,7 @@ Status read_input_options(const Parsed& parsed, InputOptions& options)
     if (options.resize_shorter < 0 || options.resize_shorter > 16384)
         return Error{"--resize must be 0 to 16384", "", ""};
     if (parsed.has("count")) {
-        options.limit = parsed.get<std::size_t>("count");
+        options.limit = parsed.number("count");
         if (options.limit == 0) return Error{"--count must be at least 1", "", ""};
     }
     return read_preprocess(parsed, options.preprocess);
@@ -150,12 +151,14 @@ Status fill(const Parsed& parsed, RunRequest& request)
     request.labels = parsed.get<std::string>("labels");
     if (auto good = read_input_options(parsed, request.input_options); !good) return good;
     request.calibration = parsed.all("calibrate");
-    request.calibration_count = parsed.get<std::size_t>("calibration-count");
+    request.calibration_count = parsed.number("calibration-count");
     if (request.calibration_count == 0) return Error{"--calibration-count must be at least 1", "", ""};
     request.percentile = parsed.get<double>("percentile");
     if (!(request.percentile > 0 && request.percentile <= 100))
         return Error{"--percentile must be above 0 and at most 100", "", ""};
-    request.batch = parsed.get<std::uint32_t>("batch");
+    if (parsed.number("batch") > kMostImages)
+        return Error{"--batch must be 1 to " + std::to_string(kMostImages), "", ""};
+    request.batch = static_cast<std::uint32_t>(parsed.number("batch"));
     request.compare_float = !parsed.has("no-fp32");
     request.check = parsed.has("check");
     request.report = parsed.has("json") ? parsed.get<std::string>("json") : parsed.get<std::string>("report");

@@ -154,7 +154,7 @@ class WrongUse(Case):
         self.refused(USAGE, *digits(), "--labels", self.path("few.u8", b"\1\2"), "--count", "3", says=["2 labels for 3 images"])
 
     def test_batch_too_large_for_the_scratchpad(self):
-        self.refused(NETWORK, *digits(), "--count", "2", "--batch", "4000000000", says=["batch"])
+        self.refused(NETWORK, *digits(), "--count", "2", "--batch", "1000000", says=["batch"])
 
 
 class Run(Case):

@@ -16,10 +16,10 @@
 #include <jpeglib.h>
 #include <png.h>
 
+#include "lightcard/model/card/peak.h"
 #include "lightcard/platform/cli/files.h"
 #include "lightcard/platform/cli/inputs.h"
 #include "lightcard/platform/cli/picture.h"
-#include "lightcard/model/card/peak.h"
 #include "lightcard/platform/cli/sustain.h"
 
 namespace lightcard::cli {
@@ -352,20 +352,6 @@ TEST(Sustain, ResidentWeightsMoveTheLimit)
 TEST(Sustain, LinkTakesHeadersOff)
 {
     EXPECT_NEAR(link_rate(default_card()) * 1e-9, 28.8, 0.05);
-}
-
-TEST(Sustain, PeakPowerOfTheWorkedExample)
-{
-    const auto card = default_card();
-    const auto power = peak_power(card);
-    EXPECT_NEAR(power.laser, 36.65, 0.05);
-    EXPECT_NEAR(power.transmit, 14.82, 0.01);
-    EXPECT_NEAR(power.receive, 19.30, 0.01);
-    EXPECT_NEAR(power.digital, 0.98, 0.01);
-    // 8 bit read, 4 bit refill, a 24-bit partial sum written always and read in 9 of 10 (the example takes 0.9 of
-    // both).
-    EXPECT_NEAR(power.sram, 6.656e12 * 0.07e-12 * (12 + 24 * 1.9), 1e-9);
-    EXPECT_NEAR(power.conversion, (power.core() + power.memory + power.link + power.board) / 9, 1e-9);
 }
 
 TEST(Sustain, SensitivitiesComeFromDeclaredRanges)
