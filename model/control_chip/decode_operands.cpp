@@ -120,6 +120,9 @@ MaybeFault check_vector_arithmetic(const lc_vector_op& op)
     const std::uint32_t area = std::uint32_t{op.in.kernel_h} * op.in.kernel_w;
     if (!pool && area != 1) return bad_field(OP_FIELD(lc_vector_op, in.kernel_h), "kernel: 1x1 but for pools");
     if (area > kMaxPoolArea) return bad_field(OP_FIELD(lc_vector_op, in.kernel_h), "kernel: at most 65536 positions");
+    if (Wide{op.in.images} * op.in.out_h * op.in.out_w * op.in.channels * area > kMaxElements) {
+        return bad_field(OP_FIELD(lc_vector_op, in.images), "vectors * channels * kernel positions: at most 2^30");
+    }
     if (op.kind == LC_VEC_SOFTMAX) {
         float scale = 0;
         std::memcpy(&scale, &op.scale_f32, sizeof scale);
@@ -162,8 +165,8 @@ MaybeFault check_gemm_fields(const lc_gemm_op& op)
     if (!is_integer(op.out_format)) return bad_field(OP_FIELD(lc_gemm_op, out_format), "out_format: u8, s8 or s32");
     if (op.rsvd0 != 0) return bad_field(OP_FIELD(lc_gemm_op, rsvd0), "reserved: must be zero");
     const std::uint32_t batches = op.batch == 0 ? 1 : op.batch;
-    if (Wide{op.m} * op.n * batches > kMaxVectors)
-        return bad_field(OP_FIELD(lc_gemm_op, m), "m * n * batch: at most 2^31");
+    if (Wide{op.m} * op.n * batches * op.k > kMaxMacs)
+        return bad_field(OP_FIELD(lc_gemm_op, m), "batch * m * n * k: at most 2^34");
     return check_reserved(op.rsvd, sizeof op.rsvd, OP_FIELD(lc_gemm_op, rsvd));
 }
 

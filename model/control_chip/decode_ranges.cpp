@@ -98,7 +98,7 @@ MaybeFault check_window_shape(const lc_window& w, std::uint32_t element, std::si
     if (w.out_h == 0) return bad_field(at(offsetof(lc_window, out_h)), "out_h: must not be zero");
     if (w.out_w == 0) return bad_field(at(offsetof(lc_window, out_w)), "out_w: must not be zero");
     if (Wide{w.images} * w.out_h * w.out_w > kMaxVectors) {
-        return bad_field(at(offsetof(lc_window, images)), "images * out_h * out_w: at most 2^31");
+        return bad_field(at(offsetof(lc_window, images)), "images * out_h * out_w: at most 2^24");
     }
     if (w.channels == 0 || w.channels > kMaxChannels) {
         return bad_field(at(offsetof(lc_window, channels)), "channels: 1 .. 2^24");
