@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "lightcard/platform/cli/commands.h"
+#include "lightcard/platform/report/units.h"
 
 namespace lightcard::cli {
 
@@ -40,7 +41,7 @@ std::vector<Entry> selection(const CardConfig& config, const std::string& text)
 void print_text(std::ostream& out, const CardConfig& config, const std::vector<Entry>& entries, bool brief)
 {
     out << config.name << ", configuration " << config.hash << '\n';
-    if (!config.note.empty()) out << config.note << '\n';
+    if (!config.note.empty()) out << report::wrapped(config.note) << '\n';
     out << '\n';
     std::size_t path = 0, value = 0;
     for (const auto& entry : entries) {
@@ -57,7 +58,7 @@ void print_text(std::ostream& out, const CardConfig& config, const std::vector<E
         if (!entry.source.empty()) out << ". Source: " << entry.source;
         out << '\n';
     }
-    for (const auto& warning : card_warnings(config)) out << "\nNote: " << warning << '\n';
+    for (const auto& warning : card_warnings(config)) out << '\n' << report::wrapped("Note: " + warning) << '\n';
 }
 
 void print_json(std::ostream& out, const CardConfig& config, const std::vector<Entry>& entries)

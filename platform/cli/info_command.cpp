@@ -211,7 +211,7 @@ void print_limits(std::ostream& out, const Facts& f)
 void print_text(std::ostream& out, const Facts& f)
 {
     out << f.config.name << ", configuration " << f.config.hash << '\n';
-    if (!f.config.note.empty()) out << f.config.note << '\n';
+    if (!f.config.note.empty()) out << report::wrapped(f.config.note) << '\n';
     out << '\n';
     print_geometry(out, f);
     print_light(out, f);
@@ -220,7 +220,7 @@ void print_text(std::ostream& out, const Facts& f)
     print_power(out, f);
     print_area(out, f);
     print_limits(out, f);
-    for (const auto& warning : card_warnings(f.config)) out << "\nNote: " << warning << '\n';
+    for (const auto& warning : card_warnings(f.config)) out << '\n' << report::wrapped("Note: " + warning) << '\n';
 }
 
 nlohmann::ordered_json to_json(const Facts& f)

@@ -159,6 +159,9 @@ Json limit_json(const Limit& limit)
                  {"next_engine", limit.next_engine}};
     json["headroom"] = limit.headroom ? Json(*limit.headroom) : Json(nullptr);
     json["sentence"] = limit.sentence;
+    json["error_source"] = limit.error_source;
+    json["error_share"] = limit.error_share;
+    json["noise_sentence"] = limit.noise_sentence;
     return json;
 }
 

@@ -97,6 +97,9 @@ Json error_json(const LayerReport& layer)
                                                       {"dac", e.dac},
                                                       {"adc_noise", e.adc_noise},
                                                       {"adc_quantisation", e.adc_quantisation},
+                                                      {"dac_static", e.dac_static},
+                                                      {"adc_static", e.adc_static},
+                                                      {"crosstalk", e.crosstalk},
                                                       {"total", e.total()}};
     Json json = Json::object();
     for (const auto& [name, sum] : sources) json[name] = {{"acc2", sum / samples}, {"real2", sum / samples * real}};

@@ -123,7 +123,8 @@ std::string sentence_of(const Report& report, const Limit& limit)
             text += ", and the core waits for " + limit.cause;
         text += ". To lift it: " + lift_engine(report, limit.engine, limit.utilisation) + ".";
         if (limit.headroom && *limit.headroom > 1)
-            text += " The next limit is " + limit.next_engine + ", " + grouped(*limit.headroom, 1) + " times away.";
+            text += " The next limit is " + limit.next_engine + ", " +
+                    grouped(*limit.headroom, *limit.headroom < 100 ? 1 : 0) + " times away.";
         return text;
     }
     text = "Limited by waiting, not by any engine (the busiest, " + limit.next_engine + ", works " +
@@ -131,6 +132,53 @@ std::string sentence_of(const Report& report, const Limit& limit)
     if (limit.cause.empty()) return text + ". To lift it: a larger --batch.";
     return text + ": the photonic core waits mostly for " + limit.cause +
            ". To lift it: " + lift_wait(report, limit.cause, limit.utilisation) + ".";
+}
+
+struct ErrorSource {
+    const char* name;
+    double photonic_core::Attribution::*member;
+    const char* words;
+    const char* parameter;  ///< that lifts it, and how
+    const char* direction;
+};
+constexpr ErrorSource kSources[] = {
+    {"levels", &photonic_core::Attribution::levels, "the coarse levels of the cells", "level_bits", "more"},
+    {"programming", &photonic_core::Attribution::programming, "the programming error of the cells", "programming_sigma",
+     "a smaller"},
+    {"drift", &photonic_core::Attribution::drift, "drift of the cells", "drift_nu", "a smaller"},
+    {"thermal", &photonic_core::Attribution::thermal, "thermal noise of the receivers", "row_power", "a larger"},
+    {"shot", &photonic_core::Attribution::shot, "shot noise", "row_power", "a larger"},
+    {"rin", &photonic_core::Attribution::rin, "intensity noise of the laser", "rin", "a lower"},
+    {"dac", &photonic_core::Attribution::dac, "noise of the DACs", "dac_enob", "a higher"},
+    {"adc_noise", &photonic_core::Attribution::adc_noise, "noise of the ADCs", "adc_enob", "a higher"},
+    {"adc_quantisation", &photonic_core::Attribution::adc_quantisation, "the steps of the ADCs", "adc_bits", "more"},
+};
+constexpr double kFollows = 0.9;  ///< correlation with fp32 below which noise is named
+
+/// Error variance of every layer by source, each layer's relative to its own signal, so that layers count alike.
+void find_error_source(const Report& report, Limit& limit)
+{
+    double sums[std::size(kSources)] = {}, total = 0;
+    for (const auto& layer : report.layers) {
+        const auto signal = static_cast<double>(layer.counters.stats.sum_y2);
+        if (signal <= 0) continue;
+        for (std::size_t i = 0; i < std::size(kSources); ++i)
+            sums[i] += layer.counters.error.*kSources[i].member / signal;
+        total += layer.counters.error.total() / signal;
+    }
+    if (total <= 0) return;
+    const auto largest =
+        static_cast<std::size_t>(std::max_element(std::begin(sums), std::end(sums)) - std::begin(sums));
+    const auto& source = kSources[largest];
+    limit.error_source = source.name;
+    limit.error_share = sums[largest] / total;
+    if (!report.summary.accuracy) return;
+    for (const auto& agreement : report.summary.accuracy->agreements) {
+        if (agreement.reference != "fp32" || agreement.correlation >= kFollows) continue;
+        limit.noise_sentence = "Noise keeps the outputs from following fp32: " + percent(limit.error_share) +
+                               " of it is " + source.words + ". To lift it: " + source.direction + " " +
+                               path_of(report.config, source.parameter) + ".";
+    }
 }
 
 }  // namespace
@@ -159,6 +207,7 @@ Limit find_limit(const Report& report)
         }
     }
     limit.sentence = sentence_of(report, limit);
+    if (report.config.run.fidelity != Fidelity::ideal) find_error_source(report, limit);
     return limit;
 }
 

@@ -113,18 +113,8 @@ void merge(LayerCounters& into, const LayerCounters& from)
     into.cell_writes += from.cell_writes;
     into.vector_elements += from.vector_elements;
     into.macs += from.macs;
-    into.stats.samples += from.stats.samples;
-    into.stats.clipped += from.stats.clipped;
-    into.stats.sum_common += from.stats.sum_common;
-    into.stats.sum_x2 += from.stats.sum_x2;
-    into.stats.sum_y2 += from.stats.sum_y2;
-    into.stats.sum_norm2 += from.stats.sum_norm2;
-    into.stats.sum_lsb2 += from.stats.sum_lsb2;
-    auto& a = into.error;
-    const auto& b = from.error;
-    a.levels += b.levels, a.programming += b.programming, a.drift += b.drift, a.thermal += b.thermal;
-    a.shot += b.shot, a.rin += b.rin, a.dac += b.dac, a.adc_noise += b.adc_noise;
-    a.adc_quantisation += b.adc_quantisation;
+    into.stats.add(from.stats);
+    into.error.add(from.error);
 }
 
 std::vector<LayerReport> layers_of(const Ledger& ledger, const CardCounters& counters, const RunSummary& summary)

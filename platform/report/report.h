@@ -74,6 +74,9 @@ struct Limit {
     std::string next_engine;
     std::optional<double> headroom;  ///< how much faster the run could get before next_engine is full
     std::string sentence;
+    std::string error_source;    ///< largest source of error over the layers; empty without noise
+    double error_share = 0;      ///< its share of error variance relative to each layer's signal
+    std::string noise_sentence;  ///< set if noise keeps the outputs from following fp32
 };
 
 struct Report {

@@ -61,9 +61,9 @@ void accuracy(std::ostream& out, const Report& r)
         std::ostringstream text;
         text << "same top-1 on " << grouped(g.same_top1) << " of " << grouped(g.images) << ", correlation "
              << std::fixed << std::setprecision(5) << g.correlation << ", rms error " << std::defaultfloat
-             << std::setprecision(3) << g.rms_error << ", ";
-        text << (g.differing == 0 ? std::string("every output equal bit for bit")
-                                  : grouped(g.differing) + " outputs differ");
+             << std::setprecision(3) << g.rms_error;
+        if (g.differing == 0) text << ", every output equal bit for bit";
+        if (g.differing > 0 && g.reference == "int8") text << ", " << grouped(g.differing) << " outputs differ";
         table.row({"Against " + g.reference, text.str()});
     }
     if (r.counters.adc_samples > 0)
@@ -88,7 +88,7 @@ void speed(std::ostream& out, const Report& r)
         table.row({"Latency", "first batch " + duration(l.first) + " (" + duration(l.time_to_first_result) +
                                   " after power-on), then a batch every " + seconds_text(l.steady_per_batch * 1e-12) +
                                   ", an image every " + seconds_text(l.steady_per_image * 1e-12)});
-        table.row({"", "a batch takes p50 " + duration(l.p50) + ", p90 " + duration(l.p90) + ", p99 " +
+        table.row({"", "a batch stays in the card for p50 " + duration(l.p50) + ", p90 " + duration(l.p90) + ", p99 " +
                            duration(l.p99) + ", longest " + duration(l.longest) + " (" + grouped(l.batches) +
                            (l.batches == 1 ? " batch)" : " batches)")});
     }
@@ -185,7 +185,10 @@ std::string largest_errors(const photonic_core::Attribution& e)
                                                 {"rin", e.rin},
                                                 {"dac", e.dac},
                                                 {"adc noise", e.adc_noise},
-                                                {"adc steps", e.adc_quantisation}};
+                                                {"adc steps", e.adc_quantisation},
+                                                {"dac curves", e.dac_static},
+                                                {"adc curves", e.adc_static},
+                                                {"crosstalk", e.crosstalk}};
     std::stable_sort(std::begin(sources), std::end(sources),
                      [](const auto& a, const auto& b) { return a.second > b.second; });
     std::string text = std::string(sources[0].first) + " " + percent(sources[0].second / e.total());
@@ -263,11 +266,12 @@ void write_text(std::ostream& out, const Report& report)
     layers(out, report);
     if (report.counters.failed_commands > 0)
         out << "\n  " << grouped(report.counters.failed_commands) << " commands failed.\n";
-    for (const auto& note : report.summary.notes) out << "\n  Note: " << note << '\n';
+    for (const auto& note : report.summary.notes) out << "\n" << wrapped("  Note: " + note) << '\n';
     if (report.summary.guest_errors > 0)
         out << "\n  The card logged " << grouped(report.summary.guest_errors)
             << " guest errors: the driver broke a rule of the interface.\n";
-    out << '\n' << report.limit.sentence << '\n';
+    if (!report.limit.noise_sentence.empty()) out << '\n' << wrapped(report.limit.noise_sentence) << '\n';
+    out << '\n' << wrapped(report.limit.sentence) << '\n';
 }
 
 }  // namespace lightcard::report

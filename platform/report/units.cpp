@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lightcard/platform/report/units.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 
@@ -79,6 +80,29 @@ std::string grouped(double value, int decimals)
 std::string grouped(std::uint64_t value)
 {
     return group_digits(std::to_string(value));
+}
+
+std::string wrapped(const std::string& text, std::size_t width, const std::string& indent)
+{
+    std::string result;
+    std::size_t column = 0;
+    for (std::size_t at = 0; at < text.size();) {
+        const std::size_t begin = text.find_first_not_of(' ', at);
+        if (begin == std::string::npos) break;
+        const std::size_t end = std::min(text.find(' ', begin), text.size());
+        const bool breaks = column > 0 && column + 1 + (end - begin) > width;
+        if (breaks) {
+            result += "\n" + indent;
+            column = indent.size();
+        } else if (column > 0) {
+            result += ' ';
+            ++column;
+        }
+        result += text.substr(begin, end - begin);
+        column += end - begin;
+        at = end;
+    }
+    return result;
 }
 
 std::string percent(double fraction)

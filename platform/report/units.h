@@ -21,4 +21,7 @@ std::string grouped(std::uint64_t value);
 /// 0.9943 -> "99.4 %"; what rounds to zero but is not reads "<0.1 %".
 std::string percent(double fraction);
 
+/// Breaks lines at blanks so that none is longer than `width`; continuation lines begin with `indent`.
+std::string wrapped(const std::string& text, std::size_t width = 110, const std::string& indent = "");
+
 }  // namespace lightcard::report

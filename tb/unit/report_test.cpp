@@ -238,6 +238,22 @@ TEST(Report, WaitingLimitsWhenNoEngineIsFull)
     EXPECT_THAT(f.report().limit.sentence, HasSubstr("laser warm-up"));
 }
 
+TEST(Report, NamesTheNoiseThatSpoilsTheOutputs)
+{
+    Fixture f;
+    f.counters.layers[0].error.shot = 1000;
+    f.summary.accuracy = Accuracy{0, 0, 0, {}, {{"fp32", 6, 1, 0.3, 1, 2, 60}}};
+    const auto limit = f.report().limit;
+    EXPECT_EQ(limit.error_source, "thermal");
+    EXPECT_DOUBLE_EQ(limit.error_share, 0.75);
+    EXPECT_THAT(limit.noise_sentence,
+                HasSubstr("75.0 % of it is thermal noise of the receivers. To lift it: a larger row_power"));
+    f.summary.accuracy->agreements[0].correlation = 0.95;
+    EXPECT_EQ(f.report().limit.noise_sentence, "");
+    f.config.run.fidelity = Fidelity::ideal;
+    EXPECT_EQ(f.report().limit.error_source, "");
+}
+
 TEST(Report, TraceIntegratesToTheTotals)
 {
     Fixture f;
@@ -385,6 +401,14 @@ TEST(CheckEnergy, RefusesWhatIsNoReport)
 }
 
 // --- units and accuracy --------------------------------------------------------------------------------------------
+
+TEST(Units, WrapsAtBlanks)
+{
+    EXPECT_EQ(wrapped("one two  three", 7), "one two\nthree");
+    EXPECT_EQ(wrapped("  aa bb", 3, "  "), "aa\n  bb");
+    EXPECT_EQ(wrapped("unbreakable words", 4), "unbreakable\nwords");
+    EXPECT_EQ(wrapped("", 10), "");
+}
 
 TEST(Units, ScaleAndRound)
 {
