@@ -349,11 +349,14 @@ void CardDevice::publish_config()
     shadow_.config = bytes;
 }
 
-/// Every register that can be read, once, so that there is something to show if the model should stop.
+/// Every register there is to read, once, so that there is something to show if the model should stop.
 void CardDevice::publish_registers()
 {
     for (const auto& entry : control_chip::register_table().registers) {
-        if (entry.count > 1 || entry.offset + entry.bytes > kRegisterBytes) continue;
+        const bool unimplemented = std::any_of(entry.fields.begin(), entry.fields.end(), [](const auto& field) {
+            return field.access == lightcard::Access::unimplemented;
+        });
+        if (entry.count > 1 || unimplemented || entry.offset + entry.bytes > kRegisterBytes) continue;
         Bytes value(entry.bytes);
         transport(false, false, base_of(kBar0) + entry.offset, value);
         remember(base_of(kBar0) + entry.offset, value);

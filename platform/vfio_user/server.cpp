@@ -102,6 +102,8 @@ void Server::accept_clients()
         Descriptor socket(accept4(listener_.number(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
         if (!socket) return;
         auto connection = std::make_unique<Connection>(std::move(socket));
+        // A client that has left, and whose last words are still unread, keeps nobody out.
+        while (client_ && client_->hung_up()) serve_client();
         if (!client_) {
             client_ = std::move(connection);
             session_ = std::make_unique<Session>(device_, memory_, interrupts_, log_);

@@ -12,7 +12,7 @@ namespace lightcard::vfio_user {
 
 namespace {
 
-constexpr int kBacklog = 8;
+constexpr int kBacklog = 64;
 constexpr std::size_t kRoomForFds = 16;  ///< more than we announce: a peer that sends too many is told so
 
 Error system_error(const std::string& what, const std::string& path)
@@ -102,6 +102,12 @@ Result<Descriptor> connect_to(const std::string& path)
     if (connect(socket->number(), reinterpret_cast<const sockaddr*>(&*address), sizeof *address) != 0)
         return system_error("no server answers", path);
     return socket;
+}
+
+bool Connection::hung_up() const
+{
+    pollfd entry{socket_.number(), POLLRDHUP, 0};
+    return poll(&entry, 1, 0) > 0 && (entry.revents & (POLLRDHUP | POLLHUP)) != 0;
 }
 
 Connection::Got Connection::read_some(std::uint8_t* into, std::size_t wanted, std::string& why)

@@ -29,6 +29,7 @@ public:
     explicit Connection(Descriptor socket) : socket_(std::move(socket)) {}
 
     int number() const { return socket_.number(); }
+    bool hung_up() const;  ///< the peer will send no more than is here to read
 
     /// Takes what has arrived, up to the end of one message and no further: file descriptors belong to the message
     /// that is being read. `ended`: closed by the peer, or a stream that makes no sense (`why` says so).
