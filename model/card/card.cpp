@@ -31,7 +31,7 @@ struct Core {
     Core(std::uint32_t index, const CardConfig& config, Services& services)
         : path("core" + std::to_string(index)),
           dac((path + "_dac").c_str(), path, config.converters, services),
-          optics((path + "_optics").c_str(), path, config.core, config.pcm, config.converters, services),
+          optics((path + "_optics").c_str(), index, path, config.core, config.pcm, config.converters, services),
           adc((path + "_adc").c_str(), path, config.converters, services),
           pcm((path + "_pcm").c_str(), index, path, config.core.n, config.pcm, optics.chain(), services)
     {

@@ -22,6 +22,9 @@ enum class NoiseSource : std::uint8_t {
     shot_minus = 8,  ///< device
     thermal = 9,     ///< device: one TIA sample
     adc = 10,        ///< device: one ADC sample
+    dac_curve = 11,  ///< static, a DAC: steps of its range, gain, offset
+    adc_curve = 12,  ///< static, an ADC: the same
+    crosstalk = 13,  ///< static, a column: light of crossings that calibration leaves
 };
 
 /// Static draws: (card seed, source, place, program epoch) -> 4 words a cell pair.

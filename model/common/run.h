@@ -30,6 +30,9 @@ struct NoiseSources {
     bool dac = true;            ///< DAC noise (ENOB below its bits)
     bool adc_noise = true;      ///< ADC noise (ENOB below its bits)
     bool adc_quantisation = true;  ///< ADC range, clipping and rounding
+    bool dac_static = true;        ///< DAC INL, gain and offset
+    bool adc_static = true;        ///< ADC INL, gain and offset
+    bool crosstalk = true;         ///< between lanes, and of crossings
 };
 
 struct RunConfig {

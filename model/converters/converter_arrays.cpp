@@ -52,6 +52,10 @@ photonic_core::MvmStats convert(const MvmTransaction& mvm, std::uint32_t pass, s
     job.x = mvm.codes + first * mvm.rows;
     job.x_stride = mvm.rows;
     job.vectors = end - begin;
+    const std::uint32_t lanes = mvm.chain->statics ? mvm.chain->statics->lanes : 1;
+    job.first_lane = static_cast<std::uint32_t>((mvm.first_vector + begin) % lanes);
+    job.before = begin;
+    job.after = mvm.vectors - end;
     job.y = mvm.sums + first * mvm.cols;
     job.weight_id = mvm.weight_id;
     job.first_sample = mvm.first_sample + begin;

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "lightcard/model/common/det_math.h"
+#include "lightcard/model/converters/transfer_curve.h"
 #include "lightcard/model/photonic_core/mvm.h"
 
 namespace lightcard::photonic_core {
@@ -14,10 +15,12 @@ constexpr double kInputCodes = 255;   ///< largest DAC code
 constexpr double kWeightSteps = 127;  ///< largest host weight
 constexpr double kCommonCodes = 255;  ///< `common` code of T_max
 
-/// Noise of a converter beyond its own rounding, as (variance / full range^2).
-double excess_noise(double enob, double bits)
+/// Noise of a converter beyond its own rounding and INL, as (variance / full range^2).
+double excess_noise(double enob, double bits, double inl)
 {
-    return std::max(0.0, det::exp(-2.0 * enob * det::log(2.0)) - det::exp(-2.0 * bits * det::log(2.0))) / 12.0;
+    const double lsb2 = det::exp(-2.0 * bits * det::log(2.0));
+    const double both = (det::exp(-2.0 * enob * det::log(2.0)) - lsb2) / 12.0;
+    return std::max(0.0, both - lsb2 * converters::inl_mean_square(inl));
 }
 
 constexpr double kReach = 3.46;  ///< sigma: no draw of the dither plane is larger (mvm.cpp)
@@ -36,10 +39,27 @@ double widest_range(std::uint32_t rows)
     return rows * kWeightSteps * kInputCodes;
 }
 
+/// Mean squares of the static errors over converters and columns, for attribution.
+void describe_statics(AnalogChain& chain, const Parameters& core, const converters::Parameters& converters)
+{
+    if (chain.sources.dac_static) {
+        const double lsb = (kInputCodes + 1) / static_cast<double>(1u << std::clamp(converters.dac_bits, 1u, 8u));
+        chain.dac_inl_variance = lsb * lsb * converters::inl_bridge_variance(converters.dac_inl);
+        chain.dac_offset_variance = lsb * lsb * converters.dac_offset_error * converters.dac_offset_error;
+        chain.dac_gain_error = converters.dac_gain_error;
+    }
+    if (chain.sources.adc_static) {
+        chain.adc_inl_variance = converters::inl_bridge_variance(converters.adc_inl);
+        chain.adc_offset_variance = converters.adc_offset_error * converters.adc_offset_error;
+        chain.adc_gain_error = converters.adc_gain_error;
+    }
+    if (chain.sources.crosstalk) chain.crosstalk_step = kWeightSteps * core.crosstalk_residual;
+}
+
 }  // namespace
 
 AnalogChain make_analog_chain(const Parameters& core, const pcm_memory::Parameters& pcm,
-                              const converters::Parameters& converters, const RunConfig& run)
+                              const converters::Parameters& converters, const RunConfig& run, std::uint32_t core_index)
 {
     const LinkBudget link = solve_link_budget(core, pcm);
     const NoiseSources& on = run.noise;
@@ -64,7 +84,7 @@ AnalogChain make_analog_chain(const Parameters& core, const pcm_memory::Paramete
     if (on.thermal) chain.thermal_variance = link.thermal_sigma * link.thermal_sigma / (per_acc * per_acc);
     if (on.shot) {
         chain.shot_per_common = shot * chain.common_to_acc / per_acc;
-        chain.shot_constant = shot * 2.0 * core.dark_current / (per_acc * per_acc);
+        chain.shot_constant = shot * link.standing_current / (per_acc * per_acc);
     }
     if (on.rin) {
         chain.rin_variance = det::from_db(core.rin_db) * link.bandwidth;
@@ -72,10 +92,15 @@ AnalogChain make_analog_chain(const Parameters& core, const pcm_memory::Paramete
     }
     if (on.dac) {
         const double range = kInputCodes + 1;
-        chain.dac_variance = range * range * excess_noise(converters.dac_enob, converters.dac_bits);
-        chain.dither_step = dither_step(kReach * std::sqrt(chain.dac_variance));
+        chain.dac_variance = range * range * excess_noise(converters.dac_enob, converters.dac_bits, converters.dac_inl);
     }
-    if (on.adc_noise) chain.adc_noise_ratio = std::sqrt(excess_noise(converters.adc_enob, converters.adc_bits));
+    if (on.adc_noise)
+        chain.adc_noise_ratio = std::sqrt(excess_noise(converters.adc_enob, converters.adc_bits, converters.adc_inl));
+    chain.dither_step = dither_step(kReach * std::sqrt(chain.dac_variance) + dac_reach(core, converters, on));
+    describe_statics(chain, core, converters);
+    if (chain.noisy)
+        chain.statics = std::make_shared<const StaticErrors>(
+            make_static_errors(core, converters, run, core_index, chain.dither_step));
     return chain;
 }
 
@@ -109,6 +134,15 @@ double static_error(const pcm_memory::StaticError& error, const MvmStats& stats,
            error.gain * error.gain * static_cast<double>(stats.sum_y2);
 }
 
+/// Rows taken as exchangeable; `inputs` = how many codes the sums of the statistics run over.
+double dac_static(const AnalogChain& chain, const MvmStats& stats, double inputs)
+{
+    const double x = static_cast<double>(stats.sum_x), x2 = static_cast<double>(stats.sum_x2);
+    const double error2 = chain.dac_inl_variance * (x / kInputCodes - x2 / (kInputCodes * kInputCodes)) +
+                          chain.dac_offset_variance * inputs + chain.dac_gain_error * chain.dac_gain_error * x2;
+    return inputs > 0 ? error2 / inputs * static_cast<double>(stats.sum_norm2) / 65536.0 : 0;
+}
+
 }  // namespace
 
 Attribution attribute(const AnalogChain& chain, const MvmStats& stats, const pcm_memory::EffectiveTile& tile,
@@ -120,13 +154,26 @@ Attribution attribute(const AnalogChain& chain, const MvmStats& stats, const pcm
     result.levels = static_error(tile.levels, stats, tile.rows);
     result.programming = static_error(tile.programming, stats, tile.rows);
     result.drift = static_error(tile.drift, stats, tile.rows);
-    result.thermal = chain.thermal_variance * samples;
-    result.shot = chain.shot_per_common * static_cast<double>(stats.sum_common) + chain.shot_constant * samples;
+    const double path2 = static_cast<double>(stats.sum_shortfall2) * 0x1p-16;
+    const double path = samples > 0 ? static_cast<double>(stats.sum_shortfall) * 0x1p-16 / samples : 0;
+    result.thermal = chain.thermal_variance * path2;
+    result.shot = chain.shot_per_common * static_cast<double>(stats.sum_common) * path + chain.shot_constant * path2;
     result.rin = chain.rin_variance * (static_cast<double>(stats.sum_lit2) + chain.cmrr_leak * common_power);
     result.dac = chain.dac_variance * static_cast<double>(stats.sum_norm2) / 65536.0;
     const double lsb2 = static_cast<double>(stats.sum_lsb2) * 0x1p-32;
     result.adc_noise = chain.adc_noise_ratio * chain.adc_noise_ratio * lsb2 * chain.adc_codes * chain.adc_codes;
     if (chain.converters && chain.sources.adc_quantisation) result.adc_quantisation = lsb2 / 12.0;
+    result.dac_static = dac_static(chain, stats, tile.rows * static_cast<double>(vectors));
+    // An INL at y is that of a bridge: widest in the middle of the range, nothing at its ends.
+    const double y2 = static_cast<double>(stats.sum_y2), codes = chain.adc_codes;
+    result.adc_static = chain.adc_inl_variance * std::max(0.0, lsb2 / 4 - y2 / (codes * codes)) +
+                        chain.adc_offset_variance * lsb2 + chain.adc_gain_error * chain.adc_gain_error * y2;
+    if (chain.statics) {
+        const double lanes = chain.statics->lane_crosstalk * chain.statics->lane_crosstalk;
+        const double neighbours = chain.statics->lanes > 1 ? 2.0 - 2.0 / chain.statics->lanes : 0;
+        result.crosstalk = neighbours * lanes * y2 + chain.crosstalk_step * chain.crosstalk_step * tile.cols *
+                                                         static_cast<double>(stats.sum_xsum2);
+    }
     return result;
 }
 

@@ -3,9 +3,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "lightcard/model/common/gaussian.h"
 #include "lightcard/model/common/rng.h"
+#include "lightcard/model/converters/transfer_curve.h"
 #include "lightcard/model/photonic_core/front_end.h"
 
 namespace lightcard::photonic_core {
@@ -30,8 +32,11 @@ public:
           front_(job.chain->front_end),
           open_(tile_.cols),
           amplitude_(tile_.rows),
-          sign_(imbalance_signs(job.chain->seed, tile_.core, tile_.cols))
+          sign_(imbalance_signs(job.chain->seed, tile_.core, tile_.cols)),
+          residual_(crosstalk_draws(job.chain->seed, tile_.core, job.chain->n))
     {
+        const std::uint32_t lanes = std::min(front_.core.lanes, job.vectors);
+        for (std::uint32_t i = 0; i < lanes; ++i) draw_converters(lane_of(job, i));
         for (std::uint32_t col = 0; col < tile_.cols; ++col)
             for (std::uint32_t row = 0; row < tile_.rows; ++row) {
                 open_[col].plus += cell(row, col).plus.transmission;
@@ -44,7 +49,8 @@ public:
         std::uint64_t clipped = 0;
         for (std::uint32_t v = 0; v < job_.vectors; ++v) {
             key_ = {job_.chain->seed, job_.weight_id, job_.first_sample + v, job_.pass};
-            modulate(job_.x + v * job_.x_stride);
+            lane_ = lane_of(job_, v);
+            modulate(v);
             intensity_ = std::max(-1.0, front_.rin_sigma * draw(NoiseSource::rin, job_.first_row));
             leak_ = front_.imbalance * front_.rin_sigma * draw(NoiseSource::rin_leak, job_.first_row);
             for (std::uint32_t col = 0; col < tile_.cols; ++col)
@@ -66,14 +72,44 @@ private:
         return static_cast<double>(gaussian(word));
     }
 
-    /// The amplitude is not limited to 0..1: driver and modulator have headroom for the noise of an end code.
-    void modulate(const std::uint8_t* codes)
+    void draw_converters(std::uint32_t lane)
     {
+        const std::uint64_t seed = job_.chain->seed;
+        auto& dacs = dacs_[lane];
+        auto& adcs = adcs_[lane];
+        for (std::uint32_t row = 0; row < tile_.rows; ++row)
+            dacs.push_back(converters::dac_curve(front_.converters, {seed, tile_.core, lane, row}));
+        for (std::uint32_t col = 0; col < tile_.cols; ++col)
+            adcs.push_back(converters::adc_curve(front_.converters, {seed, tile_.core, lane, col}));
+    }
+
+    /// Input codes that a DAC really gives. Not limited to the range: driver and modulator have headroom.
+    double driven(std::uint32_t row, std::uint8_t code) const
+    {
+        const converters::TransferCurve& curve = dacs_.at(lane_)[row];
+        const double lsb = 256.0 / (1u << front_.converters.dac_bits);
+        const double fixed = code * (1 + curve.gain) + (curve.inl[code] + curve.offset) * lsb;
+        return front_.dac_sigma > 0 ? fixed + front_.dac_sigma * draw(NoiseSource::dac, row) : fixed;
+    }
+
+    void modulate(std::uint32_t vector)
+    {
+        const std::uint8_t* x = job_.x + vector * job_.x_stride;
+        all_rows_ = (job_.chain->n - tile_.rows) * front_.modulator_floor;
         for (std::uint32_t row = 0; row < tile_.rows; ++row) {
-            double code = codes[row];
-            if (front_.dac_sigma > 0) code += front_.dac_sigma * draw(NoiseSource::dac, row);
+            double code = driven(row, x[row]);
+            for (const std::uint8_t* neighbour : neighbours(job_, vector))
+                if (neighbour != nullptr) code += front_.lane_crosstalk * neighbour[row];
             amplitude_[row] = front_.modulator_floor + (1 - front_.modulator_floor) * code / 255;
+            all_rows_ += amplitude_[row];
         }
+    }
+
+    /// T / T_max that the crossings add: the same light in both arms, less what calibration leaves between them.
+    ColumnLight leak(std::uint32_t col) const
+    {
+        const double between = front_.crossing_residual * residual_[col] * (1 - front_.cell_floor);
+        return {front_.crossing_leak + between / 2, front_.crossing_leak - between / 2};
     }
 
     /// A: TIA input of one column, less the current of dark inputs, which is calibrated away.
@@ -81,18 +117,21 @@ private:
     {
         // Rows the tile does not use: modulators at code 0, cells at T_min, in both arms.
         const double idle = (job_.chain->n - tile_.rows) * front_.modulator_floor * front_.cell_floor;
-        ColumnLight light{idle, idle};
+        const ColumnLight crossings = leak(col);
+        ColumnLight light{idle + crossings.plus * all_rows_, idle + crossings.minus * all_rows_};
         for (std::uint32_t row = 0; row < tile_.rows; ++row) {
             light.plus += amplitude_[row] * cell(row, col).plus.transmission;
             light.minus += amplitude_[row] * cell(row, col).minus.transmission;
         }
-        const double plus = photocurrent(light.plus, col, NoiseSource::shot_plus);
-        const double minus = photocurrent(light.minus, col, NoiseSource::shot_minus);
-        const double offset = front_.cell_current * front_.modulator_floor * (open_[col].plus - open_[col].minus);
+        const double gain = path_gain(front_.core, lane_, col);
+        const double plus = photocurrent(gain * light.plus, col, NoiseSource::shot_plus);
+        const double minus = photocurrent(gain * light.minus, col, NoiseSource::shot_minus);
+        const double dark = open_[col].plus - open_[col].minus + job_.chain->n * (crossings.plus - crossings.minus);
+        const double offset = gain * front_.cell_current * front_.modulator_floor * dark;
         double current = plus - minus - offset + static_cast<double>(sign_[col]) * leak_ * (plus + minus);
         if (front_.thermal_sigma > 0)
             current += front_.thermal_sigma * draw(NoiseSource::thermal, job_.first_row + col);
-        return current;
+        return current / gain;  // the digital gain behind the ADC knows its path
     }
 
     double photocurrent(double light, std::uint32_t col, NoiseSource source) const
@@ -109,6 +148,7 @@ private:
         const double acc = current / front_.acc_current;
         const double codes = job_.chain->adc_codes, half = codes / 2;
         const ColumnGain& gain = job_.gains[col];
+        const converters::TransferCurve& curve = adcs_.at(lane_)[col];
         double sample = acc / gain.lsb;
         if (front_.adc_sigma > 0) sample += front_.adc_sigma * codes * draw(NoiseSource::adc, job_.first_row + col);
         if (!job_.chain->sources.adc_quantisation) {
@@ -116,6 +156,9 @@ private:
             y = static_cast<std::int32_t>(round_half_even(std::clamp(sample * gain.lsb, -kLargest, kLargest)));
             return false;
         }
+        sample = sample * (1 + curve.gain) + curve.offset;
+        const double knot = std::clamp((sample + half) * converters::kKnots / codes, 0.0, converters::kKnots - 1.0);
+        sample += curve.inl[static_cast<std::size_t>(knot)];
         const double code = round_half_even(std::clamp(sample, -half, half - 1));
         y = static_cast<std::int32_t>((static_cast<std::int64_t>(code) * gain.digital_gain + 32768) >> 16);
         return code == -half || code == half - 1;
@@ -127,6 +170,10 @@ private:
     std::vector<ColumnLight> open_;
     std::vector<double> amplitude_;  ///< [row] transmission of a modulator, of its brightest
     std::vector<float> sign_;        ///< [col] of the photodiodes' imbalance
+    std::vector<float> residual_;    ///< [col] draws of what calibration leaves of the crossings' light
+    std::map<std::uint32_t, std::vector<converters::TransferCurve>> dacs_, adcs_;  ///< [lane][line]
+    std::uint32_t lane_ = 0;
+    double all_rows_ = 0;  ///< sum of the amplitudes of all n rows
     SampleKey key_;
     double intensity_ = 0;  ///< relative error of the laser line in this symbol, common to all rows and columns
     double leak_ = 0;       ///< and the part of it that the balance of the photodiodes does not cancel

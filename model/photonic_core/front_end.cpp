@@ -6,17 +6,20 @@
 
 #include "lightcard/model/common/det_math.h"
 #include "lightcard/model/common/rng.h"
+#include "lightcard/model/converters/transfer_curve.h"
 #include "lightcard/model/photonic_core/link_budget.h"
 
 namespace lightcard::photonic_core {
 namespace {
 
-/// Noise of a converter that its effective bits leave beside the rounding of its codes; rms, of full range.
-double noise_beyond_rounding(double effective_bits, double bits)
+/// Noise of a converter: what its effective bits leave beside the rounding of its codes and its INL; rms, of full
+/// range.
+double noise_beyond_rounding(double effective_bits, double bits, double inl)
 {
     const double effective_step = det::pow10(-effective_bits * det::log10(2.0));
     const double code_step = det::pow10(-bits * det::log10(2.0));
-    return std::sqrt(std::max(0.0, effective_step * effective_step - code_step * code_step) / 12.0);
+    const double curve = code_step * code_step * converters::inl_mean_square(inl);
+    return std::sqrt(std::max(0.0, (effective_step * effective_step - code_step * code_step) / 12.0 - curve));
 }
 
 }  // namespace
@@ -34,15 +37,28 @@ FrontEnd make_front_end(const Parameters& core, const pcm_memory::Parameters& pc
     front.acc_current = front.cell_current * (1 - link.cell_floor) / 127 * (1 - link.modulator_floor) / 255;
     if (on.shot) {
         front.shot_density = 2 * kElectronCharge * link.bandwidth;
-        front.dark_current = core.dark_current;
+        front.dark_current = link.standing_current / 2;
     }
-    if (on.thermal) front.thermal_sigma = core.tia_noise * std::sqrt(link.bandwidth);
+    if (on.thermal) front.thermal_sigma = link.thermal_sigma;
     if (on.rin) {
         front.rin_sigma = std::sqrt(det::from_db(core.rin_db) * link.bandwidth);
         front.imbalance = det::from_db(-core.cmrr_db / 2);
     }
-    if (on.dac) front.dac_sigma = 256 * noise_beyond_rounding(converters.dac_enob, converters.dac_bits);
-    if (on.adc_noise) front.adc_sigma = noise_beyond_rounding(converters.adc_enob, converters.adc_bits);
+    if (on.dac)
+        front.dac_sigma = 256 * noise_beyond_rounding(converters.dac_enob, converters.dac_bits, converters.dac_inl);
+    if (on.adc_noise)
+        front.adc_sigma = noise_beyond_rounding(converters.adc_enob, converters.adc_bits, converters.adc_inl);
+    front.converters = converters;
+    if (!on.dac_static)
+        front.converters.dac_inl = front.converters.dac_gain_error = front.converters.dac_offset_error = 0;
+    if (!on.adc_static)
+        front.converters.adc_inl = front.converters.adc_gain_error = front.converters.adc_offset_error = 0;
+    front.core = core;
+    if (on.crosstalk) {
+        front.crossing_leak = 2.0 * core.n * det::from_db(core.crossing_crosstalk_db);
+        front.crossing_residual = core.crosstalk_residual;
+        front.lane_crosstalk = det::from_db(core.lane_crosstalk_db);
+    }
     return front;
 }
 

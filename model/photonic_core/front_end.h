@@ -24,6 +24,12 @@ struct FrontEnd {
     double imbalance = 0;        ///< of the balanced pair, amplitude: 10^(-CMRR/20)
     double dac_sigma = 0;        ///< input codes, of one DAC sample
     double adc_sigma = 0;        ///< of one ADC sample, of its full range
+    // Static; of the drawn ones the spread.
+    converters::Parameters converters;  ///< curves of every DAC and ADC; what is switched off is 0
+    Parameters core;                    ///< losses of every path
+    double crossing_leak = 0;           ///< light of other rows in both arms of every cell, of T_max
+    double crossing_residual = 0;       ///< difference between the arms that calibration leaves, of full contrast
+    double lane_crosstalk = 0;          ///< of each neighbour lane's light
 };
 
 FrontEnd make_front_end(const Parameters& core, const pcm_memory::Parameters& pcm,

@@ -27,7 +27,10 @@ struct Block {
           light(hi.size(), 0),
           dithered(hi.size(), 0),
           words(std::max(tile.cols, tile.rows)),
+          curve(tile.rows, 0),
+          dark(tile.rows, 0),
           normals(tile.cols),
+
           analog(tile.cols)
     {
     }
@@ -35,6 +38,9 @@ struct Block {
     std::vector<std::uint8_t> dither;  ///< [vector][row_stride] error of each DAC sample in dither steps, plus 128
     std::vector<std::int32_t> hi, lo, light, dithered;
     std::vector<std::uint32_t> words;
+    std::array<std::int32_t, kBlockVectors> dither_sum{};
+    std::vector<std::int8_t> curve;  ///< [row] of the vector in work
+    std::vector<std::uint8_t> dark;  ///< [row] a neighbour lane that is not there
     std::vector<float> normals, analog;
 };
 
@@ -64,6 +70,7 @@ LIGHTCARD_CLONES std::uint32_t count_inputs(const std::uint8_t* x, std::uint32_t
         sum += x[i];
         square += static_cast<std::uint32_t>(x[i]) * x[i];
     }
+    stats.sum_x += sum;
     stats.sum_x2 += square;
     stats.sum_xsum2 += static_cast<std::uint64_t>(sum) * sum;
     return sum;
@@ -86,26 +93,45 @@ LIGHTCARD_CLONES void count_samples(const SampleRow& row, const std::int32_t* fl
     stats.sum_lit2 += lit_square;
 }
 
-/// Errors of DAC samples in dither steps, plus 128. A draw is the sum of the four bytes of its word: mean 510, variance
-/// 21845, kurtosis 2.7; what reaches a column is a sum over rows, for which that is normal enough (equivalence_test).
-LIGHTCARD_CLONES void dither_codes(const std::uint32_t* words, float steps_per_sigma, std::uint32_t rows,
-                                   std::uint8_t* codes)
+/// What adds to the input codes of one vector, in dither steps, [row].
+struct DacErrors {
+    const std::int8_t* curve;           ///< of the DACs at these codes
+    const std::uint8_t *below, *above;  ///< codes of the neighbour lanes in this symbol
+    float lane_leak;                    ///< of a neighbour's code
+    float sigma;                        ///< of the noise
+};
+
+/// codes = errors in dither steps, plus 128; returns the sum of the errors. A draw is the sum of the four bytes of its
+/// word: mean 510, variance 21845, kurtosis 2.7; what reaches a column is a sum over rows, for which that is normal
+/// enough (equivalence_test).
+LIGHTCARD_CLONES std::int32_t dither_codes(const std::uint32_t* words, const DacErrors& errors, std::uint32_t rows,
+                                           std::uint8_t* codes)
 {
     constexpr float kMagic = 0x1.8p23F;
-    const float scale = steps_per_sigma * (1.0F / 147.80054F);
+    const float scale = errors.sigma * (1.0F / 147.80054F);
+    // Copies: what is written are bytes, which could alias anything.
+    const std::int8_t* __restrict curve = errors.curve;
+    const std::uint8_t* __restrict below = errors.below, * __restrict above = errors.above;
+    const float leak = errors.lane_leak;
+    std::uint8_t* __restrict out = codes;
+    std::int32_t total = 0;
     for (std::uint32_t i = 0; i < rows; ++i) {
         const std::uint32_t pairs = (words[i] & 0x00FF00FF) + ((words[i] >> 8) & 0x00FF00FF);
         const auto sum = static_cast<std::int32_t>((pairs & 0xFFFF) + (pairs >> 16));
-        const float steps = (static_cast<float>(sum - 510) * scale + kMagic) - kMagic;
-        const float above = steps > -128.0F ? steps : -128.0F;
-        codes[i] = static_cast<std::uint8_t>(static_cast<std::int32_t>(above < 127.0F ? above : 127.0F) + 128);
+        const std::int32_t lanes = below[i] + above[i];
+        const float fixed = static_cast<float>(curve[i]) + leak * static_cast<float>(lanes);
+        const float steps = ((static_cast<float>(sum - 510) * scale + fixed) + kMagic) - kMagic;
+        const float least = steps > -128.0F ? steps : -128.0F;
+        const auto step = static_cast<std::int32_t>(least < 127.0F ? least : 127.0F);
+        total += step;
+        out[i] = static_cast<std::uint8_t>(step + 128);
     }
+    return total;
 }
 
 /// Turns sum(x (common - 128)) into light.
-void finish_light(std::int32_t* light, std::uint32_t x_sum, const std::vector<std::int32_t>& floor_light)
+void finish_light(std::int32_t* light, std::int32_t shift, const std::vector<std::int32_t>& floor_light)
 {
-    const auto shift = static_cast<std::int32_t>(128 * x_sum);
     for (std::size_t c = 0; c < floor_light.size(); ++c) light[c] += shift + floor_light[c];
 }
 
@@ -124,7 +150,7 @@ public:
     void run_block(std::uint32_t first, std::uint32_t count, const PlaneKernel& hi, Block& block, MvmStats& stats) const
     {
         if (job_.chain->dither_step > 0) {
-            for (std::uint32_t v = 0; v < count; ++v) dither_inputs(key_of(first + v), v, block);
+            for (std::uint32_t v = 0; v < count; ++v) dither_inputs(first + v, v, block);
             hi.multiply(block.dither.data(), count, block.dithered.data());
         }
         if (!common_.empty()) kernel_.multiply(block.x.data(), count, block.light.data());
@@ -138,12 +164,24 @@ private:
     }
 
     /// One draw a DAC sample: every column of the tile sees the same light.
-    void dither_inputs(const SampleKey& key, std::uint32_t v, Block& block) const
+    void dither_inputs(std::uint32_t vector, std::uint32_t v, Block& block) const
     {
-        const double sigma = std::sqrt(job_.chain->dac_variance) / job_.chain->dither_step;
-        sample_words(key, NoiseSource::dac, 0, tile_.rows, block.words.data());
-        dither_codes(block.words.data(), static_cast<float>(sigma), tile_.rows,
-                     block.dither.data() + std::size_t{v} * tile_.row_stride);
+        const StaticErrors& statics = *job_.chain->statics;
+        if (!statics.dac.empty()) {
+            const std::int8_t* curves = statics.dac.data() + std::size_t{lane_of(job_, vector)} * statics.n * 256;
+            const std::uint8_t* x = job_.x + vector * job_.x_stride;
+            for (std::uint32_t row = 0; row < tile_.rows; ++row)
+                block.curve[row] = curves[std::size_t{row} * 256 + x[row]];
+        }
+        const auto beside = neighbours(job_, vector);
+        const double step = job_.chain->dither_step;
+        const DacErrors errors{block.curve.data(), beside[0] != nullptr ? beside[0] : block.dark.data(),
+                               beside[1] != nullptr ? beside[1] : block.dark.data(),
+                               static_cast<float>(statics.lane_crosstalk / step),
+                               static_cast<float>(std::sqrt(job_.chain->dac_variance) / step)};
+        sample_words(key_of(vector), NoiseSource::dac, 0, tile_.rows, block.words.data());
+        block.dither_sum[v] = dither_codes(block.words.data(), errors, tile_.rows,
+                                           block.dither.data() + std::size_t{v} * tile_.row_stride);
     }
 
     void run_vector(std::uint32_t vector, std::uint32_t v, Block& block, MvmStats& stats) const
@@ -151,10 +189,10 @@ private:
         const std::size_t at = std::size_t{v} * tile_.cols;
         const std::uint32_t x_sum = count_inputs(block.x.data() + std::size_t{v} * tile_.row_stride, tile_.rows, stats);
         if (common_.empty()) {
-            std::copy(columns_.floor_light.begin(), columns_.floor_light.end(), block.light.data() + at);
-        } else {
-            finish_light(block.light.data() + at, x_sum, columns_.floor_light);
+            std::fill_n(block.light.begin() + static_cast<std::ptrdiff_t>(at), tile_.cols, 0);
         }
+        finish_light(block.light.data() + at, leaked_light(x_sum) + (common_.empty() ? 0 : 128 * x_sum),
+                     columns_.floor_light);
         const SampleKey key = key_of(vector);
         sample_words(key, NoiseSource::sample, job_.first_row, tile_.cols, block.words.data());
         gaussian(block.words.data(), block.normals.data(), tile_.cols);
@@ -167,10 +205,23 @@ private:
         row.normal = block.normals.data();
         row.rin = intensity_error(key, NoiseSource::rin);
         row.rin_leak = intensity_error(key, NoiseSource::rin_leak);
+        row.lane = lane_of(job_, vector);
+        const auto added = static_cast<float>(block.dither_sum[v] * job_.chain->dither_step);
+        row.x_sum = static_cast<float>(x_sum) + added;
+        row.spill = brightness(x_sum) > 0 ? std::max(-1.0F, added / static_cast<float>(brightness(x_sum))) : 0.0F;
         row.analog = block.analog.data();
         row.y = job_.y + std::size_t{vector} * tile_.cols;
         count_samples(row, columns_.floor_acc.data(), stats);
         stats.clipped += noisy_samples(*job_.chain, columns_, row);
+    }
+
+    /// Light of all n modulators, in input codes.
+    double brightness(std::uint32_t x_sum) const { return x_sum + job_.chain->modulator_floor_code * job_.chain->n; }
+
+    /// What the crossings add to every column, in the unit of light.
+    std::int32_t leaked_light(std::uint32_t x_sum) const
+    {
+        return static_cast<std::int32_t>(job_.chain->statics->crossing_leak * 255 * brightness(x_sum) + 0.5);
     }
 
     /// Laser RIN: one draw a symbol, common to every column of the tile. Light is not negative.
@@ -232,12 +283,27 @@ void run_quantised(const MvmJob& job, MvmStats& stats)
     });
 }
 
+/// Exact sums of what falls short on the paths of the samples.
+void count_paths(const MvmJob& job, MvmStats& stats)
+{
+    const StaticErrors& statics = *job.chain->statics;
+    for (std::uint32_t i = 0; i < std::min(statics.lanes, job.vectors); ++i) {
+        const std::uint64_t vectors = (job.vectors - i + statics.lanes - 1) / statics.lanes;
+        const std::size_t at = std::size_t{lane_of(job, i)} * statics.n;
+        for (std::uint32_t c = 0; c < job.tile->cols; ++c) {
+            stats.sum_shortfall += vectors * static_cast<std::uint64_t>(statics.shortfall[at + c] * 65536.0F);
+            stats.sum_shortfall2 += vectors * static_cast<std::uint64_t>(statics.shortfall2[at + c] * 65536.0F);
+        }
+    }
+}
+
 void run_noisy(const MvmJob& job, MvmStats& stats)
 {
     const NoiseChain noise(job);
     for_each_block(job, [&](std::uint32_t first, std::uint32_t count, const PlaneKernel& hi, Block& block) {
         noise.run_block(first, count, hi, block, stats);
     });
+    count_paths(job, stats);
     std::uint64_t norm2 = 0;
     for (std::uint64_t column : job.tile->column_norm2) norm2 += column;
     stats.sum_norm2 = static_cast<unsigned __int128>(norm2) * job.vectors;
@@ -254,6 +320,20 @@ unsigned __int128 sum_of_lsb2(const MvmJob& job)
 }
 
 }  // namespace
+
+std::uint32_t lane_of(const MvmJob& job, std::uint32_t vector)
+{
+    return (job.first_lane + vector) % job.chain->statics->lanes;
+}
+
+std::array<const std::uint8_t*, 2> neighbours(const MvmJob& job, std::uint32_t vector)
+{
+    const std::uint32_t lane = lane_of(job, vector);
+    const std::uint8_t* x = job.x + vector * job.x_stride;
+    const bool below = lane > 0 && vector + job.before > 0;
+    const bool above = lane + 1 < job.chain->statics->lanes && vector + 1 < job.vectors + job.after;
+    return {below ? x - job.x_stride : nullptr, above ? x + job.x_stride : nullptr};
+}
 
 MvmStats run_mvm(const MvmJob& job)
 {

@@ -3,7 +3,9 @@
 /// fixed order (noise, ADC), then integers again. Same bits for any thread count, chunking or SIMD width.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "lightcard/model/common/run.h"
@@ -12,6 +14,7 @@
 #include "lightcard/model/photonic_core/front_end.h"
 #include "lightcard/model/photonic_core/link_budget.h"
 #include "lightcard/model/photonic_core/parameters.h"
+#include "lightcard/model/photonic_core/static_errors.h"
 
 namespace lightcard::photonic_core {
 
@@ -39,11 +42,17 @@ struct AnalogChain {
     std::uint32_t adc_codes = 256;
     double pga_step_db = 1.0;
     std::uint32_t n = 128;
-    FrontEnd front_end;  ///< the same in amperes, source by source
+    double dac_inl_variance = 0, dac_offset_variance = 0;  ///< code^2; INL: four times that of mid-range
+    double adc_inl_variance = 0, adc_offset_variance = 0;  ///< LSB^2
+    double dac_gain_error = 0, adc_gain_error = 0;         ///< rms
+    double crosstalk_step = 0;                    ///< weight steps rms that crossings add to a column's weights
+    FrontEnd front_end;                           ///< the same in amperes, source by source
+    std::shared_ptr<const StaticErrors> statics;  ///< of this core; set if noisy
 };
 
 AnalogChain make_analog_chain(const Parameters& core, const pcm_memory::Parameters& pcm,
-                              const converters::Parameters& converters, const RunConfig& run);
+                              const converters::Parameters& converters, const RunConfig& run,
+                              std::uint32_t core_index = 0);
 
 /// ADC gain of one column after the PGA. `requested_range`: +- acc units; 0 = whatever `rows` can produce. Rounded up
 /// to the PGA's ladder, which starts at the hardware full scale n * 127 * 255 and falls by pga_step_db (of amplitude).
@@ -59,7 +68,10 @@ struct MvmStats {
     std::uint64_t clipped = 0;  ///< of them, at an end code of the range
     // The sums below stay 0 unless the chain is noisy.
     std::uint64_t sum_common = 0;       ///< sum over samples of light
+    std::uint64_t sum_shortfall = 0;    ///< sum over samples of 1/gain of the path, in 2^-16
+    std::uint64_t sum_shortfall2 = 0;   ///< of 1/gain^2, in 2^-16
     unsigned __int128 sum_common2 = 0;  ///< sum over samples of light^2
+    std::uint64_t sum_x = 0;            ///< sum over vectors of sum(x)
     std::uint64_t sum_x2 = 0;           ///< sum over vectors of sum(x^2)
     unsigned __int128 sum_xsum2 = 0;    ///< sum over vectors of (sum(x))^2
     unsigned __int128 sum_y2 = 0;       ///< sum over samples of y^2 before noise, y rounded to acc
@@ -71,7 +83,10 @@ struct MvmStats {
         samples += other.samples;
         clipped += other.clipped;
         sum_common += other.sum_common;
+        sum_shortfall += other.sum_shortfall;
+        sum_shortfall2 += other.sum_shortfall2;
         sum_common2 += other.sum_common2;
+        sum_x += other.sum_x;
         sum_x2 += other.sum_x2;
         sum_xsum2 += other.sum_xsum2;
         sum_y2 += other.sum_y2;
@@ -86,6 +101,9 @@ struct MvmStats {
         archive.field("samples", samples);
         archive.field("clipped", clipped);
         archive.field("sum_common", sum_common);
+        archive.field("sum_shortfall", sum_shortfall);
+        archive.field("sum_shortfall2", sum_shortfall2);
+        archive.field("sum_x", sum_x);
         archive.field("sum_x2", sum_x2);
         for (auto* sum : {&sum_common2, &sum_xsum2, &sum_y2, &sum_lit2, &sum_norm2, &sum_lsb2}) {
             auto low = static_cast<std::uint64_t>(*sum), high = static_cast<std::uint64_t>(*sum >> 64);
@@ -99,10 +117,11 @@ struct MvmStats {
 /// Variance of the output error by source, acc^2 summed over `samples`.
 struct Attribution {
     double levels = 0, programming = 0, drift = 0, thermal = 0, shot = 0, rin = 0, dac = 0, adc_noise = 0,
-           adc_quantisation = 0;
+           adc_quantisation = 0, dac_static = 0, adc_static = 0, crosstalk = 0;
     double total() const
     {
-        return levels + programming + drift + thermal + shot + rin + dac + adc_noise + adc_quantisation;
+        return levels + programming + drift + thermal + shot + rin + dac + adc_noise + adc_quantisation + dac_static +
+               adc_static + crosstalk;
     }
     void add(const Attribution& other)
     {
@@ -115,6 +134,9 @@ struct Attribution {
         dac += other.dac;
         adc_noise += other.adc_noise;
         adc_quantisation += other.adc_quantisation;
+        dac_static += other.dac_static;
+        adc_static += other.adc_static;
+        crosstalk += other.crosstalk;
     }
 
     template <class Archive>
@@ -129,6 +151,9 @@ struct Attribution {
         archive.field("dac", dac);
         archive.field("adc_noise", adc_noise);
         archive.field("adc_quantisation", adc_quantisation);
+        archive.field("dac_static", dac_static);
+        archive.field("adc_static", adc_static);
+        archive.field("crosstalk", crosstalk);
     }
 };
 /// Closed form. Static sources: rows taken as exchangeable; cross terms with drift and ADC clipping are left out.
@@ -142,12 +167,18 @@ struct MvmJob {
     const std::uint8_t* x = nullptr;    ///< [vectors][x_stride] DAC codes, zero beyond tile->rows
     std::size_t x_stride = 0;
     std::uint32_t vectors = 0;
-    std::int32_t* y = nullptr;  ///< [vectors][cols] acc units; written
+    std::uint32_t first_lane = 0;         ///< of vector 0; the next vector is in the next lane
+    std::uint32_t before = 0, after = 0;  ///< vectors of the same command that lie before and after these in x
+    std::int32_t* y = nullptr;            ///< [vectors][cols] acc units; written
     std::uint64_t weight_id = 0;
     std::uint64_t first_sample = 0;  ///< ordinal of vector 0
     std::uint32_t first_row = 0;     ///< output row number of column 0 of this tile's layer, part of the noise key
     std::uint32_t pass = 0;
 };
 MvmStats run_mvm(const MvmJob& job);
+
+std::uint32_t lane_of(const MvmJob& job, std::uint32_t vector);
+/// Inputs of the lanes beside a vector's in the same symbol; null where there is none. Needs a noisy chain.
+std::array<const std::uint8_t*, 2> neighbours(const MvmJob& job, std::uint32_t vector);
 
 }  // namespace lightcard::photonic_core

@@ -5,9 +5,9 @@
 
 namespace lightcard::photonic_core {
 
-PhotonicCore::PhotonicCore(sc_core::sc_module_name name, const std::string& path, const Parameters& parameters,
-                           const pcm_memory::Parameters& pcm, const converters::Parameters& converters,
-                           Services& services)
+PhotonicCore::PhotonicCore(sc_core::sc_module_name name, std::uint32_t core, const std::string& path,
+                           const Parameters& parameters, const pcm_memory::Parameters& pcm,
+                           const converters::Parameters& converters, Services& services)
     : sc_module(name),
       in("in"),
       out("out"),
@@ -16,7 +16,7 @@ PhotonicCore::PhotonicCore(sc_core::sc_module_name name, const std::string& path
       pcm_(pcm),
       services_(services),
       budget_(solve_link_budget(parameters, pcm)),
-      chain_(make_analog_chain(parameters, pcm, converters, services.run)),
+      chain_(make_analog_chain(parameters, pcm, converters, services.run, core)),
       bits_per_input_(converters.dac_bits),
       bits_per_output_(converters.adc_bits)
 {

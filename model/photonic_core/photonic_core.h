@@ -4,8 +4,8 @@
 ///
 /// K lanes take K consecutive vectors a symbol, so P vectors take ceil(P / K) symbols; fill and drain (`latency`)
 /// are paid once a command, behind the stream. The laser is lit for a command, warms up for laser_warm_up, and goes off
-/// laser_hold_off after the last one; when the command waits for weights, whose end of writing is known, it is lit early
-/// enough to be warm by then.
+/// laser_hold_off after the last one; when the command waits for weights, whose end of writing is known, it is lit
+/// early enough to be warm by then.
 #pragma once
 
 #include <string>
@@ -30,8 +30,9 @@ public:
     tlm_utils::simple_initiator_socket<PhotonicCore> out;      ///< light to the receivers
     tlm_utils::simple_initiator_socket<PhotonicCore> weights;  ///< lit bank of the PCM memory
 
-    PhotonicCore(sc_core::sc_module_name name, const std::string& path, const Parameters& parameters,
-                 const pcm_memory::Parameters& pcm, const converters::Parameters& converters, Services& services);
+    PhotonicCore(sc_core::sc_module_name name, std::uint32_t core, const std::string& path,
+                 const Parameters& parameters, const pcm_memory::Parameters& pcm,
+                 const converters::Parameters& converters, Services& services);
 
     const AnalogChain& chain() const { return chain_; }
     const LinkBudget& budget() const { return budget_; }

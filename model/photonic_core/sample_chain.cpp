@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "lightcard/model/common/simd.h"
+#include "lightcard/model/converters/transfer_curve.h"
 
 namespace lightcard::photonic_core {
 namespace {
@@ -27,41 +28,78 @@ LIGHTCARD_INLINE std::int32_t to_acc(std::int32_t code, std::int64_t digital_gai
     return static_cast<std::int32_t>((code * digital_gain + 32768) >> 16);
 }
 
-/// The product with what the DACs added to its inputs, before light and receiver.
-LIGHTCARD_CLONES void exact_sums(const SampleRow& row, const std::int32_t* hi_sum, float dither_step)
+/// The product with what DACs and crossings added to it, before light and receiver.
+LIGHTCARD_CLONES void exact_sums(const SampleRow& row, const std::int32_t* hi_sum, const float* crosstalk,
+                                 float dither_step)
 {
     for (std::uint32_t c = 0; c < row.cols; ++c) {
         // Up to 512 rows all sums are below 2^24, so this rounds the exact integer sum once.
         const float exact = static_cast<float>(row.hi[c]) + static_cast<float>(row.lo[c]) * (1.0F / 256.0F);
-        row.analog[c] = exact;
+        const float dither = static_cast<float>(row.dither[c] - 128 * hi_sum[c]) * dither_step;
+        row.analog[c] = (exact + crosstalk[c] * row.x_sum) + dither;
     }
-    if (dither_step == 0) return;
-    for (std::uint32_t c = 0; c < row.cols; ++c)
-        row.analog[c] = row.analog[c] + static_cast<float>(row.dither[c] - 128 * hi_sum[c]) * dither_step;
 }
 
-LIGHTCARD_CLONES void add_noise(const SampleRow& row, const float* variance, const float* imbalance,
-                                const std::int32_t* floor_acc, float shot)
+/// What one lane's paths and converters are like, [column].
+struct LaneErrors {
+    const float *shortfall, *shortfall2, *adc_gain, *adc_offset, *adc_inl;
+};
+
+LaneErrors lane_errors(const StaticErrors& statics, std::uint32_t lane)
 {
-    const float intensity = 1.0F + row.rin;
+    const std::size_t at = std::size_t{lane} * statics.n;
+    return {statics.shortfall.data() + at, statics.shortfall2.data() + at, statics.adc_gain.data() + at,
+            statics.adc_offset.data() + at,
+            statics.adc_inl.empty() ? nullptr : statics.adc_inl.data() + at * converters::kKnots};
+}
+
+LIGHTCARD_CLONES void add_noise(const SampleRow& row, const ColumnConstants& columns, const LaneErrors& path,
+                                float shot)
+{
+    const float intensity = (1.0F + row.rin) * (1.0F + row.spill), rin = row.rin, leak = row.rin_leak,
+                variance = columns.receiver_variance;
+    const float* imbalance = columns.imbalance.data();
+    const float* adc_variance = columns.adc_variance.data();
+    const std::int32_t *floor_acc = columns.floor_acc.data(), *row_light = row.light;
+    const float *shortfall = path.shortfall, *shortfall2 = path.shortfall2, *normal = row.normal;
+    float* __restrict analog = row.analog;
     for (std::uint32_t c = 0; c < row.cols; ++c) {
-        const float light = static_cast<float>(row.light[c]) * intensity;
-        const float lit = row.analog[c] + static_cast<float>(floor_acc[c]);
-        const float laser = row.rin * lit + (row.rin_leak * imbalance[c]) * light;
-        row.analog[c] = (row.analog[c] + laser) + std::sqrt(variance[c] + shot * light) * row.normal[c];
+        const float light = static_cast<float>(row_light[c]) * intensity;
+        const float lit = analog[c] + static_cast<float>(floor_acc[c]);
+        const float laser = rin * lit + (leak * imbalance[c]) * light;
+        const float receiver = variance * shortfall2[c] + (shot * shortfall[c]) * light;
+        analog[c] = (analog[c] + laser) + std::sqrt(adc_variance[c] + receiver) * normal[c];
     }
 }
 
-LIGHTCARD_CLONES std::uint32_t convert(const SampleRow& row, const float* inverse_lsb, const std::int64_t* gain,
-                                       float lowest, float highest)
+/// From acc to codes, as this ADC sees it.
+LIGHTCARD_CLONES void scale(const SampleRow& row, const float* inverse_lsb, const LaneErrors& adc)
+{
+    for (std::uint32_t c = 0; c < row.cols; ++c)
+        row.analog[c] = (row.analog[c] * inverse_lsb[c]) * adc.adc_gain[c] + adc.adc_offset[c];
+}
+
+void bend(const SampleRow& row, const float* adc_inl, float half)
+{
+    constexpr float kLast = converters::kKnots - 1;
+    for (std::uint32_t c = 0; c < row.cols; ++c) {
+        const float position = (row.analog[c] + half) * (converters::kKnots / (2 * half));
+        const auto knot = static_cast<std::uint32_t>(std::clamp(position, 0.0F, kLast));
+        row.analog[c] += adc_inl[std::size_t{c} * converters::kKnots + knot];
+    }
+}
+
+LIGHTCARD_CLONES std::uint32_t convert(const SampleRow& row, const std::int64_t* gain, float lowest, float highest)
 {
     std::uint32_t clipped = 0;
-    for (std::uint32_t c = 0; c < row.cols; ++c) {
-        const float scaled = row.analog[c] * inverse_lsb[c];
-        const float above = scaled > lowest ? scaled : lowest;
+    const std::uint32_t cols = row.cols;
+    const float* analog = row.analog;
+    std::int32_t* __restrict y = row.y;
+    for (std::uint32_t c = 0; c < cols; ++c) {
+        const float above = analog[c] > lowest ? analog[c] : lowest;
         const float code = round_half_even(above < highest ? above : highest);
         clipped += code == lowest || code == highest;
-        row.y[c] = to_acc(static_cast<std::int32_t>(code), gain[c]);
+        y[c] = to_acc(static_cast<std::int32_t>(code), gain[c]);
     }
     return clipped;
 }
@@ -96,6 +134,7 @@ ColumnConstants column_constants(const MvmJob& job)
     const AnalogChain& chain = *job.chain;
     const pcm_memory::EffectiveTile& tile = *job.tile;
     ColumnConstants columns;
+    columns.receiver_variance = static_cast<float>(chain.thermal_variance + chain.shot_constant);
     const std::vector<float> signs = imbalance_signs(chain.seed, tile.core, tile.cols);
     const double unused_rows = chain.n > tile.rows ? chain.n - tile.rows : 0;
     for (std::uint32_t c = 0; c < tile.cols; ++c) {
@@ -104,8 +143,7 @@ ColumnConstants column_constants(const MvmJob& job)
         columns.lsb.push_back(gain.lsb);
         columns.inverse_lsb.push_back(static_cast<float>(1.0 / gain.lsb));
         columns.digital_gain.push_back(gain.digital_gain);
-        columns.variance.push_back(
-            static_cast<float>(chain.thermal_variance + chain.shot_constant + adc_sigma * adc_sigma));
+        columns.adc_variance.push_back(static_cast<float>(adc_sigma * adc_sigma));
         const double common = tile.common_sum.empty() ? 0.0 : tile.common_sum[c];
         columns.imbalance.push_back(signs[c] * static_cast<float>(std::sqrt(chain.cmrr_leak) * chain.common_to_acc));
         const WeightSums sums = weight_sums(tile, c);
@@ -121,14 +159,17 @@ ColumnConstants column_constants(const MvmJob& job)
 std::uint32_t noisy_samples(const AnalogChain& chain, const ColumnConstants& columns, const SampleRow& row)
 {
     const auto shot = static_cast<float>(chain.shot_per_common);
-    exact_sums(row, columns.hi_sum.data(), static_cast<float>(chain.dither_step));
-    add_noise(row, columns.variance.data(), columns.imbalance.data(), columns.floor_acc.data(), shot);
+    const LaneErrors lane = lane_errors(*chain.statics, row.lane);
+    exact_sums(row, columns.hi_sum.data(), chain.statics->crosstalk.data(), static_cast<float>(chain.dither_step));
+    add_noise(row, columns, lane, shot);
     if (!chain.converters || !chain.sources.adc_quantisation) {
         round_to_acc(row);
         return 0;
     }
     const float half = static_cast<float>(chain.adc_codes / 2);
-    return convert(row, columns.inverse_lsb.data(), columns.digital_gain.data(), -half, half - 1.0F);
+    scale(row, columns.inverse_lsb.data(), lane);
+    if (lane.adc_inl != nullptr) bend(row, lane.adc_inl, half);
+    return convert(row, columns.digital_gain.data(), -half, half - 1.0F);
 }
 
 std::uint32_t quantised_samples(const AnalogChain& chain, const ColumnConstants& columns, const SampleRow& row)

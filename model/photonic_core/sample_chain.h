@@ -12,7 +12,8 @@ namespace lightcard::photonic_core {
 
 /// Constants of each column of a job, ready for the vector loops.
 struct ColumnConstants {
-    std::vector<float> variance;            ///< acc^2: thermal, dark current, ADC noise
+    float receiver_variance = 0;            ///< acc^2 on the mean path: thermal, dark current
+    std::vector<float> adc_variance;        ///< acc^2
     std::vector<float> imbalance;           ///< acc per unit of light and of the laser's relative error: +-CMRR
     std::vector<std::int32_t> floor_acc;    ///< y of modulators at code 0: calibrated away, but RIN modulates it
     std::vector<std::int32_t> hi_sum;       ///< sum of the hi plane
@@ -30,11 +31,14 @@ struct SampleRow {
     const std::int32_t* lo = nullptr;  ///< all zero if the tile has no lo plane
     // Only read if noisy:
     const std::int32_t* light = nullptr;   ///< with floor
-    const std::int32_t* dither = nullptr;  ///< sum of dither codes, 128 = none, times the hi plane; if dither_step > 0
+    const std::int32_t* dither = nullptr;  ///< sum of dither codes, 128 = none, times the hi plane
     const float* normal = nullptr;         ///< one draw a column
+    float spill = 0;                       ///< light that DAC errors and neighbour lanes add, of all light, >= -1
     float rin = 0;                         ///< relative intensity error of this symbol, >= -1
     float rin_leak = 0;                    ///< the same, of the part that unequal photodiodes let through
-    float* analog = nullptr;               ///< [cols] scratch: the sample before the ADC
+    std::uint32_t lane = 0;
+    float x_sum = 0;          ///< sum of the input codes as the DACs give them
+    float* analog = nullptr;  ///< [cols] scratch: the sample before the ADC
     std::int32_t* y = nullptr;
 };
 

@@ -78,6 +78,21 @@ const std::vector<Point>& points()
              p.requested_range = 800000;
              skew(p);
          }},
+        {"bent_converters", 128,
+         [](Problem& p) {
+             auto& c = p.card.converters;
+             c.dac_inl = 4, c.dac_gain_error = 0.05, c.dac_offset_error = 4;
+             c.adc_inl = 1, c.adc_gain_error = 0.02, c.adc_offset_error = 2;
+             c.dac_enob = 5, c.adc_enob = 5;
+             p.requested_range = 400000;
+         }},
+        {"leaky_paths", 128,
+         [](Problem& p) {
+             auto& c = p.card.core;
+             c.lane_crosstalk_db = -12, c.crossing_crosstalk_db = -30, c.crosstalk_residual = 0.02;
+             c.path_nonuniformity_db = 3, c.lane_dispersion = 0.05;
+             p.requested_range = 400000;
+         }},
         {"coarse_adc", 128, [](Problem& p) { p.card.converters.adc_enob = 3.5, p.requested_range = 400000; }},
     };
     return all;
@@ -137,6 +152,14 @@ INSTANTIATE_TEST_SUITE_P(LIGHTCARD_EQUIVALENCE_POINTS, Equivalence, testing::Ran
                          [](const auto& point) { return std::string(points()[point.param].name); });
 
 #ifndef LIGHTCARD_EQUIVALENCE_LADDER
+template <class Change>
+void with_statics(AnalogChain& chain, const Change& change)
+{
+    auto changed = std::make_shared<StaticErrors>(*chain.statics);
+    change(*changed);
+    chain.statics = changed;
+}
+
 struct Break {
     const char* point;
     const char* what;
@@ -153,6 +176,10 @@ const std::vector<Break>& breaks()
         {"noisy_laser", "balance", [](AnalogChain& c) { c.cmrr_leak *= 0.6; }},
         {"coarse_dac", "dac", [](AnalogChain& c) { c.dac_variance *= 2; }},
         {"coarse_adc", "adc_noise", [](AnalogChain& c) { c.adc_noise_ratio *= 1.1; }},
+        {"bent_converters", "dac_curves", [](AnalogChain& c) { with_statics(c, [](auto& s) { s.dac.clear(); }); }},
+        {"bent_converters", "adc_curves", [](AnalogChain& c) { with_statics(c, [](auto& s) { s.adc_inl.clear(); }); }},
+        {"leaky_paths", "lane_leak", [](AnalogChain& c) { with_statics(c, [](auto& s) { s.lane_crosstalk = 0; }); }},
+        {"leaky_paths", "crossings", [](AnalogChain& c) { with_statics(c, [](auto& s) { s.crossing_leak = 0; }); }},
         {"low_extinction", "floor", [](AnalogChain& c) { c.modulator_floor_code = 0; }},
         {"clipping", "range", [](AnalogChain& c) { c.pga_step_db *= 1.7; }},
     };

@@ -30,15 +30,17 @@ inline RunConfig only(std::initializer_list<const char*> names)
     const auto has = [&](const char* name) {
         return std::any_of(names.begin(), names.end(), [&](const char* n) { return std::string(n) == name; });
     };
-    run.noise = {has("levels"), has("programming"), has("drift"),     has("thermal"),         has("shot"),
-                 has("rin"),    has("dac"),         has("adc_noise"), has("adc_quantisation")};
+    run.noise = {has("levels"),     has("programming"), has("drift"),     has("thermal"),          has("shot"),
+                 has("rin"),        has("dac"),         has("adc_noise"), has("adc_quantisation"), has("dac_static"),
+                 has("adc_static"), has("crosstalk")};
     return run;
 }
 
 inline bool same(const MvmStats& a, const MvmStats& b)
 {
     return a.samples == b.samples && a.clipped == b.clipped && a.sum_common == b.sum_common &&
-           a.sum_common2 == b.sum_common2 && a.sum_x2 == b.sum_x2 && a.sum_xsum2 == b.sum_xsum2 &&
+           a.sum_shortfall == b.sum_shortfall && a.sum_shortfall2 == b.sum_shortfall2 &&
+           a.sum_common2 == b.sum_common2 && a.sum_x == b.sum_x && a.sum_x2 == b.sum_x2 && a.sum_xsum2 == b.sum_xsum2 &&
            a.sum_y2 == b.sum_y2 && a.sum_lit2 == b.sum_lit2 && a.sum_norm2 == b.sum_norm2 && a.sum_lsb2 == b.sum_lsb2;
 }
 
@@ -108,6 +110,9 @@ struct Problem {
             job.x = x.data() + cuts[i] * stride;
             job.x_stride = stride;
             job.vectors = cuts[i + 1] - cuts[i];
+            job.first_lane = cuts[i] % card.core.lanes;
+            job.before = cuts[i];
+            job.after = vectors - cuts[i + 1];
             job.y = result.y.data() + std::size_t{cuts[i]} * cols;
             job.weight_id = weight_id;
             job.first_sample = first_sample + cuts[i];

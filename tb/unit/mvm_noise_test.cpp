@@ -98,6 +98,8 @@ TEST(Attribution, StaticSourcesAlone)
 {
     expect_agreement(compare(only({"programming"}), 10, 40), "programming");
     expect_agreement(compare(only({"drift"}), 10, 20, kMonth), "drift");
+    expect_agreement(compare(only({"dac_static"}), 4, 40), "dac_static");
+    expect_agreement(compare(only({"crosstalk"}), 10, 60), "crosstalk");
     const Comparison levels = compare(only({"levels"}), 120, 1);
     EXPECT_TRUE(levels.variance_agrees()) << levels.measured << " " << levels.predicted;
 }
