@@ -20,6 +20,7 @@ BLOCKS = ["card_memory", "control_chip", "converters", "host_link", "pcm_memory"
 SHARED_HEADERS = {
     "model/control_chip/lightcard_abi.h",  # the command interface
     "model/control_chip/lightcard_regs.h",
+    "model/converters/transfer_curve.h",  # a converter's static errors, as the numeric kernel applies them
     "model/pcm_memory/effective_tile.h",  # what the banks hand to the optics
     "model/photonic_core/link_budget.h",
     "model/photonic_core/mvm.h",  # the numeric kernel
