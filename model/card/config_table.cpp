@@ -189,6 +189,7 @@ constexpr Field kFields[] = {
     quantity("card.link.idle_power", at<&C::link, &Link::idle_power>, D::power, "0 W", "100 W", "in L1"),
     quantity("card.link.vendor_id", at<&C::link, &Link::vendor_id>, D::identifier, "0x0001", "0xfffe", "PCI vendor (placeholder)"),
     quantity("card.link.device_id", at<&C::link, &Link::device_id>, D::identifier, "0x0000", "0xffff", "PCI device (placeholder)"),
+    quantity("card.link.serial_number", at<&C::link, &Link::serial_number>, D::number, "0", "16777215", "tells cards apart in a machine"),
     quantity("card.link.msix_vectors", at<&C::link, &Link::msix_vectors>, D::number, "1", "2048", "interrupt vectors"),
     quantity("card.link.bar2_bytes", at<&C::link, &Link::bar2_bytes>, D::bytes, "1 MiB", "8 TiB", "window on card memory, a power of two"),
 

@@ -7,10 +7,12 @@
 namespace lightcard::cli {
 
 int run_command(const Console& console, const Arguments& arguments);
+int budget_command(const Console& console, const Arguments& arguments);
 int info_command(const Console& console, const Arguments& arguments);
 int config_command(const Console& console, const Arguments& arguments);
 int regs_command(const Console& console, const Arguments& arguments);
 int serve_command(const Console& console, const Arguments& arguments);
+int validate_command(const Console& console, const Arguments& arguments);
 
 /// `lightcard ARGUMENTS...`: finds the subcommand and runs it. Nothing thrown leaves it.
 int dispatch(const Console& console, const Arguments& arguments);

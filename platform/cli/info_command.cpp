@@ -177,6 +177,24 @@ void print_power(std::ostream& out, const Facts& f)
              grouped(peak_tops(f.config) / p.card(), 1) + " TOPS/W");
 }
 
+/// How the card compares at an A100's measured rate.
+void print_a100(std::ostream& out, const Facts& f)
+{
+    for (const auto& other : {kA100Sxm, kA100Pcie}) {
+        if (f.resident.images_per_second < other.images_per_second) {
+            line(out, other.name,
+                 grouped(other.images_per_second) +
+                     " ResNet-50 images/s: more than this card does with every tile in place");
+            continue;
+        }
+        const double watts = power_at(f.config, f.power, other.images_per_second);
+        line(out, other.name,
+             grouped(other.images_per_second) + " ResNet-50 images/s take " + si(watts, "W") +
+                 " with every tile in place, " + grouped(other.watts / watts, 1) + " times less than its " +
+                 grouped(other.watts) + " W");
+    }
+}
+
 void print_area(std::ostream& out, const Facts& f)
 {
     const auto& a = f.area;
@@ -218,6 +236,7 @@ void print_text(std::ostream& out, const Facts& f)
     print_engines(out, f);
     print_weights(out, f);
     print_power(out, f);
+    print_a100(out, f);
     print_area(out, f);
     print_limits(out, f);
     for (const auto& warning : card_warnings(f.config)) out << '\n' << report::wrapped("Note: " + warning) << '\n';

@@ -116,6 +116,28 @@ Workload resnet50(std::uint32_t n)
     return work;
 }
 
+double ping_pong_rate(const CardConfig& config, std::uint64_t batch)
+{
+    const std::uint32_t n = config.core.n;
+    const double write = 1.0 / tiles_per_second(config);
+    double seconds = 0;
+    for (const auto& layer : kResNet50) {
+        const std::uint64_t rows = std::uint64_t{layer.inputs} * layer.kernel * layer.kernel;
+        const double tiles = static_cast<double>(layer.count * ceil_div(rows, n) * ceil_div(layer.outputs, n));
+        const double vectors = static_cast<double>(batch) * layer.side * layer.side;
+        seconds += tiles * std::max(write, vectors / peak_mvm_rate(config));
+    }
+    return static_cast<double>(batch) / seconds;
+}
+
+double power_at(const CardConfig& config, const PeakPower& peak, double images)
+{
+    const double efficiency = config.power.vrm_efficiency;
+    const double idle = (peak.memory + peak.link + peak.board) / efficiency + peak.fan;
+    const double products = images * static_cast<double>(resnet50(config.core.n).tile_vectors);
+    return idle + peak.core() / efficiency * products / peak_mvm_rate(config);
+}
+
 Bound image_rate(const CardConfig& config, const Workload& work, std::uint64_t batch)
 {
     const auto images = static_cast<double>(batch);

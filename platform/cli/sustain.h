@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "lightcard/model/card/config.h"
+#include "lightcard/model/card/peak.h"
 
 namespace lightcard::cli {
 
@@ -39,6 +40,21 @@ struct Workload {
 };
 /// ResNet-50 v1.5 at 224 x 224 from its 54 layers; N = 128: 1,576 tiles, 314,512 tile-MVMs.
 Workload resnet50(std::uint32_t n);
+
+/// Images/s of ResNet-50 when the cores rewrite one bank while the other computes, tile after tile: what the slower of
+/// the two takes, added up over the tiles. Writing and optics alone.
+double ping_pong_rate(const CardConfig& config, std::uint64_t batch);
+
+/// Card power in W at `images` of ResNet-50 a second, weights in place: what is always on, and the cores in proportion
+/// to the rate (lanes gate, or lasers follow the load).
+double power_at(const CardConfig& config, const PeakPower& peak, double images);
+/// MLPerf inference v1.1 closed, offline: an A100's ResNet-50 rate, and its rated power. Never mix the two.
+struct Baseline {
+    const char* name;
+    double images_per_second, watts;
+};
+constexpr Baseline kA100Sxm = {"A100 SXM", 39830, 400};
+constexpr Baseline kA100Pcie = {"A100 PCIe", 36905, 300};
 
 struct Bound {
     double images_per_second = 0;

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+// Writing weights: time, energy and endurance of ResNet-50 on a core whose two banks are rewritten in turn.
+#include <cmath>
+
+#include "lightcard/platform/cli/ladder/ladder.h"
+#include "lightcard/platform/cli/sustain.h"
+
+namespace lightcard::ladder {
+
+namespace {
+
+constexpr const char* kWrites = "parameter sheet: the weight-write wall (ResNet-50, one core, two banks)";
+constexpr const char* kWear = "parameter sheet: endurance of two banks in turn";
+const Override kUnlimited = {"card.pcm.write_power_limit", "1 kW"};
+const Override kFree = {"card.pcm.write_energy", "1 pJ"};
+
+Row row_of(const std::string& name, const char* source, double expected, double tolerance, const char* unit)
+{
+    Row row;
+    row.name = name;
+    row.source = source;
+    row.grade = "computed";
+    row.expected = expected;
+    row.tolerance = tolerance;
+    row.unit = unit;
+    return row;
+}
+
+double pass_seconds(const CardConfig& card)
+{
+    return double(cli::resnet50(card.core.n).tiles) / cli::tiles_per_second(card);
+}
+
+void add_write_wall(Rows& rows)
+{
+    struct Scheme {
+        const char* scheme;
+        const char* slot;
+        double pass;
+        double rate[4];  ///< img/s at batches of 1, 16, 256, 4096
+    };
+    const Scheme schemes[] = {
+        {"serial", "100 ns", 2.58, {.39, 6.2, 99, 1586}},
+        {"serial", "1 us", 25.8, {.039, .62, 9.9, 159}},
+        {"row_parallel", "100 ns", 20.2e-3, {49.6, 793, 12580, 119500}},
+        {"row_parallel", "1 us", 202e-3, {5.0, 79, 1269, 19790}},
+        {"row_parallel", "10 us", 2.02, {.50, 7.9, 127, 2030}},
+        {"row_parallel", "100 us", 20.2, {.050, .79, 12.7, 203}},
+        {"array_parallel", "100 ns", 158e-6, {6334, 79060, 164000, 165300}},
+        {"array_parallel", "1 us", 1.58e-3, {635, 10120, 108500, 164600}},
+        {"array_parallel", "10 us", 15.8e-3, {63, 1015, 15970, 130200}},
+        {"array_parallel", "100 us", 158e-3, {6.3, 102, 1624, 25010}},
+    };
+    const std::uint64_t batches[] = {1, 16, 256, 4096};
+    for (const auto& s : schemes) {
+        const std::string name = std::string(s.scheme) + ", " + s.slot;
+        const Setup setup{"extends: lc128",
+                          {kUnlimited, kFree, {"card.pcm.write_scheme", s.scheme}, {"card.pcm.write_slot", s.slot}},
+                          {"card.core.n", "120"}};
+        rows.push_back(on_card(row_of("ResNet-50 written once, " + name, kWrites, s.pass, 0.01 * s.pass, "s"), setup,
+                               pass_seconds));
+        for (int i = 0; i < 4; ++i)
+            rows.push_back(on_card(
+                row_of("ResNet-50 batches of " + std::to_string(batches[i]) + ", " + name, kWrites, s.rate[i],
+                       0.02 * s.rate[i], "img/s"),
+                setup, [batch = batches[i]](const CardConfig& card) { return cli::ping_pong_rate(card, batch); }));
+    }
+    const Setup nominal{"extends: lc128", {}, {"card.pcm.write_slot", "11 us"}};
+    rows.push_back(on_card(row_of("step 26: a tile", kWrites, 1.28, 0.005, "ms"), nominal,
+                           [](const CardConfig& card) { return 1e3 * cli::tile_write_seconds(card); }));
+    rows.push_back(
+        on_card(row_of("step 26: the 2.02 s of a pass", kWrites, 2.017, 0.0005, "s"), nominal, pass_seconds));
+    rows.push_back(on_card(row_of("step 26: batches of 256", kWrites, 126.9, 0.05, "img/s"), nominal,
+                           [](const CardConfig& card) { return 256 / pass_seconds(card); }));
+}
+
+void add_endurance(Rows& rows)
+{
+    struct Life {
+        const char* what;
+        double images, batch, writes;
+        const char* endurance;
+        double seconds;
+    };
+    const double minute = 60, day = 86400;
+    const Life lives[] = {
+        {"36.9 k img/s, batches of 32, 1e6 cycles", 36905, 32, 9.1e5, "1000000", 1.1},
+        {"36.9 k img/s, batches of 32, 1.4e8 cycles", 36905, 32, 9.1e5, "140000000", 154},
+        {"36.9 k img/s, batches of 32, 1e9 cycles", 36905, 32, 9.1e5, "1000000000", 18 * minute},
+        {"36.9 k img/s, batches of 32, 1e12 cycles", 36905, 32, 9.1e5, "1000000000000", 12.7 * day},
+        {"36.9 k img/s, batches of 256, 1e6 cycles", 36905, 256, 1.1e5, "1000000", 8.8},
+        {"36.9 k img/s, batches of 256, 1.4e8 cycles", 36905, 256, 1.1e5, "140000000", 20 * minute},
+        {"127 img/s, batches of 256, 1e6 cycles", 127, 256, 391, "1000000", 43 * minute},
+        {"127 img/s, batches of 256, 1.4e8 cycles", 127, 256, 391, "140000000", 4.1 * day},
+    };
+    for (const auto& life : lives) {
+        const auto writes = [life](const CardConfig& card) {
+            const double banks = static_cast<double>(card.cores) * card.pcm.banks;
+            return double(cli::resnet50(card.core.n).tiles) / banks * life.images / life.batch;
+        };
+        const Setup setup{"extends: lc128", {{"card.pcm.endurance", life.endurance}}, {"card.pcm.banks", "3"}};
+        rows.push_back(
+            on_card(row_of(std::string("worn out: ") + life.what, kWear, life.seconds, 0.03 * life.seconds, "s"), setup,
+                    [writes](const CardConfig& card) {
+                        return static_cast<double>(card.pcm.endurance) / (writes(card) * card.pcm.cycles_per_write);
+                    }));
+        if (std::string(life.endurance) == "1000000")
+            rows.push_back(on_card(row_of(std::string("writes a second and cell: ") + life.what, kWear, life.writes,
+                                          0.05 * life.writes, "1/s"),
+                                   setup, writes));
+    }
+}
+
+}  // namespace
+
+void add_memory(Rows& rows)
+{
+    add_write_wall(rows);
+    add_endurance(rows);
+}
+
+}  // namespace lightcard::ladder
