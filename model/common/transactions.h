@@ -42,6 +42,24 @@ public:
     }
 };
 
+/// Lends an extension to a payload for a scope. A payload deletes what it still holds when it is destroyed, so the loan
+/// ends on every way out, an exception included.
+template <class T>
+class ExtensionLoan {
+public:
+    ExtensionLoan(tlm::tlm_generic_payload& payload, T& extension) : payload_(payload), extension_(extension)
+    {
+        payload_.set_extension(&extension_);
+    }
+    ~ExtensionLoan() { payload_.clear_extension(&extension_); }
+    ExtensionLoan(const ExtensionLoan&) = delete;
+    ExtensionLoan& operator=(const ExtensionLoan&) = delete;
+
+private:
+    tlm::tlm_generic_payload& payload_;
+    T& extension_;
+};
+
 struct MvmTransaction : Extension<MvmTransaction> {
     // From the control chip.
     std::uint32_t bank = 0;
@@ -50,11 +68,12 @@ struct MvmTransaction : Extension<MvmTransaction> {
     std::uint32_t vectors = 0;            ///< of this chunk
     std::uint64_t first_vector = 0;       ///< of this chunk within its command
     std::uint64_t first_sample = 0;       ///< sample ordinal of the chunk's vector 0
+    double warming = 0;                   ///< K of the photonic die above the temperature of calibration
     std::uint32_t passes = 1;             ///< 2: signed inputs as a positive and a negative pass
     const std::uint8_t* codes = nullptr;  ///< [passes][vectors][rows] DAC codes; null = timing only
     std::int32_t* sums = nullptr;         ///< [passes][vectors][cols] written by the ADC array
     Cause cause;
-    Picoseconds earliest = 0;  ///< the core is free and the inputs are there
+    Picoseconds earliest = 0;   ///< the core is free and the inputs are there
     Picoseconds announced = 0;  ///< since when `earliest` was known: the laser may be lit ahead of it
 
     // From the photonic core.
@@ -62,7 +81,7 @@ struct MvmTransaction : Extension<MvmTransaction> {
     Picoseconds stream_end = 0;  ///< the core can take the next vectors
     Picoseconds ready = 0;       ///< last sum has left the ADCs (stream_end + fill and drain)
     Picoseconds waited_laser = 0, waited_switch = 0;
-    bool bank_empty = false;             ///< refused: the bank holds nothing verified
+    bool bank_empty = false;  ///< refused: the bank holds nothing verified
     const pcm_memory::EffectiveTile* tile = nullptr;
     const photonic_core::AnalogChain* chain = nullptr;
     const photonic_core::ColumnGain* gains = nullptr;

@@ -176,10 +176,9 @@ bool MvmEngine::convert(Task& task, std::uint64_t first, std::uint32_t vectors, 
     mvm.earliest = earliest;
     mvm.announced = task.blocked_by == Wait::weights ? task.issued : task.started;
     tlm::tlm_generic_payload payload;
-    payload.set_extension(&mvm);
+    const ExtensionLoan loan(payload, mvm);
     auto delay = sc_core::SC_ZERO_TIME;
     core_->b_transport(payload, delay);
-    payload.clear_extension(&mvm);
     return payload.is_response_ok();
 }
 

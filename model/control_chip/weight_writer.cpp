@@ -15,10 +15,9 @@ constexpr std::uint32_t kWeightIdField = 8;
 void WeightWriter::send(ProgramTransaction& work)
 {
     tlm::tlm_generic_payload payload;
-    payload.set_extension(&work);
+    const ExtensionLoan loan(payload, work);
     auto delay = sc_core::SC_ZERO_TIME;
     pcm_->b_transport(payload, delay);
-    payload.clear_extension(&work);
 }
 
 void WeightWriter::start(Task& task)

@@ -205,10 +205,9 @@ void HostLink::send_message(std::uint32_t vector)
     payload.set_data_length(4);
     payload.set_streaming_width(4);
     payload.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
-    payload.set_extension(&extension);
+    const ExtensionLoan loan(payload, extension);
     auto delay = sc_core::SC_ZERO_TIME;
     msix->b_transport(payload, delay);
-    payload.clear_extension(&extension);
     if (services_.activity.enabled()) services_.activity.instant(track_, "MSI-X", services_.now(), vector);
 }
 

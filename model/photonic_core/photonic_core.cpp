@@ -66,10 +66,9 @@ bool PhotonicCore::fetch_weights(MvmTransaction& mvm, tlm::tlm_generic_payload& 
     fetch.bank = mvm.bank;
     fetch.weight_id = mvm.weight_id;
     tlm::tlm_generic_payload read;
-    read.set_extension(&fetch);
+    const ExtensionLoan loan(read, fetch);
     auto delay = sc_core::SC_ZERO_TIME;
     weights->b_transport(read, delay);
-    read.clear_extension(&fetch);
     mvm.tile = fetch.tile;
     mvm.bank_empty = fetch.empty;
     mvm.chain = &chain_;
