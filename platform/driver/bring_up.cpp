@@ -98,6 +98,12 @@ Status Controller::enable(const QueuePair& admin)
     return wait_for(LC_REG_CSTS, LC_CSTS_RDY, LC_CSTS_RDY, "enable");
 }
 
+Status Controller::notify_shutdown()
+{
+    transport_->write32(LC_REG_CC, LC_CC_EN | LC_CC_SHN_NORMAL << LC_CC_SHN_SHIFT);
+    return wait_for(LC_REG_CSTS, LC_CSTS_SHST, LC_CSTS_SHST_DONE << LC_CSTS_SHST_SHIFT, "shutdown");
+}
+
 Status Controller::disable()
 {
     transport_->write32(LC_REG_CC, 0);

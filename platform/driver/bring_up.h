@@ -29,6 +29,8 @@ public:
     Status wait_for_boot();
     /// Admin rings, CC.EN = 1, waits for CSTS.RDY.
     Status enable(const QueuePair& admin);
+    /// CC.SHN, waits for CSTS.SHST: the card has put away what it holds. disable() follows.
+    Status notify_shutdown();
     /// CC.EN = 0, waits for RDY to go: no DMA and no interrupt of the card after that.
     Status disable();
     /// Number of resets the card has seen; differs from the last value if somebody reset it.

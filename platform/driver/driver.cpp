@@ -160,6 +160,7 @@ Status Driver::shutdown()
     if (!enabled_) return {};
     Status first;
     for (std::size_t i = 0; i < queues_.size() && first.ok(); ++i) first = delete_queue(i);
+    if (first.ok()) first = controller_.notify_shutdown();
     Status disabled = controller_.disable();
     enabled_ = !disabled.ok();
     return first.ok() ? disabled : first;

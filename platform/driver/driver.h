@@ -57,7 +57,7 @@ public:
     Status reset();
     /// True if the card was reset and not by this driver: reset() brings it back.
     bool was_reset();
-    /// Queues deleted, card disabled. Nothing works after it but reset().
+    /// Queues deleted, shutdown notified, card disabled. Nothing works after it but reset().
     Status shutdown();
 
     /// Reads `bytes` of a log page from `offset`; what the page does not have reads as zeros.

@@ -235,7 +235,9 @@ TEST(Admin, ShutdownLeavesNothingBehind)
     FakeCard card;
     {
         auto driver = up(card, 2);
+        const auto controls = card.writes[LC_REG_CC];
         ASSERT_TRUE(driver->shutdown());
+        EXPECT_EQ(card.writes[LC_REG_CC], controls + 2) << "notified, then disabled";
         ASSERT_TRUE(driver->reset());
         EXPECT_TRUE(driver->queue(0).run(make_command(LC_OP_NOP)));
     }

@@ -62,7 +62,7 @@ public:
             case LC_REG_LIVENESS:
                 return deaf_liveness ? 0 : ~liveness_;
             case LC_REG_CSTS:
-                return ready_ ? LC_CSTS_RDY : 0;
+                return (ready_ ? LC_CSTS_RDY : 0u) | shutdown_ << LC_CSTS_SHST_SHIFT;
             case LC_REG_BOOT_STATUS:
                 return boots && now_ > kMillisecond ? LC_BOOT_STATUS_READY : 1;
             case LC_REG_RESET_COUNT:
@@ -80,7 +80,7 @@ public:
         if (offset == LC_REG_AQA) admin_entries_ = (value & 0xffff) + 1;
         set_half(offset, LC_REG_ASQ, value, admin_sq_);
         set_half(offset, LC_REG_ACQ, value, admin_cq_);
-        if (offset == LC_REG_CC) (value & LC_CC_EN) != 0 ? enable() : disable_by_driver();
+        if (offset == LC_REG_CC) control(value);
     }
 
     Result<DmaBuffer> allocate(std::size_t bytes) override
@@ -138,6 +138,14 @@ private:
         if (offset == base + 4) target = (target & 0xffff'ffffull) | static_cast<std::uint64_t>(value) << 32;
     }
 
+    void control(std::uint32_t value)
+    {
+        shutdown_ = (value & LC_CC_SHN) != 0 ? LC_CSTS_SHST_DONE : LC_CSTS_SHST_NONE;
+        if ((value & LC_CC_EN) == 0)
+            disable_by_driver();
+        else if (!ready_)
+            enable();
+    }
     void enable()
     {
         ready_ = becomes_ready;
@@ -269,7 +277,7 @@ private:
     std::map<std::uint32_t, std::uint64_t> interrupts_;
     std::deque<Pending> pending_;
     std::uint64_t admin_sq_ = 0, admin_cq_ = 0;
-    std::uint32_t admin_entries_ = 0, liveness_ = 0, reset_count_ = 1;
+    std::uint32_t admin_entries_ = 0, liveness_ = 0, reset_count_ = 1, shutdown_ = 0;
     bool ready_ = false;
 };
 
