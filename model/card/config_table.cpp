@@ -142,6 +142,8 @@ constexpr Field kFields[] = {
     quantity("card.pcm.drift_nu", at<&C::pcm, &Pcm::drift_nu>, D::number, "0", "1", "contrast c(t) = c0 (1 + nu ln(1 + t/t0))"),
     quantity("card.pcm.drift_nu_sigma", at<&C::pcm, &Pcm::drift_nu_sigma>, D::number, "0", "1", "spread of nu from cell to cell"),
     quantity("card.pcm.drift_t0", at<&C::pcm, &Pcm::drift_t0>, D::time, "1 ns", "365 d", "reference time of drift"),
+    quantity("card.pcm.temperature_coefficient", at<&C::pcm, &Pcm::temperature_coefficient>, D::number, "0", "0.1", "1/K, of transmission, relative; from the temperature of calibration"),
+    quantity("card.pcm.temperature_imbalance", at<&C::pcm, &Pcm::temperature_imbalance>, D::number, "0", "1", "of the temperature coefficient, between the + and the - cell"),
     quantity("card.pcm.endurance", at<&C::pcm, &Pcm::endurance>, D::number, "1", "1000000000000000000", "cycles"),
     quantity("card.pcm.cycles_per_write", at<&C::pcm, &Pcm::cycles_per_write>, D::number, "1", "1000", "wear of one reprogram (RESET pulses)"),
     quantity("card.pcm.switch_time", at<&C::pcm, &Pcm::switch_time>, D::time, "0 s", "1 s", "light another bank"),

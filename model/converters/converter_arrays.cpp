@@ -54,6 +54,7 @@ photonic_core::MvmStats convert(const MvmTransaction& mvm, std::uint32_t pass, s
     job.vectors = end - begin;
     const std::uint32_t lanes = mvm.chain->statics ? mvm.chain->statics->lanes : 1;
     job.first_lane = static_cast<std::uint32_t>((mvm.first_vector + begin) % lanes);
+    job.warming = mvm.warming;
     job.before = begin;
     job.after = mvm.vectors - end;
     job.y = mvm.sums + first * mvm.cols;

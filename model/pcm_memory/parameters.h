@@ -26,6 +26,8 @@ struct Parameters {
     double drift_nu = 0.001;                       ///< contrast c(t) = c0 (1 + nu ln(1 + t/t0))
     double drift_nu_sigma = 0.0005;                ///< spread of nu from cell to cell, clipped at >= 0
     double drift_t0 = 20.0;                        ///< s
+    double temperature_coefficient = 2e-4;         ///< 1/K, of T, both cells of a pair
+    double temperature_imbalance = 0.1;            ///< of it, between the + and the - cell
     std::uint64_t endurance = 1'000'000;           ///< cycles
     std::uint32_t cycles_per_write = 1;            ///< wear of one reprogram (RESET pulses)
     Picoseconds switch_time = 100 * kNanosecond;   ///< light another bank

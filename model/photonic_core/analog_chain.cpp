@@ -81,6 +81,8 @@ AnalogChain make_analog_chain(const Parameters& core, const pcm_memory::Paramete
     chain.common_to_acc = 2.0 * row_current * (1.0 - link.modulator_floor) / (kInputCodes * kCommonCodes) / per_acc;
     chain.modulator_floor_code = kInputCodes * link.modulator_floor / (1.0 - link.modulator_floor);
     chain.cell_floor_code = kCommonCodes * link.cell_floor;
+    chain.temperature_coefficient = pcm.temperature_coefficient;
+    chain.temperature_imbalance = pcm.temperature_imbalance;
     if (on.thermal) chain.thermal_variance = link.thermal_sigma * link.thermal_sigma / (per_acc * per_acc);
     if (on.shot) {
         chain.shot_per_common = shot * chain.common_to_acc / per_acc;

@@ -123,6 +123,8 @@ private:
             light.plus += amplitude_[row] * cell(row, col).plus.transmission;
             light.minus += amplitude_[row] * cell(row, col).minus.transmission;
         }
+        light.plus *= 1 + warming_ * (1 + job_.chain->temperature_imbalance / 2);
+        light.minus *= 1 + warming_ * (1 - job_.chain->temperature_imbalance / 2);
         const double gain = path_gain(front_.core, lane_, col);
         const double plus = photocurrent(gain * light.plus, col, NoiseSource::shot_plus);
         const double minus = photocurrent(gain * light.minus, col, NoiseSource::shot_minus);
@@ -172,6 +174,7 @@ private:
     std::vector<float> sign_;        ///< [col] of the photodiodes' imbalance
     std::vector<float> residual_;    ///< [col] draws of what calibration leaves of the crossings' light
     std::map<std::uint32_t, std::vector<converters::TransferCurve>> dacs_, adcs_;  ///< [lane][line]
+    const double warming_ = relative_warming(job_);    ///< of every transmission, relative
     std::uint32_t lane_ = 0;
     double all_rows_ = 0;  ///< sum of the amplitudes of all n rows
     SampleKey key_;

@@ -204,6 +204,10 @@ private:
         row.dither = block.dithered.data() + at;
         row.normal = block.normals.data();
         row.rin = intensity_error(key, NoiseSource::rin);
+        const double warming = relative_warming(job_);
+        row.warming = static_cast<float>(warming);
+        row.tilt = static_cast<float>(warming / (1 + warming) * job_.chain->temperature_imbalance / 2 *
+                                      job_.chain->common_to_acc);
         row.rin_leak = intensity_error(key, NoiseSource::rin_leak);
         row.lane = lane_of(job_, vector);
         const auto added = static_cast<float>(block.dither_sum[v] * job_.chain->dither_step);
@@ -320,6 +324,12 @@ unsigned __int128 sum_of_lsb2(const MvmJob& job)
 }
 
 }  // namespace
+
+double relative_warming(const MvmJob& job)
+{
+    constexpr double kDarkest = -0.9;  // no cell is opaque for being cold
+    return std::max(kDarkest, job.warming * job.chain->temperature_coefficient);
+}
 
 std::uint32_t lane_of(const MvmJob& job, std::uint32_t vector)
 {

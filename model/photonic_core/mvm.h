@@ -42,9 +42,10 @@ struct AnalogChain {
     std::uint32_t adc_codes = 256;
     double pga_step_db = 1.0;
     std::uint32_t n = 128;
-    double dac_inl_variance = 0, dac_offset_variance = 0;  ///< code^2; INL: four times that of mid-range
-    double adc_inl_variance = 0, adc_offset_variance = 0;  ///< LSB^2
-    double dac_gain_error = 0, adc_gain_error = 0;         ///< rms
+    double dac_inl_variance = 0, dac_offset_variance = 0;           ///< code^2; INL: four times that of mid-range
+    double adc_inl_variance = 0, adc_offset_variance = 0;           ///< LSB^2
+    double dac_gain_error = 0, adc_gain_error = 0;                  ///< rms
+    double temperature_coefficient = 0, temperature_imbalance = 0;  ///< of transmission, 1/K; of it, between + and -
     double crosstalk_step = 0;                    ///< weight steps rms that crossings add to a column's weights
     FrontEnd front_end;                           ///< the same in amperes, source by source
     std::shared_ptr<const StaticErrors> statics;  ///< of this core; set if noisy
@@ -167,6 +168,7 @@ struct MvmJob {
     const std::uint8_t* x = nullptr;    ///< [vectors][x_stride] DAC codes, zero beyond tile->rows
     std::size_t x_stride = 0;
     std::uint32_t vectors = 0;
+    double warming = 0;                   ///< K above the temperature of calibration
     std::uint32_t first_lane = 0;         ///< of vector 0; the next vector is in the next lane
     std::uint32_t before = 0, after = 0;  ///< vectors of the same command that lie before and after these in x
     std::int32_t* y = nullptr;            ///< [vectors][cols] acc units; written
@@ -177,6 +179,8 @@ struct MvmJob {
 };
 MvmStats run_mvm(const MvmJob& job);
 
+/// Relative change of every transmission, by temperature.
+double relative_warming(const MvmJob& job);
 std::uint32_t lane_of(const MvmJob& job, std::uint32_t vector);
 /// Inputs of the lanes beside a vector's in the same symbol; null where there is none. Needs a noisy chain.
 std::array<const std::uint8_t*, 2> neighbours(const MvmJob& job, std::uint32_t vector);

@@ -56,7 +56,8 @@ LaneErrors lane_errors(const StaticErrors& statics, std::uint32_t lane)
 LIGHTCARD_CLONES void add_noise(const SampleRow& row, const ColumnConstants& columns, const LaneErrors& path,
                                 float shot)
 {
-    const float intensity = (1.0F + row.rin) * (1.0F + row.spill), rin = row.rin, leak = row.rin_leak,
+    const float change = row.rin + (1.0F + row.rin) * row.warming;
+    const float intensity = (1.0F + change) * (1.0F + row.spill), tilt = row.tilt, leak = row.rin_leak,
                 variance = columns.receiver_variance;
     const float* imbalance = columns.imbalance.data();
     const float* adc_variance = columns.adc_variance.data();
@@ -66,7 +67,7 @@ LIGHTCARD_CLONES void add_noise(const SampleRow& row, const ColumnConstants& col
     for (std::uint32_t c = 0; c < row.cols; ++c) {
         const float light = static_cast<float>(row_light[c]) * intensity;
         const float lit = analog[c] + static_cast<float>(floor_acc[c]);
-        const float laser = rin * lit + (leak * imbalance[c]) * light;
+        const float laser = change * lit + (leak * imbalance[c] + tilt) * light;
         const float receiver = variance * shortfall2[c] + (shot * shortfall[c]) * light;
         analog[c] = (analog[c] + laser) + std::sqrt(adc_variance[c] + receiver) * normal[c];
     }

@@ -35,6 +35,8 @@ struct SampleRow {
     const float* normal = nullptr;         ///< one draw a column
     float spill = 0;                       ///< light that DAC errors and neighbour lanes add, of all light, >= -1
     float rin = 0;                         ///< relative intensity error of this symbol, >= -1
+    float warming = 0;                     ///< relative change of every transmission, by temperature
+    float tilt = 0;                        ///< the part of it between + and -, acc per unit of light
     float rin_leak = 0;                    ///< the same, of the part that unequal photodiodes let through
     std::uint32_t lane = 0;
     float x_sum = 0;          ///< sum of the input codes as the DACs give them

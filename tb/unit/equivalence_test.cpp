@@ -51,6 +51,10 @@ const std::vector<Point>& points()
         {"clipping", 128, [](Problem& p) { p.requested_range = 30000; }},
         {"drifted", 128,
          [](Problem& p) { p.age = 3e7, p.card.pcm.drift_nu = 0.01, p.card.pcm.drift_nu_sigma = 0.005; }},
+        {"hot", 128,
+         [](Problem& p) {
+             p.warming = 60, p.card.pcm.temperature_coefficient = 1e-3, p.card.pcm.temperature_imbalance = 0.2;
+         }},
         {"worn", 128, [](Problem& p) { p.card.pcm.programming_sigma = 0.08; }},
         {"signed_inputs", 128,
          [](Problem& p) {
@@ -180,6 +184,8 @@ const std::vector<Break>& breaks()
         {"bent_converters", "adc_curves", [](AnalogChain& c) { with_statics(c, [](auto& s) { s.adc_inl.clear(); }); }},
         {"leaky_paths", "lane_leak", [](AnalogChain& c) { with_statics(c, [](auto& s) { s.lane_crosstalk = 0; }); }},
         {"leaky_paths", "crossings", [](AnalogChain& c) { with_statics(c, [](auto& s) { s.crossing_leak = 0; }); }},
+        {"hot", "temperature", [](AnalogChain& c) { c.temperature_coefficient = 0; }},
+        {"hot", "tilt", [](AnalogChain& c) { c.temperature_imbalance = 0; }},
         {"low_extinction", "floor", [](AnalogChain& c) { c.modulator_floor_code = 0; }},
         {"clipping", "range", [](AnalogChain& c) { c.pga_step_db *= 1.7; }},
     };

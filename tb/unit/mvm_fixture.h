@@ -111,6 +111,7 @@ struct Problem {
             job.x_stride = stride;
             job.vectors = cuts[i + 1] - cuts[i];
             job.first_lane = cuts[i] % card.core.lanes;
+            job.warming = warming;
             job.before = cuts[i];
             job.after = vectors - cuts[i + 1];
             job.y = result.y.data() + std::size_t{cuts[i]} * cols;
@@ -137,7 +138,7 @@ struct Problem {
     std::vector<std::int8_t> weights;  ///< [col][row]
     std::vector<std::uint8_t> x;       ///< [vector][stride]
     std::mt19937 random;
-    double age = 0;
+    double age = 0, warming = 0;
     std::uint32_t requested_range = 0;
     std::uint64_t weight_id = 17, first_sample = 1000;
     std::uint32_t first_row = 0, pass = 0;
