@@ -4,6 +4,7 @@
     vfio_test.py LIGHTCARD [unittest arguments]
 """
 import errno
+import gzip
 import json
 import os
 import random
@@ -509,6 +510,32 @@ class Life(Served):
         finally:
             its.close()
             self.assertEqual(other.stop(), 0)
+
+
+class Recorded(Served):
+    """What a real client said, said again: every answer is the same, bit for bit. Made with record.py."""
+    arguments = ()
+
+    def replay(self, name):
+        memory = Memory(512 << 20)
+        event = eventfd()
+        self.addCleanup(memory.close)
+        self.addCleanup(os.close, event)
+        client = self.client(version=False)
+        with gzip.open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "data", name), "rt") as file:
+            for number, line in enumerate(file, 1):
+                who, descriptors, text = line.split()
+                expected = bytes.fromhex(text)
+                if who == "C":
+                    client.send_raw(expected, [{"m": memory.fd, "e": event}[kind] for kind in descriptors.strip("-")])
+                else:
+                    self.assertEqual(client.receive_exactly(len(expected)).hex(), text, f"{name}:{number}")
+        client.close()
+        return number
+
+    def test_linux_boots_in_qemu(self):
+        for _ in range(3):  # and a client leaves no trace that the next one could see
+            self.assertGreater(self.replay("qemu-11.1-linux-6.12.txt.gz"), 2000)
 
 
 class Lifetime(unittest.TestCase):
