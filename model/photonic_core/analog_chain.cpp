@@ -40,7 +40,7 @@ double widest_range(std::uint32_t rows)
 }
 
 /// Mean squares of the static errors over converters and columns, for attribution.
-void describe_statics(AnalogChain& chain, const Parameters& core, const converters::Parameters& converters)
+void describe_statics(AnalogChain& chain, const converters::Parameters& converters)
 {
     if (chain.sources.dac_static) {
         const double lsb = (kInputCodes + 1) / static_cast<double>(1u << std::clamp(converters.dac_bits, 1u, 8u));
@@ -53,7 +53,6 @@ void describe_statics(AnalogChain& chain, const Parameters& core, const converte
         chain.adc_offset_variance = converters.adc_offset_error * converters.adc_offset_error;
         chain.adc_gain_error = converters.adc_gain_error;
     }
-    if (chain.sources.crosstalk) chain.crosstalk_step = kWeightSteps * core.crosstalk_residual;
 }
 
 }  // namespace
@@ -99,7 +98,7 @@ AnalogChain make_analog_chain(const Parameters& core, const pcm_memory::Paramete
     if (on.adc_noise)
         chain.adc_noise_ratio = std::sqrt(excess_noise(converters.adc_enob, converters.adc_bits, converters.adc_inl));
     chain.dither_step = dither_step(kReach * std::sqrt(chain.dac_variance) + dac_reach(core, converters, on));
-    describe_statics(chain, core, converters);
+    describe_statics(chain, converters);
     if (chain.noisy)
         chain.statics = std::make_shared<const StaticErrors>(
             make_static_errors(core, converters, run, core_index, chain.dither_step));
@@ -173,8 +172,11 @@ Attribution attribute(const AnalogChain& chain, const MvmStats& stats, const pcm
     if (chain.statics) {
         const double lanes = chain.statics->lane_crosstalk * chain.statics->lane_crosstalk;
         const double neighbours = chain.statics->lanes > 1 ? 2.0 - 2.0 / chain.statics->lanes : 0;
-        result.crosstalk = neighbours * lanes * y2 + chain.crosstalk_step * chain.crosstalk_step * tile.cols *
-                                                         static_cast<double>(stats.sum_xsum2);
+        double offsets2 = 0;  // those of this card, not of the average card: a few columns are not an average
+        for (std::uint32_t c = 0; c < tile.cols; ++c)
+            offsets2 +=
+                static_cast<double>(chain.statics->crosstalk[c]) * static_cast<double>(chain.statics->crosstalk[c]);
+        result.crosstalk = neighbours * lanes * y2 + offsets2 * static_cast<double>(stats.sum_xsum2);
     }
     return result;
 }

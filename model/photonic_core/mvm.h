@@ -46,9 +46,8 @@ struct AnalogChain {
     double adc_inl_variance = 0, adc_offset_variance = 0;           ///< LSB^2
     double dac_gain_error = 0, adc_gain_error = 0;                  ///< rms
     double temperature_coefficient = 0, temperature_imbalance = 0;  ///< of transmission, 1/K; of it, between + and -
-    double crosstalk_step = 0;                    ///< weight steps rms that crossings add to a column's weights
-    FrontEnd front_end;                           ///< the same in amperes, source by source
-    std::shared_ptr<const StaticErrors> statics;  ///< of this core; set if noisy
+    FrontEnd front_end;                                             ///< the same in amperes, source by source
+    std::shared_ptr<const StaticErrors> statics;                    ///< of this core; set if noisy
 };
 
 AnalogChain make_analog_chain(const Parameters& core, const pcm_memory::Parameters& pcm,

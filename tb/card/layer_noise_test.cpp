@@ -119,7 +119,8 @@ Measurement measure(const Layer& layer, const NoiseSources& sources)
     }
     for (double* part : {&result.predicted.levels, &result.predicted.programming, &result.predicted.drift,
                          &result.predicted.thermal, &result.predicted.shot, &result.predicted.rin,
-                         &result.predicted.dac, &result.predicted.adc_noise, &result.predicted.adc_quantisation}) {
+                         &result.predicted.dac, &result.predicted.adc_noise, &result.predicted.adc_quantisation,
+                         &result.predicted.dac_static, &result.predicted.adc_static, &result.predicted.crosstalk}) {
         *part /= static_cast<double>(kSeeds);
     }
     return result;
@@ -228,7 +229,9 @@ TEST_P(LayerNoise, EachSourceTakesItsShare)
         {"rin", &NoiseSources::rin, &photonic_core::Attribution::rin},
         {"dac", &NoiseSources::dac, &photonic_core::Attribution::dac},
         {"adc_noise", &NoiseSources::adc_noise, &photonic_core::Attribution::adc_noise},
-        {"adc_quantisation", &NoiseSources::adc_quantisation, &photonic_core::Attribution::adc_quantisation}};
+        {"adc_quantisation", &NoiseSources::adc_quantisation, &photonic_core::Attribution::adc_quantisation},
+        {"dac_static", &NoiseSources::dac_static, &photonic_core::Attribution::dac_static},
+        {"crosstalk", &NoiseSources::crosstalk, &photonic_core::Attribution::crosstalk}};
     const auto text_of = [&](const NoiseSources& on) {
         return in_child([&] {
             const auto m = measure(l, on);
