@@ -4,7 +4,8 @@
 ///
 /// One MVM transaction = one batch of vectors through one tile. It passes control chip -> DAC array ->
 /// photonic core -> ADC array in one b_transport chain: each block adds its time, its energy and its part of
-/// the noise, and the last one computes the result. None of them waits.
+/// the noise, and the last one computes the result. None of them waits. A transaction of no vectors prepares: it is
+/// refused if the weights are not there, lights laser and bank, and says in `start` when light can flow.
 #pragma once
 
 #include <cstdint>

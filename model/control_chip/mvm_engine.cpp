@@ -54,10 +54,31 @@ void MvmEngine::start(Task& task)
     const auto vectors = vectors_of(op.in);
     first_sample_ = op.sample_base != 0 ? op.sample_base : count;
     if (op.sample_base == 0) count += vectors;
-    stream_end_ = context_.services.now();
-    ready_ = stream_end_;
     light_time_ = waited_ = 0;
-    step(task);
+    prepare(task);
+}
+
+/// Lights laser and bank, and waits for them before anything is read or reserved for the stream.
+void MvmEngine::prepare(Task& task)
+{
+    const auto now = context_.services.now();
+    MvmTransaction mvm;
+    stream_end_ = ready_ = now;
+    if (!send(task, 0, 0, mvm)) {
+        refuse(task, mvm);
+        conclude(task);
+        return;
+    }
+    auto& waits = context_.scheduler.engine(task.engine).waits;
+    if (mvm.waited_laser > 0) waits["laser"] += mvm.waited_laser;
+    if (mvm.waited_switch > 0) waits["switch"] += mvm.waited_switch;
+    waited_ = mvm.waited_laser + mvm.waited_switch;
+    stream_end_ = ready_ = light_start_ = ports_end_ = mvm.start;
+    if (mvm.start > now) {
+        context_.timeline.at(mvm.start, Due::step, task.id);
+    } else {
+        step(task);
+    }
 }
 
 void MvmEngine::step(Task& task)
@@ -74,6 +95,11 @@ void MvmEngine::step(Task& task)
         context_.timeline.at(stream_end_, Due::step, task.id);
         return;
     }
+    conclude(task);
+}
+
+void MvmEngine::conclude(Task& task)
+{
     // Busy is light through the bank; the rest of the time the core was held for it.
     task.stood = stream_end_ - task.started - light_time_;
     if (task.stood > waited_) context_.scheduler.engine(task.engine).waits["sram"] += task.stood - waited_;
@@ -93,22 +119,18 @@ bool MvmEngine::run(Task& task, std::uint64_t vectors)
         const auto batch =
             static_cast<std::uint32_t>(std::min<std::uint64_t>(end - task.progress, kBatch / lanes_ * lanes_));
         MvmTransaction mvm;
-        if (!convert(task, task.progress, batch, stream_end_, mvm)) {
+        gather(op, task.progress, batch);
+        if (!send(task, task.progress, batch, mvm)) {
             refuse(task, mvm);
             return false;
         }
         const auto& sram = context_.memories.sram();
         const auto moved = [&](std::uint64_t count) { return traffic_bits(op, count, mvm.passes); };
         const auto sram_time = sram.time_of(moved(task.progress + batch)) - sram.time_of(moved(task.progress));
-        if (task.progress == 0) light_start_ = ports_end_ = mvm.start;
         light_time_ += mvm.stream_end - mvm.start;
         ports_end_ = context_.memories.sram().traffic(ports_end_, moved(batch), sram_time, task.cause()).end;
         stream_end_ = std::max(light_start_ + light_time_, ports_end_);
         ready_ = stream_end_ + (mvm.ready - mvm.stream_end);
-        waited_ += mvm.waited_laser + mvm.waited_switch;
-        auto& waits = context_.scheduler.engine(task.engine).waits;
-        if (mvm.waited_laser > 0) waits["laser"] += mvm.waited_laser;
-        if (mvm.waited_switch > 0) waits["switch"] += mvm.waited_switch;
         context_.services.ledger.charge(accumulate_account_, static_cast<std::uint64_t>(batch) * op.cols * mvm.passes,
                                         mvm.start, mvm.stream_end, task.cause());
         accumulate(op, task.progress, batch, mvm);
@@ -156,11 +178,10 @@ void MvmEngine::gather(const lc_mvm_op& op, std::uint64_t first, std::uint32_t v
     }
 }
 
-bool MvmEngine::convert(Task& task, std::uint64_t first, std::uint32_t vectors, Picoseconds earliest,
-                        MvmTransaction& mvm)
+/// One transaction through the core's chain, from the end of the stream so far. The codes have been gathered.
+bool MvmEngine::send(Task& task, std::uint64_t first, std::uint32_t vectors, MvmTransaction& mvm)
 {
     const auto& op = task.command.mvm();
-    gather(op, first, vectors);
     mvm.bank = op.bank;
     mvm.weight_id = task.command.sqe.weight_id;
     mvm.rows = op.rows;
@@ -173,7 +194,7 @@ bool MvmEngine::convert(Task& task, std::uint64_t first, std::uint32_t vectors, 
     mvm.codes = codes_.data();
     mvm.sums = sums_.data();
     mvm.cause = task.cause();
-    mvm.earliest = earliest;
+    mvm.earliest = stream_end_;
     mvm.announced = task.blocked_by == Wait::weights ? task.issued : task.started;
     tlm::tlm_generic_payload payload;
     const ExtensionLoan loan(payload, mvm);

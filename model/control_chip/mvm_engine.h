@@ -40,7 +40,9 @@ private:
     /// What a batch of vectors moves through the scratchpad, in bits.
     std::uint64_t traffic_bits(const lc_mvm_op& op, std::uint64_t vectors, std::uint32_t passes) const;
     bool run(Task& task, std::uint64_t vectors);
-    bool convert(Task& task, std::uint64_t first, std::uint32_t vectors, Picoseconds earliest, MvmTransaction& mvm);
+    void prepare(Task& task);
+    void conclude(Task& task);
+    bool send(Task& task, std::uint64_t first, std::uint32_t vectors, MvmTransaction& mvm);
     void gather(const lc_mvm_op& op, std::uint64_t first, std::uint32_t vectors);
     void accumulate(const lc_mvm_op& op, std::uint64_t first, std::uint32_t vectors, const MvmTransaction& mvm);
     void refuse(Task& task, const MvmTransaction& mvm);

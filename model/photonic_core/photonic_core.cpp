@@ -21,7 +21,8 @@ PhotonicCore::PhotonicCore(sc_core::sc_module_name name, std::uint32_t core, con
       bits_per_output_(converters.adc_bits)
 {
     in.register_b_transport(this, &PhotonicCore::b_transport);
-    const double laser_watts = parameters.n * parameters.row_power / parameters.wall_plug_efficiency;
+    const double oscillator = budget_.local_oscillator_optical / parameters.lanes;
+    const double laser_watts = (parameters.n * parameters.row_power + oscillator) / parameters.wall_plug_efficiency;
     laser_account_ = services_.ledger.open(
         {path + ".laser", Category::laser, "lane-ps", laser_watts * 1e-12, Scope::core, true, "card.core.row_power"});
     tuning_account_ = services_.ledger.open({path + ".modulator_tuning", Category::modulator, "lane-ps",
@@ -124,6 +125,10 @@ void PhotonicCore::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_ti
     }
     if (!fetch_weights(*mvm, payload)) return;
     schedule(*mvm);
+    if (mvm->vectors == 0) {
+        payload.set_response_status(tlm::TLM_OK_RESPONSE);
+        return;
+    }
     const auto bits = static_cast<std::uint64_t>(mvm->vectors) * mvm->passes *
                       (mvm->rows * bits_per_input_ + mvm->cols * bits_per_output_);
     services_.ledger.charge(die_account_, bits, mvm->start, mvm->stream_end, mvm->cause);
