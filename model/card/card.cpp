@@ -26,13 +26,21 @@ namespace {
 /// Values of the RESET_CAUSE register.
 constexpr std::uint32_t kCausePowerOn = 0, kCauseFunctionReset = 2;
 
+/// A receiver sample is one of every amplifier that a column has.
+converters::Parameters receivers_of(const CardConfig& config)
+{
+    auto receivers = config.converters;
+    receivers.tia_energy *= photonic_core::column_receivers(config.core);
+    return receivers;
+}
+
 /// One converter set with its light and its banks.
 struct Core {
     Core(std::uint32_t index, const CardConfig& config, Services& services)
         : path("core" + std::to_string(index)),
           dac((path + "_dac").c_str(), path, config.converters, services),
           optics((path + "_optics").c_str(), index, path, config.core, config.pcm, config.converters, services),
-          adc((path + "_adc").c_str(), path, config.converters, services),
+          adc((path + "_adc").c_str(), path, receivers_of(config), services),
           pcm((path + "_pcm").c_str(), index, path, config.core.n, config.pcm, optics.chain(), services)
     {
         dac.light.bind(optics.in);

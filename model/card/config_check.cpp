@@ -158,6 +158,20 @@ std::vector<std::string> card_warnings(const CardConfig& card)
                            " in all lanes after coupling, above card.core.optical_power_limit = " +
                            format_real(card.core.optical_power_limit, Dimension::power));
     }
+    if (card.core.combining == photonic_core::Combining::coherent_homodyne) {
+        warnings.emplace_back(
+            "card.core.combining: a run of coherent_homodyne counts the local oscillator's power and shot noise, but "
+            "treats "
+            "fields as intensities: cells stay linear in power, phase errors and the oscillator's intensity noise are "
+            "in "
+            "`lightcard budget` alone");
+    }
+    if (card.core.cells == photonic_core::Cells::routing) {
+        warnings.emplace_back(
+            "card.core.cells: a run of routing cells has the light of one cell a weight, but the direct current and "
+            "the "
+            "programming error of an absorptive pair; `lightcard budget` has its own");
+    }
     return warnings;
 }
 

@@ -181,17 +181,13 @@ void print_power(std::ostream& out, const Facts& f)
 void print_a100(std::ostream& out, const Facts& f)
 {
     for (const auto& other : {kA100Sxm, kA100Pcie}) {
-        if (f.resident.images_per_second < other.images_per_second) {
-            line(out, other.name,
-                 grouped(other.images_per_second) +
-                     " ResNet-50 images/s: more than this card does with every tile in place");
-            continue;
-        }
         const double watts = power_at(f.config, f.power, other.images_per_second);
-        line(out, other.name,
-             grouped(other.images_per_second) + " ResNet-50 images/s take " + si(watts, "W") +
-                 " with every tile in place, " + grouped(other.watts / watts, 1) + " times less than its " +
-                 grouped(other.watts) + " W");
+        std::string text = grouped(other.images_per_second) + " ResNet-50 images/s would take " + si(watts, "W") +
+                           " with every tile in place, " + grouped(other.watts / watts, 1) + " times less than its " +
+                           grouped(other.watts) + " W";
+        if (f.resident.images_per_second < other.images_per_second)
+            text += "; the " + f.resident.engine + " stops at " + grouped(f.resident.images_per_second);
+        line(out, other.name, text);
     }
 }
 
