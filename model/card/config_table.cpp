@@ -139,6 +139,8 @@ constexpr Field kFields[] = {
     quantity("card.pcm.verify_slot", at<&C::pcm, &Pcm::verify_slot>, D::time, "0 s", "10 s", "read back one row"),
     quantity("card.pcm.verify_energy", at<&C::pcm, &Pcm::verify_energy>, D::energy, "0 J", "1 mJ", "a cell read back"),
     quantity("card.pcm.programming_sigma", at<&C::pcm, &Pcm::programming_sigma>, D::fraction, "0 %", "50 %", "after verify, of T_max - T_min"),
+    quantity("card.pcm.read_noise", at<&C::pcm, &Pcm::read_noise>, D::fraction, "0 %", "20 %", "rms of one symbol, of a fully open cell, of T_max - T_min"),
+    quantity("card.pcm.read_noise_power", at<&C::pcm, &Pcm::read_noise_power>, D::number, "0", "2", "read noise goes with contrast to this power"),
     quantity("card.pcm.drift_nu", at<&C::pcm, &Pcm::drift_nu>, D::number, "0", "1", "contrast c(t) = c0 (1 + nu ln(1 + t/t0))"),
     quantity("card.pcm.drift_nu_sigma", at<&C::pcm, &Pcm::drift_nu_sigma>, D::number, "0", "1", "spread of nu from cell to cell"),
     quantity("card.pcm.drift_t0", at<&C::pcm, &Pcm::drift_t0>, D::time, "1 ns", "365 d", "reference time of drift"),
@@ -218,6 +220,7 @@ constexpr Field kFields[] = {
     flag("run.noise.adc_quantisation", at<&C::run, &RunConfig::noise, &NoiseSources::adc_quantisation>, "ADC range, clipping and rounding"),
     flag("run.noise.dac_static", at<&C::run, &RunConfig::noise, &NoiseSources::dac_static>, "DAC INL, gain and offset"),
     flag("run.noise.adc_static", at<&C::run, &RunConfig::noise, &NoiseSources::adc_static>, "ADC INL, gain and offset"),
+    flag("run.noise.read", at<&C::run, &RunConfig::noise, &NoiseSources::read>, "noise of reading a cell"),
     flag("run.noise.crosstalk", at<&C::run, &RunConfig::noise, &NoiseSources::crosstalk>, "between lanes, and of crossings"),
 
     quantity("host.threads", at<&C::host, &HostConfig::threads>, D::number, "1", "256", "worker threads"),

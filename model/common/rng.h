@@ -24,6 +24,7 @@ enum class NoiseSource : std::uint8_t {
     adc = 10,        ///< device: one ADC sample
     dac_curve = 11,  ///< static, a DAC: steps of its range, gain, offset
     adc_curve = 12,  ///< static, an ADC: the same
+    read = 14,       ///< device: one cell and sample
     crosstalk = 13,  ///< static, a column: light of crossings that calibration leaves
 };
 

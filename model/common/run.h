@@ -32,6 +32,7 @@ struct NoiseSources {
     bool adc_quantisation = true;  ///< ADC range, clipping and rounding
     bool dac_static = true;        ///< DAC INL, gain and offset
     bool adc_static = true;        ///< ADC INL, gain and offset
+    bool read = true;              ///< noise of reading a cell
     bool crosstalk = true;         ///< between lanes, and of crossings
 };
 

@@ -46,6 +46,9 @@ Cell make_cell(const Parameters& parameters, const RunConfig& run, std::int32_t 
     }
     const double floor = det::from_db(-parameters.cell_extinction_db);
     cell.transmission = floor + (1.0 - floor) * contrast;
+    if (run.noise.read && parameters.read_noise > 0 && contrast > 0)
+        cell.read_sigma =
+            (1.0 - floor) * parameters.read_noise * det::exp(parameters.read_noise_power * det::log(contrast));
     return cell;
 }
 

@@ -19,6 +19,7 @@ struct Cell {
     double programmed = 0;    ///< contrast after program-and-verify
     double nu = 0;            ///< drift coefficient, >= 0
     double transmission = 0;  ///< T / T_max now
+    double read_sigma = 0;    ///< rms of one reading of it, of T_max
 };
 
 struct CellPair {

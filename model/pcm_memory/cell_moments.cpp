@@ -29,4 +29,9 @@ Moments clipped_at_zero(double mean, double sigma)
     return {first, std::max(0.0, second - first * first)};
 }
 
+double read_sigma(double read_noise, double power, double contrast)
+{
+    return contrast > 0 ? read_noise * det::exp(power * det::log(contrast)) : (power == 0 ? read_noise : 0);
+}
+
 }  // namespace lightcard::pcm_memory

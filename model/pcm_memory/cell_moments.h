@@ -14,4 +14,7 @@ Moments clamped_error(double target, double sigma);
 /// max(0, mean + sigma g): the drift coefficient of a cell.
 Moments clipped_at_zero(double mean, double sigma);
 
+/// rms of one reading of a cell, of T_max - T_min.
+double read_sigma(double read_noise, double power, double contrast);
+
 }  // namespace lightcard::pcm_memory

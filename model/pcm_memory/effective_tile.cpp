@@ -32,6 +32,7 @@ struct CellModel {
     double programming_sigma = 0;              ///< of contrast
     double nu = 0, nu_sigma = 0, log_age = 0;  ///< drift: contrast *= 1 + max(0, nu + nu_sigma g) * log_age
     double floor = 0;                          ///< T_min / T_max
+    double read_noise = 0, read_power = 0;
     Moments drift_nu;
     std::array<double, kMagnitudes> target{};  ///< contrast aimed at
     std::array<Moments, kMagnitudes> programming{};
@@ -49,6 +50,8 @@ CellModel make_cell_model(const Parameters& pcm, const RunConfig& run, double ag
         model.log_age = det::log(1.0 + age / pcm.drift_t0);
         model.drift_nu = clipped_at_zero(model.nu, model.nu_sigma);
     }
+    if (model.optics && run.noise.read) model.read_noise = pcm.read_noise;
+    model.read_power = pcm.read_noise_power;
     model.floor = det::from_db(-pcm.cell_extinction_db);
     const double steps = static_cast<double>((std::uint64_t{1} << std::clamp(pcm.level_bits, 1u, 32u)) - 1);
     for (std::uint32_t magnitude = 0; magnitude < kMagnitudes; ++magnitude) {
@@ -102,6 +105,22 @@ void store_common(EffectiveTile& tile, std::uint32_t row, std::uint32_t col, dou
     const auto code = static_cast<std::uint8_t>(round_half_even(std::min(1.0, transmission) * 255.0));
     tile.common[static_cast<std::size_t>(col) * tile.row_stride + row] = code;
     tile.common_sum[col] += code;
+}
+
+/// Both cells at their noisiest are just within the codes.
+double read_variance_unit(const CellModel& model)
+{
+    const double noisiest = read_sigma(model.read_noise, model.read_power, kWidestContrast) * kFullScale;
+    return 2 * noisiest * noisiest / 255;
+}
+
+void store_read_variance(EffectiveTile& tile, const CellModel& model, std::uint32_t row, std::uint32_t col, double plus,
+                         double minus)
+{
+    const double a = read_sigma(model.read_noise, model.read_power, plus);
+    const double b = read_sigma(model.read_noise, model.read_power, minus);
+    tile.read_variance[static_cast<std::size_t>(col) * tile.row_stride + row] =
+        static_cast<std::uint8_t>(round_half_even((a * a + b * b) * kFullScale * kFullScale / tile.read_variance_unit));
 }
 
 /// Errors of a cell pair in units of host weight, as moments.
@@ -209,6 +228,7 @@ void store_column(EffectiveTile& tile, const CellModel& model, std::uint32_t col
     for (std::uint32_t row = 0; row < tile.rows; ++row) {
         const double plus = column.plus[row], minus = column.minus[row];
         store_weight(tile, row, col, (plus - minus) * kFullScale * kUnit);
+        if (model.read_noise > 0) store_read_variance(tile, model, row, col, plus, minus);
         if (model.optics) store_common(tile, row, col, model.floor + (1.0 - model.floor) * 0.5 * (plus + minus));
     }
 }
@@ -223,6 +243,10 @@ EffectiveTile make_tile(const Parameters& parameters, const RunConfig& run, cons
     if (model.optics) {
         tile.common.assign(tile.hi.size(), 0);
         tile.common_sum.assign(cols, 0);
+    }
+    if (model.read_noise > 0) {
+        tile.read_variance.assign(tile.hi.size(), 0);
+        tile.read_variance_unit = read_variance_unit(model);
     }
     expect_errors(tile, model, weights, stride);
     const bool errors = model.programming_sigma > 0 || model.log_age > 0;

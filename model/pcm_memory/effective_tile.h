@@ -43,10 +43,12 @@ struct EffectiveTile {
         common_sum;  ///< [col]: sum of `common` (light let through by modulators at code 0); empty in ideal
     std::vector<std::int32_t> column_sum;  ///< [col]: sum of the host weights (offset correction), exact
     std::vector<std::uint64_t>
-        column_norm2;             ///< [col]: sum of squared effective weights (units of host weight ^2 * 65536)
-    bool lo_is_zero = true;       ///< the lo plane need not be read
-    std::vector<CellPair> cells;  ///< [col][rows]; fidelity device only
-    std::uint32_t core = 0;       ///< where the bank is, for the static errors of the converters it is read with
+        column_norm2;        ///< [col]: sum of squared effective weights (units of host weight ^2 * 65536)
+    bool lo_is_zero = true;  ///< the lo plane need not be read
+    std::vector<std::uint8_t> read_variance;  ///< [col][row_stride] variance of one reading; empty = none
+    double read_variance_unit = 0;            ///< host-weight units^2 a code of it
+    std::vector<CellPair> cells;              ///< [col][rows]; fidelity device only
+    std::uint32_t core = 0;  ///< where the bank is, for the static errors of the converters it is read with
     StaticError levels, programming, drift;
     /// Sum over all cells of the squared error expected of each static source, in host-weight units^2.
     double expected_level_error2 = 0, expected_programming_error2 = 0, expected_drift_error2 = 0;

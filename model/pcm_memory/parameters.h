@@ -23,6 +23,8 @@ struct Parameters {
     Picoseconds verify_slot = 100 * kNanosecond;   ///< read back one row
     double verify_energy = 2.4e-12;                ///< J a cell read back
     double programming_sigma = 0.010;              ///< after verify, fraction of T_max - T_min
+    double read_noise = 0;                         ///< rms of one symbol, of a fully open cell, of T_max - T_min
+    double read_noise_power = 0.35;                ///< it goes with contrast to this power
     double drift_nu = 0.001;                       ///< contrast c(t) = c0 (1 + nu ln(1 + t/t0))
     double drift_nu_sigma = 0.0005;                ///< spread of nu from cell to cell, clipped at >= 0
     double drift_t0 = 20.0;                        ///< s

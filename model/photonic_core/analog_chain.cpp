@@ -7,6 +7,7 @@
 #include "lightcard/model/common/det_math.h"
 #include "lightcard/model/converters/transfer_curve.h"
 #include "lightcard/model/photonic_core/mvm.h"
+#include "lightcard/model/photonic_core/read_noise.h"
 
 namespace lightcard::photonic_core {
 namespace {
@@ -164,6 +165,7 @@ Attribution attribute(const AnalogChain& chain, const MvmStats& stats, const pcm
     const double lsb2 = static_cast<double>(stats.sum_lsb2) * 0x1p-32;
     result.adc_noise = chain.adc_noise_ratio * chain.adc_noise_ratio * lsb2 * chain.adc_codes * chain.adc_codes;
     if (chain.converters && chain.sources.adc_quantisation) result.adc_quantisation = lsb2 / 12.0;
+    result.read = static_cast<double>(stats.sum_read) * ReadNoise::unit(chain, tile);
     result.dac_static = dac_static(chain, stats, tile.rows * static_cast<double>(vectors));
     // An INL at y is that of a bridge: widest in the middle of the range, nothing at its ends.
     const double y2 = static_cast<double>(stats.sum_y2), codes = chain.adc_codes;

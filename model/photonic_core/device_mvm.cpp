@@ -120,8 +120,9 @@ private:
         const ColumnLight crossings = leak(col);
         ColumnLight light{idle + crossings.plus * all_rows_, idle + crossings.minus * all_rows_};
         for (std::uint32_t row = 0; row < tile_.rows; ++row) {
-            light.plus += amplitude_[row] * cell(row, col).plus.transmission;
-            light.minus += amplitude_[row] * cell(row, col).minus.transmission;
+            const pcm_memory::CellPair& pair = cell(row, col);
+            light.plus += amplitude_[row] * reading(pair.plus, row, 2 * col);
+            light.minus += amplitude_[row] * reading(pair.minus, row, 2 * col + 1);
         }
         light.plus *= 1 + warming_ * (1 + job_.chain->temperature_imbalance / 2);
         light.minus *= 1 + warming_ * (1 - job_.chain->temperature_imbalance / 2);
@@ -134,6 +135,14 @@ private:
         if (front_.thermal_sigma > 0)
             current += front_.thermal_sigma * draw(NoiseSource::thermal, job_.first_row + col);
         return current / gain;  // the digital gain behind the ADC knows its path
+    }
+
+    /// Transmission of a cell in this symbol. `arm`: which of the 2 n column guides.
+    double reading(const pcm_memory::Cell& cell, std::uint32_t row, std::uint32_t arm) const
+    {
+        if (!(cell.read_sigma > 0)) return cell.transmission;
+        const std::uint32_t place = (2 * job_.first_row + arm) * job_.chain->n + row;
+        return cell.transmission + cell.read_sigma * draw(NoiseSource::read, place);
     }
 
     double photocurrent(double light, std::uint32_t col, NoiseSource source) const
@@ -174,7 +183,7 @@ private:
     std::vector<float> sign_;        ///< [col] of the photodiodes' imbalance
     std::vector<float> residual_;    ///< [col] draws of what calibration leaves of the crossings' light
     std::map<std::uint32_t, std::vector<converters::TransferCurve>> dacs_, adcs_;  ///< [lane][line]
-    const double warming_ = relative_warming(job_);    ///< of every transmission, relative
+    const double warming_ = relative_warming(job_);                                ///< of every transmission, relative
     std::uint32_t lane_ = 0;
     double all_rows_ = 0;  ///< sum of the amplitudes of all n rows
     SampleKey key_;

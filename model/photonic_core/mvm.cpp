@@ -10,6 +10,7 @@
 #include "lightcard/model/common/simd.h"
 #include "lightcard/model/photonic_core/device_mvm.h"
 #include "lightcard/model/photonic_core/integer_kernel.h"
+#include "lightcard/model/photonic_core/read_noise.h"
 #include "lightcard/model/photonic_core/sample_chain.h"
 
 namespace lightcard::photonic_core {
@@ -42,6 +43,7 @@ struct Block {
     std::vector<std::int8_t> curve;  ///< [row] of the vector in work
     std::vector<std::uint8_t> dark;  ///< [row] a neighbour lane that is not there
     std::vector<float> normals, analog;
+    std::vector<float> read;  ///< [vector][col] variance of reading the cells
 };
 
 void pack_inputs(const MvmJob& job, std::uint32_t first, std::uint32_t count, Block& block)
@@ -143,7 +145,8 @@ public:
           tile_(*job.tile),
           columns_(column_constants(job)),
           common_(signed_common(*job.tile)),
-          kernel_(common_.data(), common_.empty() ? 0 : tile_.cols, tile_.row_stride)
+          kernel_(common_.data(), common_.empty() ? 0 : tile_.cols, tile_.row_stride),
+          read_(job)
     {
     }
 
@@ -154,6 +157,7 @@ public:
             hi.multiply(block.dither.data(), count, block.dithered.data());
         }
         if (!common_.empty()) kernel_.multiply(block.x.data(), count, block.light.data());
+        if (read_.on()) read_.variances(block.x.data(), count, block.read, stats.sum_read);
         for (std::uint32_t v = 0; v < count; ++v) run_vector(first + v, v, block, stats);
     }
 
@@ -213,6 +217,7 @@ private:
         const auto added = static_cast<float>(block.dither_sum[v] * job_.chain->dither_step);
         row.x_sum = static_cast<float>(x_sum) + added;
         row.spill = brightness(x_sum) > 0 ? std::max(-1.0F, added / static_cast<float>(brightness(x_sum))) : 0.0F;
+        if (read_.on()) row.read = block.read.data() + at;
         row.analog = block.analog.data();
         row.y = job_.y + std::size_t{vector} * tile_.cols;
         count_samples(row, columns_.floor_acc.data(), stats);
@@ -242,6 +247,7 @@ private:
     ColumnConstants columns_;
     std::vector<std::int8_t> common_;
     PlaneKernel kernel_;
+    ReadNoise read_;
 };
 
 template <typename Finish>

@@ -76,6 +76,7 @@ struct MvmStats {
     unsigned __int128 sum_xsum2 = 0;    ///< sum over vectors of (sum(x))^2
     unsigned __int128 sum_y2 = 0;       ///< sum over samples of y^2 before noise, y rounded to acc
     unsigned __int128 sum_lit2 = 0;     ///< the same with the light of modulators at code 0, which RIN modulates too
+    unsigned __int128 sum_read = 0;     ///< sum over samples of read variance, in ReadNoise::unit
     unsigned __int128 sum_norm2 = 0;    ///< sum over samples of column_norm2
     unsigned __int128 sum_lsb2 = 0;     ///< sum over samples of digital_gain^2: lsb^2 in 2^-32 acc^2
     void add(const MvmStats& other)
@@ -91,6 +92,7 @@ struct MvmStats {
         sum_xsum2 += other.sum_xsum2;
         sum_y2 += other.sum_y2;
         sum_lit2 += other.sum_lit2;
+        sum_read += other.sum_read;
         sum_norm2 += other.sum_norm2;
         sum_lsb2 += other.sum_lsb2;
     }
@@ -105,7 +107,7 @@ struct MvmStats {
         archive.field("sum_shortfall2", sum_shortfall2);
         archive.field("sum_x", sum_x);
         archive.field("sum_x2", sum_x2);
-        for (auto* sum : {&sum_common2, &sum_xsum2, &sum_y2, &sum_lit2, &sum_norm2, &sum_lsb2}) {
+        for (auto* sum : {&sum_common2, &sum_xsum2, &sum_y2, &sum_lit2, &sum_read, &sum_norm2, &sum_lsb2}) {
             auto low = static_cast<std::uint64_t>(*sum), high = static_cast<std::uint64_t>(*sum >> 64);
             archive.field("low", low);
             archive.field("high", high);
@@ -117,11 +119,11 @@ struct MvmStats {
 /// Variance of the output error by source, acc^2 summed over `samples`.
 struct Attribution {
     double levels = 0, programming = 0, drift = 0, thermal = 0, shot = 0, rin = 0, dac = 0, adc_noise = 0,
-           adc_quantisation = 0, dac_static = 0, adc_static = 0, crosstalk = 0;
+           adc_quantisation = 0, dac_static = 0, adc_static = 0, crosstalk = 0, read = 0;
     double total() const
     {
         return levels + programming + drift + thermal + shot + rin + dac + adc_noise + adc_quantisation + dac_static +
-               adc_static + crosstalk;
+               adc_static + crosstalk + read;
     }
     void add(const Attribution& other)
     {
@@ -137,6 +139,7 @@ struct Attribution {
         dac_static += other.dac_static;
         adc_static += other.adc_static;
         crosstalk += other.crosstalk;
+        read += other.read;
     }
 
     template <class Archive>
@@ -154,6 +157,7 @@ struct Attribution {
         archive.field("dac_static", dac_static);
         archive.field("adc_static", adc_static);
         archive.field("crosstalk", crosstalk);
+        archive.field("read", read);
     }
 };
 /// Closed form. Static sources: rows taken as exchangeable; cross terms with drift and ADC clipping are left out.

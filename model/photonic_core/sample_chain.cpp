@@ -53,14 +53,13 @@ LaneErrors lane_errors(const StaticErrors& statics, std::uint32_t lane)
             statics.adc_inl.empty() ? nullptr : statics.adc_inl.data() + at * converters::kKnots};
 }
 
-LIGHTCARD_CLONES void add_noise(const SampleRow& row, const ColumnConstants& columns, const LaneErrors& path,
-                                float shot)
+LIGHTCARD_CLONES void add_noise(const SampleRow& row, const float* adc_variance, const ColumnConstants& columns,
+                                const LaneErrors& path, float shot)
 {
     const float change = row.rin + (1.0F + row.rin) * row.warming;
     const float intensity = (1.0F + change) * (1.0F + row.spill), tilt = row.tilt, leak = row.rin_leak,
                 variance = columns.receiver_variance;
     const float* imbalance = columns.imbalance.data();
-    const float* adc_variance = columns.adc_variance.data();
     const std::int32_t *floor_acc = columns.floor_acc.data(), *row_light = row.light;
     const float *shortfall = path.shortfall, *shortfall2 = path.shortfall2, *normal = row.normal;
     float* __restrict analog = row.analog;
@@ -71,6 +70,14 @@ LIGHTCARD_CLONES void add_noise(const SampleRow& row, const ColumnConstants& col
         const float receiver = variance * shortfall2[c] + (shot * shortfall[c]) * light;
         analog[c] = (analog[c] + laser) + std::sqrt(adc_variance[c] + receiver) * normal[c];
     }
+}
+
+/// Noise of the cells has passed them, so the path's shortfall does not add to it.
+void add_read_noise(const SampleRow& row, const std::vector<float>& adc_variance, std::vector<float>& sum)
+{
+    const float light = (1.0F + row.rin) * (1.0F + row.warming);
+    sum.resize(row.cols);
+    for (std::uint32_t c = 0; c < row.cols; ++c) sum[c] = adc_variance[c] + (row.read[c] * light) * light;
 }
 
 /// From acc to codes, as this ADC sees it.
@@ -161,8 +168,10 @@ std::uint32_t noisy_samples(const AnalogChain& chain, const ColumnConstants& col
 {
     const auto shot = static_cast<float>(chain.shot_per_common);
     const LaneErrors lane = lane_errors(*chain.statics, row.lane);
+    std::vector<float> spare;
     exact_sums(row, columns.hi_sum.data(), chain.statics->crosstalk.data(), static_cast<float>(chain.dither_step));
-    add_noise(row, columns, lane, shot);
+    if (row.read != nullptr) add_read_noise(row, columns.adc_variance, spare);
+    add_noise(row, row.read != nullptr ? spare.data() : columns.adc_variance.data(), columns, lane, shot);
     if (!chain.converters || !chain.sources.adc_quantisation) {
         round_to_acc(row);
         return 0;

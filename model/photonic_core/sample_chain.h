@@ -39,8 +39,9 @@ struct SampleRow {
     float tilt = 0;                        ///< the part of it between + and -, acc per unit of light
     float rin_leak = 0;                    ///< the same, of the part that unequal photodiodes let through
     std::uint32_t lane = 0;
-    float x_sum = 0;          ///< sum of the input codes as the DACs give them
-    float* analog = nullptr;  ///< [cols] scratch: the sample before the ADC
+    float x_sum = 0;              ///< sum of the input codes as the DACs give them
+    const float* read = nullptr;  ///< acc^2, of reading the cells; null = none
+    float* analog = nullptr;      ///< [cols] scratch: the sample before the ADC
     std::int32_t* y = nullptr;
 };
 

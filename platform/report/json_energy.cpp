@@ -100,6 +100,7 @@ Json error_json(const LayerReport& layer)
                                                       {"dac_static", e.dac_static},
                                                       {"adc_static", e.adc_static},
                                                       {"crosstalk", e.crosstalk},
+                                                      {"read", e.read},
                                                       {"total", e.total()}};
     Json json = Json::object();
     for (const auto& [name, sum] : sources) json[name] = {{"acc2", sum / samples}, {"real2", sum / samples * real}};

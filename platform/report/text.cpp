@@ -188,7 +188,8 @@ std::string largest_errors(const photonic_core::Attribution& e)
                                                 {"adc steps", e.adc_quantisation},
                                                 {"dac curves", e.dac_static},
                                                 {"adc curves", e.adc_static},
-                                                {"crosstalk", e.crosstalk}};
+                                                {"crosstalk", e.crosstalk},
+                                                {"cell read", e.read}};
     std::stable_sort(std::begin(sources), std::end(sources),
                      [](const auto& a, const auto& b) { return a.second > b.second; });
     std::string text = std::string(sources[0].first) + " " + percent(sources[0].second / e.total());

@@ -97,6 +97,11 @@ const std::vector<Point>& points()
              c.path_nonuniformity_db = 3, c.lane_dispersion = 0.05;
              p.requested_range = 400000;
          }},
+        {"noisy_cells", 128,
+         [](Problem& p) {
+             p.card.pcm.read_noise = 0.05;
+             p.requested_range = 400000;
+         }},
         {"coarse_adc", 128, [](Problem& p) { p.card.converters.adc_enob = 3.5, p.requested_range = 400000; }},
     };
     return all;
@@ -186,6 +191,7 @@ const std::vector<Break>& breaks()
         {"leaky_paths", "crossings", [](AnalogChain& c) { with_statics(c, [](auto& s) { s.crossing_leak = 0; }); }},
         {"hot", "temperature", [](AnalogChain& c) { c.temperature_coefficient = 0; }},
         {"hot", "tilt", [](AnalogChain& c) { c.temperature_imbalance = 0; }},
+        {"noisy_cells", "read", [](AnalogChain& c) { c.modulator_floor_code *= 2; }},
         {"low_extinction", "floor", [](AnalogChain& c) { c.modulator_floor_code = 0; }},
         {"clipping", "range", [](AnalogChain& c) { c.pga_step_db *= 1.7; }},
     };

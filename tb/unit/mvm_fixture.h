@@ -32,7 +32,7 @@ inline RunConfig only(std::initializer_list<const char*> names)
     };
     run.noise = {has("levels"),     has("programming"), has("drift"),     has("thermal"),          has("shot"),
                  has("rin"),        has("dac"),         has("adc_noise"), has("adc_quantisation"), has("dac_static"),
-                 has("adc_static"), has("crosstalk")};
+                 has("adc_static"), has("read"),        has("crosstalk")};
     return run;
 }
 
@@ -41,7 +41,8 @@ inline bool same(const MvmStats& a, const MvmStats& b)
     return a.samples == b.samples && a.clipped == b.clipped && a.sum_common == b.sum_common &&
            a.sum_shortfall == b.sum_shortfall && a.sum_shortfall2 == b.sum_shortfall2 &&
            a.sum_common2 == b.sum_common2 && a.sum_x == b.sum_x && a.sum_x2 == b.sum_x2 && a.sum_xsum2 == b.sum_xsum2 &&
-           a.sum_y2 == b.sum_y2 && a.sum_lit2 == b.sum_lit2 && a.sum_norm2 == b.sum_norm2 && a.sum_lsb2 == b.sum_lsb2;
+           a.sum_y2 == b.sum_y2 && a.sum_lit2 == b.sum_lit2 && a.sum_read == b.sum_read && a.sum_norm2 == b.sum_norm2 &&
+           a.sum_lsb2 == b.sum_lsb2;
 }
 
 /// Weights N(0, 40) and inputs ReLU(N(0, 60)), like a trained layer's; `age` in s.

@@ -155,6 +155,23 @@ TEST(Attribution, OffsetInputsAndSkewedWeights)
     EXPECT_NEAR(skewed_ratio(only({"levels", "programming"})), 1, 0.10);
 }
 
+TEST(Attribution, ReadNoiseAlone)
+{
+    double measured = 0;
+    Attribution parts;
+    for (unsigned p = 0; p < 20; ++p) {
+        Problem problem(120, 48, 64, p);
+        problem.card.pcm.read_noise = 0.02;
+        const RunConfig run = only({"read"});
+        const Result result = problem.run(run);
+        const auto ideal = problem.naive();
+        for (std::size_t i = 0; i < ideal.size(); ++i) measured += std::pow(double(result.y[i]) - ideal[i], 2);
+        parts.add(attribute(problem.chain(run), result.stats, problem.tile, problem.vectors));
+    }
+    EXPECT_GT(parts.read, 0);
+    EXPECT_NEAR(measured / parts.total(), 1, kTolerance);
+}
+
 TEST(Attribution, AWrongSigmaIsCaught)
 {
     const Tamper thermal = [](AnalogChain& chain, pcm_memory::Parameters&) { chain.thermal_variance *= 4; };
