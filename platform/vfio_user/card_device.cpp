@@ -150,23 +150,18 @@ void CardDevice::read_config(std::uint32_t offset, std::uint8_t* into, std::uint
 
 void CardDevice::read_registers(std::uint64_t offset, std::uint8_t* into, std::uint32_t bytes)
 {
+    const auto from_shadow = [&] {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        if (shadow_.registers[0] == 0) return false;  // not even MAGIC has been seen yet
+        std::memcpy(into, shadow_.registers.data() + offset, bytes);
+        return true;
+    };
     const bool known = offset < kRegisterBytes && bytes <= kRegisterBytes - offset;
     const bool constant =
         known && offset + bytes <= kConstantBytes && (bytes == 4 || bytes == 8) && offset % bytes == 0;
-    if (constant && view_.memory_enabled()) {
-        const std::lock_guard<std::mutex> lock(mutex_);
-        if (shadow_.registers[0] != 0) {  // MAGIC has been seen
-            std::memcpy(into, shadow_.registers.data() + offset, bytes);
-            return;
-        }
-    }
+    if (constant && view_.memory_enabled() && from_shadow()) return;
     if (ask({Access::Kind::read, base_of(kBar0) + offset, Bytes(bytes), nullptr}, into)) return;
-    const std::lock_guard<std::mutex> lock(mutex_);
-    if (known) {
-        std::memcpy(into, shadow_.registers.data() + offset, bytes);
-    } else {
-        std::memset(into, 0xff, bytes);
-    }
+    if (!known || !from_shadow()) std::memset(into, 0xff, bytes);
 }
 
 void CardDevice::write(std::uint32_t region, std::uint64_t offset, Bytes data)
