@@ -3,7 +3,7 @@
 import struct
 import time
 
-from vfio_client import (ACTION_TRIGGER, BAR0, CONFIG, DATA_EVENTFD, MSIX, REGIONS, Client, Memory, eventfd, wait_eventfd)
+from vfio_client import (ACTION_TRIGGER, CONFIG, DATA_EVENTFD, MSIX, REGIONS, Client, Memory, eventfd, wait_eventfd)
 
 MAGIC, CC, CSTS, AQA, ASQ, ACQ, BOOT_STATUS = 0x00, 0x20, 0x24, 0x30, 0x38, 0x40, 0x80
 LIVENESS, RESET_COUNT, RESET_CAUSE, ERR_STATUS, TIME_NS, WEIGHT_GEN = 0x18, 0x90, 0x94, 0xa0, 0xd8, 0xe0
