@@ -267,6 +267,7 @@ unsigned ControlChip::register_debug(tlm::tlm_generic_payload& payload)
         if (offset != entry.offset || payload.get_data_length() > entry.bytes || entry.count > 1) continue;
         const auto value = bank_.get(bank_.field(entry.name));
         std::memcpy(payload.get_data_ptr(), &value, payload.get_data_length());
+        payload.set_response_status(tlm::TLM_OK_RESPONSE);
         return payload.get_data_length();
     }
     return 0;
