@@ -27,13 +27,15 @@ double to_seconds(Picoseconds time)
     return static_cast<double>(time) * 1e-12;
 }
 
-double slots(const Plan& plan, const Tile& tile)
+/// Slots of one tile: the card pulses whole rows of the array, used or not.
+double slots(const Plan& plan)
 {
+    const double n = plan.n();
     switch (plan.card.pcm.write_scheme) {
         case pcm_memory::WriteScheme::serial:
-            return static_cast<double>(tile.rows) * tile.cols;
+            return n * n;
         case pcm_memory::WriteScheme::row_parallel:
-            return tile.rows;
+            return n;
         case pcm_memory::WriteScheme::array_parallel:
             return 1;
     }
@@ -67,7 +69,7 @@ Busy predict(const Plan& plan)
     std::vector<double> writing(card.cores, 0);
     for (const Tile& tile : plan.tiles) {
         if (!tile.resident)
-            writing[tile.core] += slots(plan, tile) * to_seconds(card.pcm.write_slot) / card.pcm.writers;
+            writing[tile.core] += slots(plan) * to_seconds(card.pcm.write_slot) / card.pcm.writers;
     }
     busy.writes = *std::max_element(writing.begin(), writing.end());
     double bytes = 0;
