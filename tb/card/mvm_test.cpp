@@ -290,14 +290,21 @@ TEST(Banks, SwitchingIsCounted)
     const Tile a(kN, kN, 4), b(kN, kN, 5);
     rig.program(a, 1, 0);
     rig.program(b, 2, 1);
+    EXPECT_TRUE(rig.mvm(2, MvmRig::mvm_op(kN, kN, 1, 1)).ok());  // lights laser and bank 1
+    const auto waited = [&] {
+        const auto counters = rig.card.counters();
+        auto core = engine(counters, "core0");
+        return core.waits["switch"];
+    };
     const auto before = rig.card.counters().bank_switches;
+    const auto waited_before = waited();
     for (int i = 0; i < 3; ++i) {
         EXPECT_TRUE(rig.mvm(1, MvmRig::mvm_op(kN, kN, 1, 0)).ok());
         EXPECT_TRUE(rig.mvm(2, MvmRig::mvm_op(kN, kN, 1, 1)).ok());
     }
     const auto switches = rig.card.counters().bank_switches - before;
-    EXPECT_GE(switches, 5u);
-    EXPECT_LE(switches, 6u) << "the first may find its bank lit";
+    EXPECT_EQ(switches, 6u);
+    EXPECT_EQ(waited() - waited_before, 6 * rig.card.config().pcm.switch_time);
     EXPECT_DOUBLE_EQ(account(rig.card, Category::bank_switch).joules(),
                      static_cast<double>(rig.card.counters().bank_switches) * rig.card.config().pcm.switch_energy);
 }

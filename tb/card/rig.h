@@ -52,6 +52,9 @@ struct Rig {
     {
     }
 
+    /// Whatever a test did with its card, the books balance: accounts = causes = integral of the power trace.
+    ~Rig() { EXPECT_TRUE(card.ledger().balances()); }
+
     /// Power on, enumerate, bring the driver up.
     void up(std::uint32_t queues = 1, std::uint32_t entries = 64, bool single_vector = false)
     {
