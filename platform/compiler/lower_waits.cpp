@@ -31,8 +31,7 @@ struct Conflict {
 class Waits {
 public:
     explicit Waits(const Plan& plan)
-        : plan_(plan),
-          lanes_(LC_ENGINES - 1 + plan.card.cores),
+        : lanes_(LC_ENGINES - 1 + plan.card.cores),
           issued_(lanes_, 0),
           after_(lanes_, Clock(lanes_, 0)),
           history_(plan.buffers.size()),
@@ -133,7 +132,6 @@ private:
         return std::all_of(open.begin(), open.end(), [&clock](const Conflict& c) { return c.record <= clock[c.lane]; });
     }
 
-    const Plan& plan_;
     std::uint32_t lanes_;
     std::vector<std::int64_t> issued_;                  ///< a lane: records so far
     std::vector<Clock> after_;                          ///< a lane: what is done once its last record is
