@@ -56,6 +56,10 @@ class Throwing : public testing::TestWithParam<const char*> {};
 
 TEST_P(Throwing, FailsOneCommandAndTheNextWorks)
 {
+#ifdef __SANITIZE_ADDRESS__
+    GTEST_SKIP() << "AddressSanitizer does not know SystemC's coroutine stacks: after an exception on one it takes "
+                    "the redzones of unwound frames for live ones";
+#endif
     Rig rig;
     rig.up(2);
     program_tile(rig, 5);
