@@ -21,20 +21,33 @@ namespace lightcard {
 enum class Scope : std::uint8_t { core, card, system };
 
 enum class Category : std::uint8_t {
-    laser, dac, modulator, receiver, adc, sram, digital, dram, link, weight_write, bank_switch,
-    packaging, board, conversion_loss, fan
+    laser,
+    dac,
+    modulator,
+    receiver,
+    adc,
+    sram,
+    digital,
+    dram,
+    link,
+    weight_write,
+    bank_switch,
+    packaging,
+    board,
+    conversion_loss,
+    fan
 };
 const char* to_string(Category category);
 const char* to_string(Scope scope);
 
 struct AccountSpec {
-    std::string path;              ///< component path below the card: "core0.dac", "card_memory"
+    std::string path;  ///< component path below the card: "core0.dac", "card_memory"
     Category category = Category::board;
-    std::string unit;              ///< what one count is: "sample", "bit", "cell", "ps"
-    double joules_per_count = 0;   ///< fixed by the configuration; static power P: P * 1e-12, unit "ps"
+    std::string unit;             ///< what one count is: "sample", "bit", "cell", "ps"
+    double joules_per_count = 0;  ///< fixed by the configuration; static power P: P * 1e-12, unit "ps"
     Scope scope = Scope::core;
-    bool through_vrm = true;       ///< drawn through the voltage regulators (pays conversion loss)
-    std::string parameter;         ///< path of the configuration key that sets joules_per_count
+    bool through_vrm = true;  ///< drawn through the voltage regulators (pays conversion loss)
+    std::string parameter;    ///< path of the configuration key that sets joules_per_count
 };
 
 /// Whom a charge is made for. Layer 0 = none (idle, control).

@@ -21,14 +21,14 @@ enum class SignedInputs : std::uint8_t { offset, two_pass };
 
 /// Which noise terms are on in `stat` and `device`. All on by default; tests switch them off one at a time.
 struct NoiseSources {
-    bool levels = true;         ///< PCM level quantisation
-    bool programming = true;    ///< programming error
+    bool levels = true;       ///< PCM level quantisation
+    bool programming = true;  ///< programming error
     bool drift = true;
-    bool thermal = true;        ///< TIA
+    bool thermal = true;  ///< TIA
     bool shot = true;
     bool rin = true;
-    bool dac = true;            ///< DAC noise (ENOB below its bits)
-    bool adc_noise = true;      ///< ADC noise (ENOB below its bits)
+    bool dac = true;               ///< DAC noise (ENOB below its bits)
+    bool adc_noise = true;         ///< ADC noise (ENOB below its bits)
     bool adc_quantisation = true;  ///< ADC range, clipping and rounding
     bool dac_static = true;        ///< DAC INL, gain and offset
     bool adc_static = true;        ///< ADC INL, gain and offset
@@ -38,7 +38,7 @@ struct NoiseSources {
 
 struct RunConfig {
     Fidelity fidelity = Fidelity::stat;
-    bool quant = false;         ///< with ideal: add converter rounding and cell levels
+    bool quant = false;  ///< with ideal: add converter rounding and cell levels
     std::uint64_t seed = 1;
     Timing timing = Timing::lt;
     Ageing ageing = Ageing::frozen;

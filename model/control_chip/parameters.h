@@ -16,26 +16,26 @@ struct Parameters {
     std::uint32_t psum_bits = 24;                       ///< width of a partial sum in the SRAM traffic
     std::uint32_t input_refill_bits = 4;                ///< second-level refill a sample, beside the 8-bit read
 
-    double sram_area = 0.875e-6;                        ///< m^2 a MiB
-    double logic_area = 40e-6;                          ///< m^2: engines, queues, link and memory interfaces
+    double sram_area = 0.875e-6;  ///< m^2 a MiB
+    double logic_area = 40e-6;    ///< m^2: engines, queues, link and memory interfaces
 
     // Engines: rate, energy, issue cost.
-    double accumulate_energy = 0.147e-12;               ///< J an ADC sample: accumulate and in-line post-processing
-    std::uint64_t vector_rate = 512'000'000'000;        ///< elements/s
-    double vector_energy = 1.0e-12;                     ///< J an element
-    Picoseconds vector_issue = 50 * kNanosecond;        ///< a vector command, before its first element
-    std::uint64_t digital_mac_rate = 4'000'000'000'000; ///< int8 MAC/s (8 TOPS)
-    double digital_mac_energy = 0.1e-12;                ///< J a MAC
+    double accumulate_energy = 0.147e-12;                ///< J an ADC sample: accumulate and in-line post-processing
+    std::uint64_t vector_rate = 512'000'000'000;         ///< elements/s
+    double vector_energy = 1.0e-12;                      ///< J an element
+    Picoseconds vector_issue = 50 * kNanosecond;         ///< a vector command, before its first element
+    std::uint64_t digital_mac_rate = 4'000'000'000'000;  ///< int8 MAC/s (8 TOPS)
+    double digital_mac_energy = 0.1e-12;                 ///< J a MAC
     Picoseconds digital_mac_issue = 100 * kNanosecond;
-    Picoseconds command_issue = 10 * kNanosecond;       ///< decode and dispatch of one command
-    std::uint64_t dma_chunk = 65'536;                   ///< bytes a DMA burst
+    Picoseconds command_issue = 10 * kNanosecond;  ///< decode and dispatch of one command
+    std::uint64_t dma_chunk = 65'536;              ///< bytes a DMA burst
     Picoseconds dma_issue = 50 * kNanosecond;
 
     // Queues.
-    std::uint32_t io_queues = 16;                       ///< submission/completion pairs beside the admin pair
-    std::uint32_t queue_entries = 1024;                 ///< largest ring
-    std::uint32_t fetch_burst = 8;                      ///< SQEs a read
-    Picoseconds boot_time = 1 * kMillisecond;           ///< power-on to BOOT_STATUS.READY
+    std::uint32_t io_queues = 16;              ///< submission/completion pairs beside the admin pair
+    std::uint32_t queue_entries = 1024;        ///< largest ring
+    std::uint32_t fetch_burst = 8;             ///< SQEs a read
+    Picoseconds boot_time = 1 * kMillisecond;  ///< power-on to BOOT_STATUS.READY
 };
 
 }  // namespace lightcard::control_chip

@@ -12,30 +12,30 @@ enum class WriteScheme : std::uint8_t { serial, row_parallel, array_parallel };
 
 struct Parameters {
     std::uint32_t banks = 2;
-    std::uint32_t writers = 1;                     ///< banks that can be programmed at once
-    std::uint32_t level_bits = 5;                  ///< 2^bits transmission levels a cell, linear in T
-    double cell_extinction_db = 10.0;              ///< T_max / T_min
+    std::uint32_t writers = 1;         ///< banks that can be programmed at once
+    std::uint32_t level_bits = 5;      ///< 2^bits transmission levels a cell, linear in T
+    double cell_extinction_db = 10.0;  ///< T_max / T_min
     WriteScheme write_scheme = WriteScheme::row_parallel;
-    Picoseconds write_slot = 10 * kMicrosecond;    ///< one program-and-verify slot (row, cell or array), all iterations
-    std::uint32_t verify_iterations = 5;           ///< inside the slot
-    double write_energy = 17e-9;                   ///< J a cell and reprogram, all iterations
-    bool skip_unchanged = false;                   ///< do not rewrite a row whose target codes stay the same
-    Picoseconds verify_slot = 100 * kNanosecond;   ///< read back one row
-    double verify_energy = 2.4e-12;                ///< J a cell read back
-    double programming_sigma = 0.010;              ///< after verify, fraction of T_max - T_min
-    double read_noise = 0;                         ///< rms of one symbol, of a fully open cell, of T_max - T_min
-    double read_noise_power = 0.35;                ///< it goes with contrast to this power
-    double drift_nu = 0.001;                       ///< contrast c(t) = c0 (1 + nu ln(1 + t/t0))
-    double drift_nu_sigma = 0.0005;                ///< spread of nu from cell to cell, clipped at >= 0
-    double drift_t0 = 20.0;                        ///< s
-    double temperature_coefficient = 2e-4;         ///< 1/K, of T, both cells of a pair
-    double temperature_imbalance = 0.1;            ///< of it, between the + and the - cell
-    std::uint64_t endurance = 1'000'000;           ///< cycles
-    std::uint32_t cycles_per_write = 1;            ///< wear of one reprogram (RESET pulses)
-    Picoseconds switch_time = 100 * kNanosecond;   ///< light another bank
-    double switch_energy = 1e-9;                   ///< J a switch
-    double switch_loss_db = 0.05;                  ///< a 1x2 stage; ceil(log2(banks)) stages
-    double write_power_limit = 10.0;               ///< W at the card's rail; a scheme that needs more is refused
+    Picoseconds write_slot = 10 * kMicrosecond;   ///< one program-and-verify slot (row, cell or array), all iterations
+    std::uint32_t verify_iterations = 5;          ///< inside the slot
+    double write_energy = 17e-9;                  ///< J a cell and reprogram, all iterations
+    bool skip_unchanged = false;                  ///< do not rewrite a row whose target codes stay the same
+    Picoseconds verify_slot = 100 * kNanosecond;  ///< read back one row
+    double verify_energy = 2.4e-12;               ///< J a cell read back
+    double programming_sigma = 0.010;             ///< after verify, fraction of T_max - T_min
+    double read_noise = 0;                        ///< rms of one symbol, of a fully open cell, of T_max - T_min
+    double read_noise_power = 0.35;               ///< it goes with contrast to this power
+    double drift_nu = 0.001;                      ///< contrast c(t) = c0 (1 + nu ln(1 + t/t0))
+    double drift_nu_sigma = 0.0005;               ///< spread of nu from cell to cell, clipped at >= 0
+    double drift_t0 = 20.0;                       ///< s
+    double temperature_coefficient = 2e-4;        ///< 1/K, of T, both cells of a pair
+    double temperature_imbalance = 0.1;           ///< of it, between the + and the - cell
+    std::uint64_t endurance = 1'000'000;          ///< cycles
+    std::uint32_t cycles_per_write = 1;           ///< wear of one reprogram (RESET pulses)
+    Picoseconds switch_time = 100 * kNanosecond;  ///< light another bank
+    double switch_energy = 1e-9;                  ///< J a switch
+    double switch_loss_db = 0.05;                 ///< a 1x2 stage; ceil(log2(banks)) stages
+    double write_power_limit = 10.0;              ///< W at the card's rail; a scheme that needs more is refused
 };
 
 }  // namespace lightcard::pcm_memory

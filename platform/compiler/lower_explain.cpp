@@ -68,8 +68,7 @@ Busy predict(const Plan& plan)
     }
     std::vector<double> writing(card.cores, 0);
     for (const Tile& tile : plan.tiles) {
-        if (!tile.resident)
-            writing[tile.core] += slots(plan) * to_seconds(card.pcm.write_slot) / card.pcm.writers;
+        if (!tile.resident) writing[tile.core] += slots(plan) * to_seconds(card.pcm.write_slot) / card.pcm.writers;
     }
     busy.writes = *std::max_element(writing.begin(), writing.end());
     double bytes = 0;

@@ -7,8 +7,8 @@
 #include <iostream>
 #include <string>
 
-#include <systemc>
 #include <tlm_utils/tlm_quantumkeeper.h>
+#include <systemc>
 
 #include <lightcard/model/card/card.h>
 
@@ -35,7 +35,8 @@ struct Board {
     bool report(const char* name)
     {
         std::cout << name << ": " << (processor.done() ? "COPY and MVM are right" : "FAILED: " + processor.failure())
-                  << ", " << processor.interrupts() << " interrupts, " << card.ledger().joules(lightcard::Scope::card) << " J\n";
+                  << ", " << processor.interrupts() << " interrupts, " << card.ledger().joules(lightcard::Scope::card)
+                  << " J\n";
         return processor.done() && processor.interrupts() > 0 && card.ledger().joules(lightcard::Scope::card) > 0;
     }
 };

@@ -72,10 +72,7 @@ struct Setup {
 
     Result<CardConfig> card(bool broken) const;
     std::string description() const;
-    std::string breaking_text() const
-    {
-        return breaking.first.empty() ? "" : breaking.first + "=" + breaking.second;
-    }
+    std::string breaking_text() const { return breaking.first.empty() ? "" : breaking.first + "=" + breaking.second; }
 };
 /// Fills config, breaks and measure from a setup and a figure of its card.
 Row on_card(Row row, const Setup& setup, std::function<double(const CardConfig&)> figure);
