@@ -11,6 +11,7 @@
 #include "lightcard/platform/cli/commands.h"
 #include "lightcard/platform/cli/judge.h"
 #include "lightcard/platform/cli/session.h"
+#include "lightcard/platform/report/html.h"
 #include "lightcard/platform/report/json.h"
 #include "lightcard/platform/report/text.h"
 
@@ -56,7 +57,13 @@ Status write_results(const Console& console, const RunRequest& request, const re
             write_output(console, request.report, [&](std::ostream& out) { report::write_json(out, report); });
         if (!written) return written;
     }
-    if (!request.quiet && request.report != "-" && request.outputs != "-") report::write_text(console.out, report);
+    if (!request.html.empty()) {
+        const auto written =
+            write_output(console, request.html, [&](std::ostream& out) { report::write_html(out, report); });
+        if (!written) return written;
+    }
+    if (!request.quiet && request.report != "-" && request.html != "-" && request.outputs != "-")
+        report::write_text(console.out, report);
     return {};
 }
 
@@ -81,7 +88,7 @@ int run(const Console& console, const RunRequest& request)
         for (const auto& line : prepared.program.plan) console.out << line << '\n';
         return kOk;
     }
-    for (const auto& target : {request.report, request.outputs})
+    for (const auto& target : {request.report, request.html, request.outputs})
         if (const auto good = check_writable(target); !good) return fail(console, kUsage, good.error());
     std::ofstream trace;
     if (!request.trace.empty()) {

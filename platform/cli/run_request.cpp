@@ -74,6 +74,8 @@ po::options_description output_options()
     options.add_options()("report,o", po::value<std::string>()->default_value("", "")->value_name("FILE"),
                           "JSON report; - is standard output, instead of the text")(
         "json", po::value<std::string>()->value_name("FILE"), "the same as --report")(
+        "html", po::value<std::string>()->default_value("", "")->value_name("FILE"),
+        "the report as one page with plots, for a browser")(
         "trace", po::value<std::string>()->default_value("", "")->value_name("FILE"), "timeline for ui.perfetto.dev")(
         "outputs", po::value<std::string>()->default_value("", "")->value_name("FILE"),
         "the network's outputs as raw f32, [image][class]")("quiet", "no text report")(
@@ -162,6 +164,7 @@ Status fill(const Parsed& parsed, RunRequest& request)
     request.compare_float = !parsed.has("no-fp32");
     request.check = parsed.has("check");
     request.report = parsed.has("json") ? parsed.get<std::string>("json") : parsed.get<std::string>("report");
+    request.html = parsed.get<std::string>("html");
     request.trace = parsed.get<std::string>("trace");
     request.outputs = parsed.get<std::string>("outputs");
     request.quiet = parsed.has("quiet");

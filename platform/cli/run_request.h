@@ -27,7 +27,7 @@ struct RunRequest {
     bool check = false;  ///< ideal: equal to the int8 reference bit for bit
     bool plan_only = false;
 
-    std::string report, trace, outputs;  ///< files; empty: none
+    std::string report, html, trace, outputs;  ///< files; empty: none
     bool quiet = false;
     bool progress = false;
 };

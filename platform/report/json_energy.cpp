@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lightcard/platform/report/json_parts.h"
 
+#include "lightcard/platform/report/error_sources.h"
+
 namespace lightcard::report {
 
 using Json = nlohmann::ordered_json;
@@ -88,24 +90,13 @@ Json error_json(const LayerReport& layer)
     const auto samples = static_cast<double>(layer.counters.stats.samples);
     const double real = layer.info.acc_scale * layer.info.acc_scale;
     const auto& e = layer.counters.error;
-    const std::pair<const char*, double> sources[] = {{"levels", e.levels},
-                                                      {"programming", e.programming},
-                                                      {"drift", e.drift},
-                                                      {"thermal", e.thermal},
-                                                      {"shot", e.shot},
-                                                      {"rin", e.rin},
-                                                      {"dac", e.dac},
-                                                      {"adc_noise", e.adc_noise},
-                                                      {"adc_quantisation", e.adc_quantisation},
-                                                      {"dac_static", e.dac_static},
-                                                      {"adc_static", e.adc_static},
-                                                      {"crosstalk", e.crosstalk},
-                                                      {"read", e.read},
-                                                      {"total", e.total()}};
     Json json = Json::object();
-    for (const auto& [name, sum] : sources) json[name] = {{"acc2", sum / samples}, {"real2", sum / samples * real}};
-    json["signal"] = {{"acc2", static_cast<double>(layer.counters.stats.sum_y2) / samples},
-                      {"real2", static_cast<double>(layer.counters.stats.sum_y2) / samples * real}};
+    const auto add = [&](const char* name, double sum) {
+        json[name] = {{"acc2", sum / samples}, {"real2", sum / samples * real}};
+    };
+    for (const auto& source : error_sources(e)) add(source.key, source.variance);
+    add("total", e.total());
+    add("signal", static_cast<double>(layer.counters.stats.sum_y2));
     return json;
 }
 

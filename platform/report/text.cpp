@@ -7,6 +7,7 @@
 #include <ostream>
 #include <sstream>
 
+#include "lightcard/platform/report/error_sources.h"
 #include "lightcard/platform/report/text_table.h"
 #include "lightcard/platform/report/units.h"
 
@@ -177,24 +178,12 @@ void energy(std::ostream& out, const Report& r)
 /// "thermal 85.9 %, levels 6.2 %": the two largest sources of a layer's error.
 std::string largest_errors(const photonic_core::Attribution& e)
 {
-    std::pair<const char*, double> sources[] = {{"levels", e.levels},
-                                                {"programming", e.programming},
-                                                {"drift", e.drift},
-                                                {"thermal", e.thermal},
-                                                {"shot", e.shot},
-                                                {"rin", e.rin},
-                                                {"dac", e.dac},
-                                                {"adc noise", e.adc_noise},
-                                                {"adc steps", e.adc_quantisation},
-                                                {"dac curves", e.dac_static},
-                                                {"adc curves", e.adc_static},
-                                                {"crosstalk", e.crosstalk},
-                                                {"cell read", e.read}};
-    std::stable_sort(std::begin(sources), std::end(sources),
-                     [](const auto& a, const auto& b) { return a.second > b.second; });
-    std::string text = std::string(sources[0].first) + " " + percent(sources[0].second / e.total());
-    if (sources[1].second > 0)
-        text += ", " + std::string(sources[1].first) + " " + percent(sources[1].second / e.total());
+    auto sources = error_sources(e);
+    std::stable_sort(sources.begin(), sources.end(),
+                     [](const auto& a, const auto& b) { return a.variance > b.variance; });
+    std::string text = std::string(sources[0].name) + " " + percent(sources[0].variance / e.total());
+    if (sources[1].variance > 0)
+        text += ", " + std::string(sources[1].name) + " " + percent(sources[1].variance / e.total());
     return text;
 }
 

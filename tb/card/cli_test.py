@@ -136,6 +136,7 @@ class WrongUse(Case):
         self.refused(USAGE, *digits(), "--calibrate", "/nowhere/c.idx", says=["/nowhere/c.idx"])
         self.refused(USAGE, *digits(), "--count", "2", "--report", "/nowhere/r.json", says=["/nowhere/r.json"])
         self.refused(USAGE, *digits(), "--count", "2", "--trace", "/nowhere/t.json", says=["/nowhere/t.json"])
+        self.refused(USAGE, *digits(), "--count", "2", "--html", "/nowhere/r.html", says=["/nowhere/r.html"])
         self.refused(USAGE, "info", "/nowhere/card.yaml", says=["/nowhere/card.yaml"])
 
     def test_full_disk_is_reported(self):
@@ -172,10 +173,13 @@ class Run(Case):
             self.check_energy(self.path("report.json"))
 
     def test_accuracy_on_labels(self):
-        report = self.report(*digits(), "--labels", data("mnist/test500-labels-idx1-ubyte.gz"), "--count", "200", "--fidelity", "ideal")
+        report = self.report(*digits(), "--labels", data("mnist/test500-labels-idx1-ubyte.gz"), "--count", "200", "--fidelity", "ideal",
+                             "--html", self.path("report.html"))
         self.assertEqual(report["accuracy"]["labelled_images"], 200)
         self.assertGreaterEqual(report["accuracy"]["top1_share"], 0.96)
         self.assertLess(abs(report["accuracy"]["top1_share"] - report["accuracy"]["fp32_top1_share"]), 0.02)
+        with open(self.path("report.html"), encoding="utf-8") as page:
+            self.assertIn(report["limit"]["sentence"].split(":")[0], page.read())
 
     def test_noise_follows_the_seed_and_nothing_else(self):
         hashes = {}

@@ -10,7 +10,9 @@
 #include <sstream>
 
 #include "lightcard/platform/report/accuracy.h"
+#include "lightcard/platform/report/html.h"
 #include "lightcard/platform/report/json.h"
+#include "lightcard/platform/report/svg.h"
 #include "lightcard/platform/report/text.h"
 #include "lightcard/platform/report/units.h"
 
@@ -328,6 +330,83 @@ TEST(Report, TextSaysWhatTheJsonSays)
         EXPECT_THAT(text, HasSubstr(part));
     std::istringstream lines(text);
     for (std::string line; std::getline(lines, line);) EXPECT_TRUE(line.empty() || line.back() != ' ') << line;
+}
+
+/// Tags of the page without attributes, in order: "html", "/html".
+std::vector<std::string> tags_of(const std::string& page)
+{
+    std::vector<std::string> tags;
+    for (std::size_t at = 0; (at = page.find('<', at)) != std::string::npos; ++at) {
+        const auto end = page.find_first_of(" >/", at + 2);
+        const auto close = page.find('>', at);
+        if (page[at + 1] != '!' && page[close - 1] != '/') tags.push_back(page.substr(at + 1, end - at - 1));
+    }
+    return tags;
+}
+
+void expect_balanced(const std::string& page)
+{
+    std::vector<std::string> open;
+    for (const auto& tag : tags_of(page)) {
+        if (tag == "meta" || tag == "br") continue;
+        if (tag[0] != '/') {
+            open.push_back(tag);
+            continue;
+        }
+        ASSERT_FALSE(open.empty()) << tag;
+        ASSERT_EQ(open.back(), tag.substr(1));
+        open.pop_back();
+    }
+    EXPECT_TRUE(open.empty());
+}
+
+TEST(Html, SaysWhatTheTextSays)
+{
+    Fixture f;
+    f.summary.accuracy = Accuracy{100, 97, 100, 98, {{"fp32", 100, 99, 0.99876, 0.01, 0.1, 1000}}};
+    std::ostringstream out;
+    write_html(out, f.report());
+    const auto page = out.str();
+    for (const char* part : {"toy on bench", "97.0 %", "fp32 98.0 %", "99 of 100", "Limited by writer0", "90.0 % busy",
+                             "16.67 min", "core0.adc", "card.converters.adc_energy", "waits for weights: 66.7 %",
+                             "thermal: 50.0 % of the error's variance", "20.0 dB SNR"})
+        EXPECT_THAT(page, HasSubstr(part));
+    expect_balanced(page);
+}
+
+TEST(Html, FetchesNothingAndEscapesNames)
+{
+    Fixture f;
+    f.summary.network = "<script>alert(1)</script>";
+    f.summary.layers[0].name = "a\"b&c";
+    std::ostringstream out;
+    write_html(out, f.report());
+    const auto page = out.str();
+    for (const char* part : {"<script", "http:", "https:", "url(", "nan", "a\"b&c"})
+        EXPECT_THAT(page, Not(HasSubstr(part)));
+    EXPECT_THAT(page, HasSubstr("a&quot;b&amp;c"));
+    expect_balanced(page);
+}
+
+TEST(Html, EmptyRunIsStillAPage)
+{
+    std::ostringstream out;
+    write_html(out, make_report(CardConfig{}, Ledger{}, CardCounters{}, RunSummary{}));
+    EXPECT_THAT(out.str(), HasSubstr("Nothing ran"));
+    EXPECT_THAT(out.str(), Not(HasSubstr("nan")));
+    expect_balanced(out.str());
+}
+
+TEST(Svg, TicksAreRoundAndCoverTheRange)
+{
+    EXPECT_EQ(svg::ticks(58.7), (std::vector<double>{0, 20, 40, 60}));
+    EXPECT_EQ(svg::ticks(0.9).back(), 1);
+    EXPECT_EQ(svg::ticks(0), (std::vector<double>{0, 1}));
+    for (const double top : {1e-12, 0.3, 1.0, 2.01, 5.0, 7.7, 99.0, 12345.0}) {
+        EXPECT_GE(svg::ticks(top).back(), top * 0.999999);
+        EXPECT_LE(svg::ticks(top).size(), 7u) << top;
+        EXPECT_GE(svg::ticks(top).size(), 3u) << top;
+    }
 }
 
 // --- scripts/check-energy.py ---------------------------------------------------------------------------------------
