@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "lightcard/model/card/card_services.h"
+#include "lightcard/model/card/pcm_identity.h"
 #include "lightcard/model/card_memory/card_memory.h"
 #include "lightcard/model/common/archive.h"
 #include "lightcard/model/common/worker_pool.h"
@@ -141,8 +142,9 @@ struct Card::Blocks : public sc_core::sc_module {
         lc_log_weights log{};
         log.weight_id = state.weight_id;
         log.epoch = state.epoch;
-        log.age_ns =
-            state.epoch == 0 ? 0 : static_cast<std::uint64_t>((services.now() - state.programmed_at) / kNanosecond);
+        // Real age, whatever run.ageing makes of it.
+        const double age = std::max(0.0, services.ageing_clock() - state.programmed_at);
+        log.age_ns = state.epoch == 0 ? 0 : static_cast<std::uint64_t>(std::min(age * 1e9, 9e18));
         log.max_wear = pcm.max_wear(bank);
         log.core = static_cast<std::uint16_t>(core);
         log.bank = static_cast<std::uint16_t>(bank);
@@ -349,6 +351,27 @@ Status Card::load(std::istream& in)
     ArchiveReader reader(in);
     blocks_->visit(reader);
     return reader.finish();
+}
+
+Status Card::save_pcm(std::ostream& out)
+{
+    blocks_->check_thread();
+    if (!blocks_->chip.idle()) return Error{"the card is busy", "save_pcm", "wait until every command has completed"};
+    pcm_memory::StateFile state{pcm_identity(blocks_->config), {}};
+    for (const auto& core : blocks_->cores) state.cores.push_back(core->pcm.store());
+    return pcm_memory::write_state(out, state);
+}
+
+Status Card::restore_pcm(std::istream& in)
+{
+    blocks_->check_thread();
+    if (!blocks_->chip.idle())
+        return Error{"the card is busy", "restore_pcm", "wait until every command has completed"};
+    auto state = pcm_memory::read_state(in);
+    if (!state) return state.error();
+    if (auto same = pcm_memory::check_identity(state->card, pcm_identity(blocks_->config)); !same) return same;
+    for (std::size_t i = 0; i < blocks_->cores.size(); ++i) blocks_->cores[i]->pcm.restore(std::move(state->cores[i]));
+    return {};
 }
 
 void Card::cold_reset()

@@ -58,6 +58,12 @@ public:
     Status save(std::ostream& out);
     Status load(std::istream& in);
 
+    /// What the PCM keeps without power: weights, wear, ages, failed cells (pcm_memory/state_file.h). Saving waits for
+    /// nothing and changes nothing; restoring replaces every bank. A file of another card, cut short or damaged is
+    /// refused by name, and the card stays as it was. Only if nothing is in flight.
+    Status save_pcm(std::ostream& out);
+    Status restore_pcm(std::istream& in);
+
     /// Power-on reset of everything volatile (PCM keeps its weights). Legal at any time.
     void cold_reset();
 

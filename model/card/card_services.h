@@ -2,6 +2,7 @@
 /// The card's clocks and the one door for other threads.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <mutex>
 #include <vector>
@@ -13,13 +14,15 @@
 
 namespace lightcard {
 
-/// Card time = simulator time + offset (a restored card goes on where it was saved). Age = card time passed since
-/// programming plus what age() added, unless frozen or stepped.
+/// Card time = simulator time + offset (a restored card goes on where it was saved). Age = time of the ageing clock
+/// passed since programming, unless frozen or stepped.
 class CardServices : public Services {
 public:
     Picoseconds now() const override { return to_picoseconds(sc_core::sc_time_stamp()) + offset_; }
 
-    double age_of(Picoseconds since) const override
+    double ageing_clock() const override { return static_cast<double>(now()) * 1e-12 + extra_age_; }
+
+    double age_of(double since) const override
     {
         switch (run.ageing) {
             case Ageing::frozen:
@@ -29,7 +32,7 @@ public:
             case Ageing::live:
                 break;
         }
-        return static_cast<double>(now() - since) * 1e-12 + extra_age_;
+        return std::max(0.0, ageing_clock() - since);
     }
 
     void resume_at(Picoseconds card_time) { offset_ += card_time - now(); }

@@ -39,6 +39,8 @@ const char* to_string(Category category)
             return "conversion_loss";
         case Category::fan:
             return "fan";
+        case Category::calibration:
+            return "calibration";
     }
     return "unknown";
 }

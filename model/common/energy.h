@@ -35,7 +35,8 @@ enum class Category : std::uint8_t {
     packaging,
     board,
     conversion_loss,
-    fan
+    fan,
+    calibration
 };
 const char* to_string(Category category);
 const char* to_string(Scope scope);

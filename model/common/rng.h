@@ -12,20 +12,22 @@ namespace lightcard {
 /// What a draw is for; 8 bits of every counter, so no two sources share a draw. Values are part of the results: never
 /// renumber.
 enum class NoiseSource : std::uint8_t {
-    cell = 1,        ///< static, a cell pair: words are programming+, programming-, nu+, nu-
-    sample = 2,      ///< stat: receiver and ADC noise of one output sample, all in one
-    rin = 3,         ///< laser intensity of one symbol, common to the columns of a tile
-    rin_leak = 4,    ///< the part of it that the balanced photodiodes leave, common to the columns of a tile
-    imbalance = 5,   ///< static, a receiver: which photodiode of the pair is the better one
-    dac = 6,         ///< one input sample, common to the columns of a tile
-    shot_plus = 7,   ///< device: one photodiode and sample
-    shot_minus = 8,  ///< device
-    thermal = 9,     ///< device: one TIA sample
-    adc = 10,        ///< device: one ADC sample
-    dac_curve = 11,  ///< static, a DAC: steps of its range, gain, offset
-    adc_curve = 12,  ///< static, an ADC: the same
-    read = 14,       ///< device: one cell and sample
-    crosstalk = 13,  ///< static, a column: light of crossings that calibration leaves
+    cell = 1,          ///< static, a cell pair: words are programming+, programming-, nu+, nu-
+    sample = 2,        ///< stat: receiver and ADC noise of one output sample, all in one
+    rin = 3,           ///< laser intensity of one symbol, common to the columns of a tile
+    rin_leak = 4,      ///< the part of it that the balanced photodiodes leave, common to the columns of a tile
+    imbalance = 5,     ///< static, a receiver: which photodiode of the pair is the better one
+    dac = 6,           ///< one input sample, common to the columns of a tile
+    shot_plus = 7,     ///< device: one photodiode and sample
+    shot_minus = 8,    ///< device
+    thermal = 9,       ///< device: one TIA sample
+    adc = 10,          ///< device: one ADC sample
+    dac_curve = 11,    ///< static, a DAC: steps of its range, gain, offset
+    adc_curve = 12,    ///< static, an ADC: the same
+    read = 14,         ///< device: one cell and sample
+    crosstalk = 13,    ///< static, a column: light of crossings that calibration leaves
+    life = 15,         ///< static, a cell pair: cycles + and - live for, how + and - fail
+    calibration = 16,  ///< sample: probe codes, and noise of trimming a converter
 };
 
 /// Static draws: (card seed, source, place, program epoch) -> 4 words a cell pair.

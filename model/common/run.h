@@ -34,6 +34,7 @@ struct NoiseSources {
     bool adc_static = true;        ///< ADC INL, gain and offset
     bool read = true;              ///< noise of reading a cell
     bool crosstalk = true;         ///< between lanes, and of crossings
+    bool wear = true;              ///< cells that have failed, or can no longer be opened all the way
 };
 
 struct RunConfig {

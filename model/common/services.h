@@ -17,8 +17,10 @@ public:
     virtual ~Services() = default;
     /// Card time now. Blocks never ask the simulator.
     virtual Picoseconds now() const = 0;
-    /// Physical age of what was programmed at card time `since`, in s, on the ageing clock (run.ageing).
-    virtual double age_of(Picoseconds since) const = 0;
+    /// The ageing clock, in s: card time plus what Card::age() has added.
+    virtual double ageing_clock() const = 0;
+    /// Physical age of what was programmed when the ageing clock read `since`, in s, as run.ageing has it.
+    virtual double age_of(double since) const = 0;
 
     Ledger ledger;
     ActivityStream activity;

@@ -104,6 +104,7 @@ struct ProgramTransaction : Extension<ProgramTransaction> {
 
     Picoseconds end = 0;      ///< begin: of the last slot; abandon: of the slot under way
     std::uint64_t cells = 0;  ///< cells (to be) written; verify: rows that differ
+    bool failed = false;      ///< commit: more cells fail than a bank may have
     bool worn_out = false;
     bool found = false;  ///< fetch, verify: the bank holds `weight_id`
     bool empty = false;  ///< fetch, verify: the bank holds nothing verified

@@ -90,6 +90,7 @@ void WeightWriter::finish(Task& task)
     send(work);
     task.result = work.cells;
     if (work.worn_out) task.status = LC_SC_WORN_OUT;
+    if (work.failed) task.status = LC_SC_VERIFY_FAILED;
     ++layer.tile_loads;
     layer.cell_writes += work.cells;
     context_.scheduler.engine(task.engine).items += work.cells;

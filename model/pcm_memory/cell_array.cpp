@@ -9,6 +9,7 @@
 #include "lightcard/model/common/gaussian.h"
 #include "lightcard/model/common/rng.h"
 #include "lightcard/model/pcm_memory/effective_tile.h"
+#include "lightcard/model/pcm_memory/write_loop.h"
 
 namespace lightcard::pcm_memory {
 namespace {
@@ -30,20 +31,35 @@ double aimed_at(const Parameters& parameters, const RunConfig& run, std::int32_t
     return run.noise.levels ? nearest_level(contrast, parameters.level_bits) : contrast;
 }
 
-/// `programming`, `drift`: standard normal draws of this cell.
-Cell make_cell(const Parameters& parameters, const RunConfig& run, std::int32_t magnitude, double programming,
-               double drift, double age)
+/// What is drawn for a cell: standard normals, and what wear has left of it.
+struct CellDraws {
+    double programming, drift;
+    float stuck, ceiling;
+};
+
+/// The two laws of drift, each as it is written.
+double drifted(const Parameters& parameters, double contrast, double nu, double age)
+{
+    const double times = std::max(0.0, age) / parameters.drift_t0;
+    if (parameters.drift_law == DriftLaw::power)
+        return times > 1 ? contrast * det::exp(-nu * det::log(times)) : contrast;
+    return std::min(contrast * (1.0 + nu * det::log(1.0 + times)), kWidestContrast);
+}
+
+Cell make_cell(const Parameters& parameters, const RunConfig& run, std::int32_t magnitude, const CellDraws& draws,
+               double age)
 {
     Cell cell;
     cell.target = cell.programmed = aimed_at(parameters, run, magnitude);
-    if (run.noise.programming)
-        cell.programmed = std::clamp(cell.target + parameters.programming_sigma * programming, 0.0, 1.0);
+    const double sigma = run.noise.programming ? programming_sigma(parameters, cell.target) : 0;
+    if (run.noise.wear) cell.programmed = std::min(cell.target, static_cast<double>(draws.ceiling));
+    if (sigma > 0) cell.programmed = std::clamp(cell.programmed + sigma * draws.programming, 0.0, 1.0);
     double contrast = cell.programmed;
     if (run.noise.drift) {
-        cell.nu = std::max(0.0, parameters.drift_nu + parameters.drift_nu_sigma * drift);
-        contrast *= 1.0 + cell.nu * det::log(1.0 + std::max(0.0, age) / parameters.drift_t0);
-        contrast = std::min(contrast, kWidestContrast);
+        cell.nu = std::max(0.0, parameters.drift_nu + parameters.drift_nu_sigma * draws.drift);
+        contrast = drifted(parameters, contrast, cell.nu, age);
     }
+    if (run.noise.wear && draws.stuck >= 0) contrast = cell.programmed = static_cast<double>(draws.stuck);
     const double floor = det::from_db(-parameters.cell_extinction_db);
     cell.transmission = floor + (1.0 - floor) * contrast;
     if (run.noise.read && parameters.read_noise > 0 && contrast > 0)
@@ -60,6 +76,7 @@ std::vector<CellPair> make_cells(const Parameters& parameters, const RunConfig& 
 {
     std::vector<CellPair> cells;
     cells.reserve(std::size_t{rows} * cols);
+    const bool worn = place.limits != nullptr && !place.limits->empty();
     std::vector<std::uint32_t> words(4 * std::size_t{rows});
     for (std::uint32_t col = 0; col < cols; ++col) {
         static_words({place.seed, place.epoch, place.core, place.bank, col}, NoiseSource::cell, rows, words.data());
@@ -68,8 +85,12 @@ std::vector<CellPair> make_cells(const Parameters& parameters, const RunConfig& 
                 return static_cast<double>(gaussian(words[std::size_t{word} * rows + row]));
             };
             const std::int32_t weight = weights[col * weights_stride + row];
-            cells.push_back({make_cell(parameters, run, std::max(0, weight), draw(0), draw(2), age),
-                             make_cell(parameters, run, std::max(0, -weight), draw(1), draw(3), age)});
+            const PairLimits pair = worn ? (*place.limits)[std::size_t{col} * rows + row] : PairLimits{};
+            const auto arm = [&](std::int32_t magnitude, std::uint32_t which) {
+                const CellDraws draws{draw(which), draw(2 + which), pair.stuck[which], pair.ceiling[which]};
+                return make_cell(parameters, run, magnitude, draws, age);
+            };
+            cells.push_back({arm(std::max(0, weight), 0), arm(std::max(0, -weight), 1)});
         }
     }
     return cells;

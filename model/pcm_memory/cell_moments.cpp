@@ -29,6 +29,44 @@ Moments clipped_at_zero(double mean, double sigma)
     return {first, std::max(0.0, second - first * first)};
 }
 
+DriftModel make_drift(const Parameters& parameters, double age)
+{
+    DriftModel drift{parameters.drift_law, parameters.drift_nu, parameters.drift_nu_sigma, 0};
+    if (!(age > 0)) return drift;
+    drift.log_age = drift.law == DriftLaw::power ? std::max(0.0, det::log(age / parameters.drift_t0))
+                                                 : det::log(1.0 + age / parameters.drift_t0);
+    return drift;
+}
+
+double drift_factor(const DriftModel& drift, double normal)
+{
+    const double nu = std::max(0.0, drift.nu + drift.nu_sigma * normal);
+    return drift.law == DriftLaw::power ? det::exp(-nu * drift.log_age) : 1.0 + nu * drift.log_age;
+}
+
+namespace {
+
+/// E[exp(-a max(0, mean + sigma g))].
+double mean_decay(double mean, double sigma, double a)
+{
+    if (!(sigma > 0)) return det::exp(-a * std::max(0.0, mean));
+    const double z = mean / sigma, shift = a * sigma;
+    return det::normal_cdf(-z) + det::exp(shift * shift / 2 - a * mean) * det::normal_cdf(z - shift);
+}
+
+}  // namespace
+
+Moments drift_moments(const DriftModel& drift)
+{
+    if (drift.law == DriftLaw::power) {
+        const double first = mean_decay(drift.nu, drift.nu_sigma, drift.log_age);
+        const double second = mean_decay(drift.nu, drift.nu_sigma, 2 * drift.log_age);
+        return {first - 1, std::max(0.0, second - first * first)};
+    }
+    const Moments nu = clipped_at_zero(drift.nu, drift.nu_sigma);
+    return {nu.mean * drift.log_age, nu.variance * drift.log_age * drift.log_age};
+}
+
 double read_sigma(double read_noise, double power, double contrast)
 {
     return contrast > 0 ? read_noise * det::exp(power * det::log(contrast)) : (power == 0 ? read_noise : 0);

@@ -9,6 +9,7 @@
 #include "lightcard/model/common/gaussian.h"
 #include "lightcard/model/common/rng.h"
 #include "lightcard/model/pcm_memory/cell_moments.h"
+#include "lightcard/model/pcm_memory/write_loop.h"
 
 namespace lightcard::pcm_memory {
 namespace {
@@ -28,13 +29,15 @@ double round_half_even(double x)
 /// What the run asks of the cells, and the moments of a cell programmed to each host magnitude.
 /// A cell's contrast is (T - T_min) / (T_max - T_min): 0 for w = 0 and for the idle half of a pair, 1 at full scale.
 struct CellModel {
-    bool optics = false;                       ///< fidelity stat
-    double programming_sigma = 0;              ///< of contrast
-    double nu = 0, nu_sigma = 0, log_age = 0;  ///< drift: contrast *= 1 + max(0, nu + nu_sigma g) * log_age
-    double floor = 0;                          ///< T_min / T_max
+    bool optics = false;  ///< fidelity stat
+    bool programming_errors = false;
+    DriftModel drift;
+    bool wear = false;
+    double floor = 0;  ///< T_min / T_max
     double read_noise = 0, read_power = 0;
-    Moments drift_nu;
+    Moments drift_factor;                      ///< of what drift multiplies a contrast by, less 1
     std::array<double, kMagnitudes> target{};  ///< contrast aimed at
+    std::array<double, kMagnitudes> sigma{};   ///< programming error of contrast
     std::array<Moments, kMagnitudes> programming{};
 };
 
@@ -43,13 +46,10 @@ CellModel make_cell_model(const Parameters& pcm, const RunConfig& run, double ag
     CellModel model;
     model.optics = run.fidelity != Fidelity::ideal;
     const bool levels = model.optics ? run.noise.levels : run.quant;
-    if (model.optics && run.noise.programming) model.programming_sigma = pcm.programming_sigma;
-    if (model.optics && run.noise.drift && age > 0) {
-        model.nu = pcm.drift_nu;
-        model.nu_sigma = pcm.drift_nu_sigma;
-        model.log_age = det::log(1.0 + age / pcm.drift_t0);
-        model.drift_nu = clipped_at_zero(model.nu, model.nu_sigma);
-    }
+    model.programming_errors = model.optics && run.noise.programming && pcm.programming_sigma > 0;
+    model.wear = model.optics && run.noise.wear;
+    if (model.optics && run.noise.drift) model.drift = make_drift(pcm, age);
+    model.drift_factor = drift_moments(model.drift);
     if (model.optics && run.noise.read) model.read_noise = pcm.read_noise;
     model.read_power = pcm.read_noise_power;
     model.floor = det::from_db(-pcm.cell_extinction_db);
@@ -58,7 +58,8 @@ CellModel make_cell_model(const Parameters& pcm, const RunConfig& run, double ag
         double contrast = std::min(1.0, magnitude / static_cast<double>(kFullScale));
         if (levels) contrast = round_half_even(contrast * steps) / steps;
         model.target[magnitude] = contrast;
-        model.programming[magnitude] = clamped_error(contrast, model.programming_sigma);
+        if (model.programming_errors) model.sigma[magnitude] = programming_sigma(pcm, contrast);
+        model.programming[magnitude] = clamped_error(contrast, model.sigma[magnitude]);
     }
     return model;
 }
@@ -139,8 +140,7 @@ PairErrors pair_errors(const CellModel& model, std::int32_t weight)
     const double squares = active_mean * active_mean + active.variance + idle.mean * idle.mean + idle.variance;
     constexpr double kScale2 = static_cast<double>(kFullScale) * kFullScale;
     return {sign * (target * kFullScale - magnitude), sign * (active.mean - idle.mean) * kFullScale,
-            (active.variance + idle.variance) * kScale2,
-            squares * model.drift_nu.variance * model.log_age * model.log_age * kScale2};
+            (active.variance + idle.variance) * kScale2, squares * model.drift_factor.variance * kScale2};
 }
 
 /// Sums over the rows of a column of one source's mean error e and of the mean error t of all.
@@ -163,7 +163,7 @@ void add_column(StaticError& error, const ColumnError& column, double total, std
 
 void expect_errors(EffectiveTile& tile, const CellModel& model, const std::int8_t* weights, std::size_t stride)
 {
-    const double gain = model.drift_nu.mean * model.log_age;
+    const double gain = model.drift_factor.mean;
     tile.drift.gain = gain;
     for (std::uint32_t col = 0; col < tile.cols; ++col) {
         ColumnError levels, programming;
@@ -187,27 +187,32 @@ void expect_errors(EffectiveTile& tile, const CellModel& model, const std::int8_
 
 /// Contrasts of the + and - cells of one column, rows in order.
 struct ColumnContrasts {
+    explicit ColumnContrasts(std::size_t rows) : plus(rows), minus(rows), plus_sigma(rows), minus_sigma(rows) {}
     std::vector<double> plus, minus;
+    std::vector<double> plus_sigma, minus_sigma;  ///< of the programming error
 };
 
 void aim(const CellModel& model, const std::int8_t* weights, ColumnContrasts& column)
 {
     for (std::size_t row = 0; row < column.plus.size(); ++row) {
         const std::int32_t weight = weights[row];
-        column.plus[row] = weight > 0 ? model.target[static_cast<std::uint32_t>(weight)] : 0;
-        column.minus[row] = weight < 0 ? model.target[static_cast<std::uint32_t>(-weight)] : 0;
+        const auto plus = static_cast<std::uint32_t>(std::max(0, weight));
+        const auto minus = static_cast<std::uint32_t>(std::max(0, -weight));
+        column.plus[row] = model.target[plus];
+        column.minus[row] = model.target[minus];
+        column.plus_sigma[row] = model.sigma[plus];
+        column.minus_sigma[row] = model.sigma[minus];
     }
 }
 
 /// Static errors of one polarity, drawn. `programming` and `nu`: one standard normal a row.
-void disturb(const CellModel& model, const float* programming, const float* nu, std::vector<double>& contrast)
+void disturb(const CellModel& model, const std::vector<double>& sigma, const float* programming, const float* nu,
+             std::vector<double>& contrast)
 {
     for (std::size_t row = 0; row < contrast.size(); ++row) {
         double c = contrast[row];
-        if (model.programming_sigma > 0)
-            c = std::clamp(c + model.programming_sigma * static_cast<double>(programming[row]), 0.0, 1.0);
-        const double drift = std::max(0.0, model.nu + model.nu_sigma * static_cast<double>(nu[row]));
-        contrast[row] = std::min(kWidestContrast, c * (1.0 + drift * model.log_age));
+        if (model.programming_errors) c = std::clamp(c + sigma[row] * static_cast<double>(programming[row]), 0.0, 1.0);
+        contrast[row] = std::min(kWidestContrast, c * drift_factor(model.drift, static_cast<double>(nu[row])));
     }
 }
 
@@ -218,8 +223,46 @@ void disturb_mean(const CellModel& model, const std::int8_t* weights, std::int32
     for (std::size_t row = 0; row < contrast.size(); ++row) {
         const std::int32_t magnitude = std::max(0, polarity * weights[row]);
         contrast[row] += model.programming[static_cast<std::uint32_t>(magnitude)].mean;
-        contrast[row] = std::min(kWidestContrast, contrast[row] * (1.0 + model.drift_nu.mean * model.log_age));
+        contrast[row] = std::min(kWidestContrast, contrast[row] * (1.0 + model.drift_factor.mean));
     }
+}
+
+/// A worn cell opens no further than its ceiling, so the write loop aims there.
+void limit(const std::vector<PairLimits>& limits, std::uint32_t col, ColumnContrasts& column)
+{
+    const std::size_t rows = column.plus.size();
+    for (std::size_t row = 0; row < rows; ++row) {
+        const PairLimits& pair = limits[col * rows + row];
+        column.plus[row] = std::min(column.plus[row], static_cast<double>(pair.ceiling[0]));
+        column.minus[row] = std::min(column.minus[row], static_cast<double>(pair.ceiling[1]));
+    }
+}
+
+/// Failed cells stay where they are, whatever was written.
+void stick(const std::vector<PairLimits>& limits, std::uint32_t col, ColumnContrasts& column)
+{
+    const std::size_t rows = column.plus.size();
+    for (std::size_t row = 0; row < rows; ++row) {
+        const PairLimits& pair = limits[col * rows + row];
+        if (pair.stuck[0] >= 0) column.plus[row] = static_cast<double>(pair.stuck[0]);
+        if (pair.stuck[1] >= 0) column.minus[row] = static_cast<double>(pair.stuck[1]);
+    }
+}
+
+/// Errors of a column's worn cells: known, not drawn.
+void expect_wear(EffectiveTile& tile, const CellModel& model, const std::vector<PairLimits>& limits, std::uint32_t col,
+                 const std::int8_t* weights)
+{
+    ColumnError error;
+    for (std::uint32_t row = 0; row < tile.rows; ++row) {
+        const PairLimits& pair = limits[std::size_t{col} * tile.rows + row];
+        const std::int32_t weight = weights[row];
+        const double plus = model.target[static_cast<std::uint32_t>(std::max(0, weight))];
+        const double minus = model.target[static_cast<std::uint32_t>(std::max(0, -weight))];
+        const double off = kFullScale * ((limited(pair, 0, plus) - plus) - (limited(pair, 1, minus) - minus));
+        error.add(off, off);
+    }
+    add_column(tile.wear, error, error.e, tile.rows);
 }
 
 void store_column(EffectiveTile& tile, const CellModel& model, std::uint32_t col, const ColumnContrasts& column)
@@ -249,21 +292,27 @@ EffectiveTile make_tile(const Parameters& parameters, const RunConfig& run, cons
         tile.read_variance_unit = read_variance_unit(model);
     }
     expect_errors(tile, model, weights, stride);
-    const bool errors = model.programming_sigma > 0 || model.log_age > 0;
-    ColumnContrasts column{std::vector<double>(rows), std::vector<double>(rows)};
+    const bool errors = model.programming_errors || model.drift.log_age > 0;
+    const bool worn = model.wear && place != nullptr && place->limits != nullptr && !place->limits->empty();
+    ColumnContrasts column(rows);
     std::vector<std::uint32_t> words(4 * static_cast<std::size_t>(rows));
     std::vector<float> draws(words.size());
     for (std::uint32_t col = 0; col < cols; ++col) {
         aim(model, weights + col * stride, column);
+        if (worn) limit(*place->limits, col, column);
         if (errors && place != nullptr) {
             static_words({place->seed, place->epoch, place->core, place->bank, col}, NoiseSource::cell, rows,
                          words.data());
             gaussian(words.data(), draws.data(), words.size());
-            disturb(model, draws.data(), draws.data() + 2 * rows, column.plus);
-            disturb(model, draws.data() + rows, draws.data() + 3 * rows, column.minus);
+            disturb(model, column.plus_sigma, draws.data(), draws.data() + 2 * rows, column.plus);
+            disturb(model, column.minus_sigma, draws.data() + rows, draws.data() + 3 * rows, column.minus);
         } else if (errors) {
             disturb_mean(model, weights + col * stride, +1, column.plus);
             disturb_mean(model, weights + col * stride, -1, column.minus);
+        }
+        if (worn) {
+            stick(*place->limits, col, column);
+            expect_wear(tile, model, *place->limits, col, weights + col * stride);
         }
         store_column(tile, model, col, column);
     }

@@ -11,6 +11,7 @@
 
 #include "lightcard/model/common/run.h"
 #include "lightcard/model/pcm_memory/cell_array.h"
+#include "lightcard/model/pcm_memory/cell_life.h"
 #include "lightcard/model/pcm_memory/parameters.h"
 
 namespace lightcard::pcm_memory {
@@ -20,7 +21,8 @@ struct Place {
     std::uint64_t seed = 1;  ///< card seed
     std::uint32_t core = 0;
     std::uint32_t bank = 0;
-    std::uint64_t epoch = 0;  ///< times this bank has been programmed
+    std::uint64_t epoch = 0;                          ///< times this bank has been programmed
+    const std::vector<PairLimits>* limits = nullptr;  ///< [col][row] what wear has left; null or empty: all of it
 };
 
 /// Moments of the weight error of one static source, host-weight units, summed over cells: enough to predict the
@@ -49,7 +51,7 @@ struct EffectiveTile {
     double read_variance_unit = 0;            ///< host-weight units^2 a code of it
     std::vector<CellPair> cells;              ///< [col][rows]; fidelity device only
     std::uint32_t core = 0;  ///< where the bank is, for the static errors of the converters it is read with
-    StaticError levels, programming, drift;
+    StaticError levels, programming, drift, wear;
     /// Sum over all cells of the squared error expected of each static source, in host-weight units^2.
     double expected_level_error2 = 0, expected_programming_error2 = 0, expected_drift_error2 = 0;
 };

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "lightcard/model/pcm_memory/write_loop.h"
+
 namespace lightcard::pcm_memory {
 
 PcmMemory::PcmMemory(sc_core::sc_module_name name, std::uint32_t core, const std::string& path, std::uint32_t n,
@@ -21,8 +23,12 @@ PcmMemory::PcmMemory(sc_core::sc_module_name name, std::uint32_t core, const std
 {
     write.register_b_transport(this, &PcmMemory::transport);
     read.register_b_transport(this, &PcmMemory::transport);
-    write_account_ = services_.ledger.open({path + ".pcm_write", Category::weight_write, "cell",
-                                            parameters.write_energy, Scope::core, true, "card.pcm.write_energy"});
+    // A fixed loop takes its energy a cell, an adaptive one a pulse.
+    const bool adaptive = parameters.write_loop == WriteLoop::adaptive;
+    write_account_ = services_.ledger.open(
+        {path + ".pcm_write", Category::weight_write, adaptive ? "pulse" : "cell",
+         adaptive ? parameters.write_energy / std::max(1u, parameters.verify_iterations) : parameters.write_energy,
+         Scope::core, true, "card.pcm.write_energy"});
     verify_account_ = services_.ledger.open({path + ".pcm_verify", Category::weight_write, "cell",
                                              parameters.verify_energy, Scope::core, true, "card.pcm.verify_energy"});
     track_ = services_.activity.open(path + ".pcm_memory");
@@ -55,20 +61,6 @@ void PcmMemory::transport(tlm::tlm_generic_payload& payload, sc_core::sc_time&)
     }
 }
 
-/// Slots of `rows` pulsed rows: a row, a cell pair or the whole array shares one program-and-verify slot.
-std::uint64_t PcmMemory::slots(std::size_t rows) const
-{
-    switch (parameters_.write_scheme) {
-        case WriteScheme::serial:
-            return static_cast<std::uint64_t>(rows) * n_;
-        case WriteScheme::row_parallel:
-            return rows;
-        case WriteScheme::array_parallel:
-            return rows == 0 ? 0 : 1;
-    }
-    return rows;
-}
-
 /// A row-parallel write pulses every cell of a row, used or not; rows beyond the tile are brought to zero weight.
 std::vector<std::uint32_t> PcmMemory::rows_to_pulse(const Bank& bank, const ProgramTransaction& program) const
 {
@@ -88,11 +80,67 @@ std::vector<std::uint32_t> PcmMemory::rows_to_pulse(const Bank& bank, const Prog
     return rows;
 }
 
+/// A physical row written to the targets of row `row` of the array; its slot starts at `from`.
+void PcmMemory::add_row(Programming& work, std::uint32_t row, std::uint32_t physical, Picoseconds from) const
+{
+    const bool adaptive = parameters_.write_loop == WriteLoop::adaptive;
+    const auto iterations = std::max(1u, parameters_.verify_iterations);
+    // Pulses of the slowest pair of the row, and of all its cells; what the tile does not use is brought to zero
+    // weight.
+    std::uint64_t slowest_pair = 1, slot_pulses = 0, cell_pulses = 0;
+    for (std::uint32_t col = 0; col < n_; ++col) {
+        std::uint64_t pair = 1;
+        if (adaptive && row < work.rows && col < work.cols)
+            pair = slowest(parameters_, work.weights.data() + std::size_t{col} * work.rows + row, 1, 1);
+        slowest_pair = std::max(slowest_pair, pair);
+        slot_pulses += pair;
+        cell_pulses += pair + 1;  // the idle cell of a pair takes one
+    }
+    const auto slots_of = [&](std::uint64_t pulses, std::uint64_t slots) {
+        return adaptive ? static_cast<Picoseconds>(pulses) * parameters_.write_slot / iterations
+                        : static_cast<Picoseconds>(slots) * parameters_.write_slot;
+    };
+    const bool serial = parameters_.write_scheme == WriteScheme::serial;
+    const auto end = std::max(work.last_end(), from + (serial ? slots_of(slot_pulses, n_) : slots_of(slowest_pair, 1)));
+    const std::uint64_t counts = work.row_counts.empty() ? 0 : work.row_counts.back();
+    work.pulse_rows.push_back(physical);
+    work.row_ends.push_back(end);
+    work.row_counts.push_back(counts + (adaptive ? cell_pulses : 2ull * n_));
+}
+
+/// Rows that verification finds failing are written again in spare rows, each in the first that holds them.
+void PcmMemory::replace_failed_rows(std::uint32_t index, Programming& work) const
+{
+    const auto& bank = banks_[index];
+    std::vector<std::uint32_t> wear = bank.wear;
+    wear.resize(array_rows());
+    for (const auto row : work.pulse_rows) wear[row] += parameters_.cycles_per_write;
+    const auto failing = [&](const std::vector<std::uint16_t>& map) {
+        const auto now =
+            pair_limits(parameters_, {chain_.seed, core_, index}, {wear, map, bank.stuck}, work.rows, work.cols);
+        return pcm_memory::failed_cells(parameters_, now, work.rows, work.cols, work.weights.data());
+    };
+    auto failed = failing(work.row_map);
+    for (std::uint32_t row = 0; row < work.rows; ++row) {
+        while (failed[row] > 0 && work.spares_used < parameters_.spare_rows) {
+            if (work.row_map.empty())
+                for (std::uint32_t i = 0; i < n_; ++i) work.row_map.push_back(static_cast<std::uint16_t>(i));
+            const std::uint32_t spare = n_ + work.spares_used++;
+            wear[spare] += parameters_.cycles_per_write;
+            work.row_map[row] = static_cast<std::uint16_t>(spare);
+            add_row(work, row, spare, work.last_end());
+            failed[row] = failing(work.row_map)[row];
+        }
+        work.failed_cells += failed[row];
+    }
+}
+
 void PcmMemory::begin(ProgramTransaction& program)
 {
     auto& bank = banks_[program.bank];
     auto& work = bank.programming;
-    work.pulse_rows = rows_to_pulse(bank, program);
+    const auto rows = rows_to_pulse(bank, program);
+    work = {};
     work.active = true;
     work.weight_id = program.weight_id;
     work.rows = program.rows;
@@ -101,21 +149,27 @@ void PcmMemory::begin(ProgramTransaction& program)
     work.adc_range = std::move(program.adc_range);
     work.cause = program.cause;
     work.start = program.start;
-    work.end = program.start + static_cast<Picoseconds>(slots(work.pulse_rows.size())) * parameters_.write_slot;
+    work.row_map = bank.row_map;
+    work.spares_used = bank.spares_used;
+    const bool together = parameters_.write_scheme == WriteScheme::array_parallel;
+    for (const auto row : rows)
+        add_row(work, row, bank.row_map.empty() ? row : bank.row_map[row], together ? 0 : work.last_end());
+    if (services_.run.fidelity != Fidelity::ideal && services_.run.noise.wear) replace_failed_rows(program.bank, work);
+    work.end = work.start + work.last_end();
     bank.weight_id = 0;
     program.end = work.end;
     program.cells = static_cast<std::uint64_t>(work.pulse_rows.size()) * 2 * n_;
 }
 
-/// Energy and wear of the first `pulsed_rows` rows of the work list.
-void PcmMemory::book(Bank& bank, std::size_t pulsed_rows, Picoseconds end)
+/// Energy and wear of the first `pulsed` rows of the work list.
+void PcmMemory::book(Bank& bank, std::size_t pulsed, Picoseconds end)
 {
     const auto& work = bank.programming;
-    if (bank.wear.empty()) bank.wear.resize(n_);
-    for (std::size_t i = 0; i < pulsed_rows; ++i) bank.wear[work.pulse_rows[i]] += parameters_.cycles_per_write;
-    const auto cells = static_cast<std::uint64_t>(pulsed_rows) * 2 * n_;
+    bank.wear.resize(array_rows());
+    for (std::size_t i = 0; i < pulsed; ++i) bank.wear[work.pulse_rows[i]] += parameters_.cycles_per_write;
+    const auto cells = static_cast<std::uint64_t>(pulsed) * 2 * n_;
     cells_written_ += cells;
-    services_.ledger.charge(write_account_, cells, work.start, end, work.cause);
+    services_.ledger.charge(write_account_, pulsed == 0 ? 0 : work.row_counts[pulsed - 1], work.start, end, work.cause);
     if (services_.activity.enabled() && cells > 0) {
         services_.activity.span(track_, "program", work.start, end, work.cause.layer, cells);
     }
@@ -132,11 +186,24 @@ void PcmMemory::commit(ProgramTransaction& program)
     bank.cols = work.cols;
     bank.weights = std::move(work.weights);
     bank.adc_range = std::move(work.adc_range);
-    ++bank.epoch;
-    bank.programmed_at = work.end;
+    bank.row_map = std::move(work.row_map);
+    if (work.spares_used > bank.spares_used)
+        services_.diagnostics.report(Severity::note, services_.now(), "pcm_memory.core" + std::to_string(core_),
+                                     std::to_string(work.spares_used - bank.spares_used) + " row(s) of bank " +
+                                         std::to_string(program.bank) + " moved to spare rows, " +
+                                         std::to_string(parameters_.spare_rows - work.spares_used) + " left");
+    bank.spares_used = work.spares_used;
+    // Cells that got no pulse are as old as they were.
+    if (!work.pulse_rows.empty()) {
+        ++bank.epoch;
+        bank.programmed_at = services_.ageing_clock();
+    } else {
+        cache_[program.bank].age = -1;
+    }
     program.end = work.end;
     program.cells = static_cast<std::uint64_t>(work.pulse_rows.size()) * 2 * n_;
     program.worn_out = max_wear(program.bank) > parameters_.endurance;
+    program.failed = work.failed_cells > parameters_.failed_cells * 2 * bank.rows * bank.cols;
     work = {};
     ++commits_;
 }
@@ -148,14 +215,26 @@ void PcmMemory::abandon(ProgramTransaction& program)
     auto& work = bank.programming;
     if (!work.active) return;
     const auto elapsed = std::max<Picoseconds>(0, program.start - work.start);
-    const auto total = slots(work.pulse_rows.size());
-    const auto done = std::min<std::uint64_t>(
-        total, static_cast<std::uint64_t>((elapsed + parameters_.write_slot - 1) / parameters_.write_slot));
-    std::size_t rows = work.pulse_rows.size();
-    if (parameters_.write_scheme == WriteScheme::row_parallel) rows = done;
-    if (parameters_.write_scheme == WriteScheme::serial) rows = (done + n_ - 1) / n_;
-    if (done == 0) rows = 0;
-    program.end = work.start + static_cast<Picoseconds>(done) * parameters_.write_slot;
+    std::size_t rows = 0;
+    if (elapsed > 0) {
+        rows = static_cast<std::size_t>(std::lower_bound(work.row_ends.begin(), work.row_ends.end(), elapsed) -
+                                        work.row_ends.begin());
+        rows = std::min(rows + 1, work.row_ends.size());
+        // Rows that share a slot have all been pulsed.
+        while (rows < work.row_ends.size() && work.row_ends[rows] == work.row_ends[rows - 1]) ++rows;
+    }
+    program.end = work.start;
+    if (rows > 0) {
+        const Picoseconds row_start =
+            rows > 1 && parameters_.write_scheme == WriteScheme::serial ? work.row_ends[rows - 2] : 0;
+        program.end = work.start + work.row_ends[rows - 1];
+        // A serial write stops within a row, after the pair under way.
+        if (parameters_.write_scheme == WriteScheme::serial) {
+            const auto pair = std::max<Picoseconds>(1, (work.row_ends[rows - 1] - row_start) / n_);
+            const auto done = (std::max<Picoseconds>(0, elapsed - row_start) + pair - 1) / pair;
+            program.end = std::min(program.end, work.start + row_start + done * pair);
+        }
+    }
     program.cells = static_cast<std::uint64_t>(rows) * 2 * n_;
     book(bank, rows, program.end);
     // What lies in the cells now is a mixture; nothing remembers it as target codes.
@@ -163,6 +242,32 @@ void PcmMemory::abandon(ProgramTransaction& program)
     bank.rows = bank.cols = 0;
     ++bank.epoch;
     work = {};
+}
+
+std::vector<PairLimits> PcmMemory::limits(std::uint32_t index, std::uint32_t rows, std::uint32_t cols) const
+{
+    if (services_.run.fidelity == Fidelity::ideal || !services_.run.noise.wear) return {};
+    const auto& bank = banks_[index];
+    return pair_limits(parameters_, {chain_.seed, core_, index}, {bank.wear, bank.row_map, bank.stuck}, rows, cols);
+}
+
+/// Rows with a target that is another, or with a cell that is not at its target.
+std::uint64_t PcmMemory::count_differing_rows(std::uint32_t index, const ProgramTransaction& program) const
+{
+    const auto& bank = banks_[index];
+    if (program.rows != bank.rows || program.cols != bank.cols) return std::max(program.rows, bank.rows);
+    const auto failed = pcm_memory::failed_cells(parameters_, limits(index, bank.rows, bank.cols), bank.rows, bank.cols,
+                                                 bank.weights.data());
+    std::uint64_t differing = 0;
+    for (std::uint32_t row = 0; row < bank.rows; ++row) {
+        bool same = failed[row] == 0;
+        for (std::uint32_t col = 0; col < bank.cols && same; ++col) {
+            const auto at = static_cast<std::size_t>(col) * bank.rows + row;
+            same = bank.weights[at] == program.weights[at];
+        }
+        differing += same ? 0 : 1;
+    }
+    return differing;
 }
 
 void PcmMemory::verify(ProgramTransaction& program)
@@ -173,22 +278,8 @@ void PcmMemory::verify(ProgramTransaction& program)
     program.end = program.start + static_cast<Picoseconds>(n_) * parameters_.verify_slot;
     const auto cells = 2ull * n_ * n_;
     services_.ledger.charge(verify_account_, cells, program.start, program.end, program.cause);
-    std::uint64_t differing = 0;
-    if (program.found && !program.weights.empty()) {
-        if (program.rows != bank.rows || program.cols != bank.cols) {
-            differing = std::max(program.rows, bank.rows);
-        } else {
-            for (std::uint32_t row = 0; row < bank.rows; ++row) {
-                bool same = true;
-                for (std::uint32_t col = 0; col < bank.cols && same; ++col) {
-                    const auto at = static_cast<std::size_t>(col) * bank.rows + row;
-                    same = bank.weights[at] == program.weights[at];
-                }
-                differing += same ? 0 : 1;
-            }
-        }
-    }
-    program.cells = differing;
+    program.cells =
+        program.found && !program.weights.empty() ? count_differing_rows(program.bank, program) : std::uint64_t{0};
     program.worn_out = max_wear(program.bank) > parameters_.endurance;
 }
 
@@ -204,8 +295,10 @@ void PcmMemory::fetch(ProgramTransaction& program)
     const double age = services_.age_of(bank.programmed_at);
     const bool aged = age > cached.age * 1.01 + 1.0 || age < cached.age;
     if (cached.epoch != bank.epoch || cached.age < 0 || aged) {
-        cached.tile = make_effective_tile(parameters_, services_.run, {chain_.seed, core_, program.bank, bank.epoch},
-                                          bank.rows, bank.cols, bank.weights.data(), bank.rows, age);
+        cached.limits = limits(program.bank, bank.rows, bank.cols);
+        cached.tile = make_effective_tile(parameters_, services_.run,
+                                          {chain_.seed, core_, program.bank, bank.epoch, &cached.limits}, bank.rows,
+                                          bank.cols, bank.weights.data(), bank.rows, age);
         cached.gains.clear();
         for (std::uint32_t col = 0; col < bank.cols; ++col) {
             const auto range = col < bank.adc_range.size() ? bank.adc_range[col] : 0;
@@ -216,6 +309,74 @@ void PcmMemory::fetch(ProgramTransaction& program)
     }
     program.tile = &cached.tile;
     program.gains = cached.gains.data();
+}
+
+std::uint32_t PcmMemory::failed_cells(std::uint32_t index) const
+{
+    const auto& bank = banks_[index];
+    std::uint32_t sum = 0;
+    for (const auto count : pcm_memory::failed_cells(parameters_, limits(index, bank.rows, bank.cols), bank.rows,
+                                                     bank.cols, bank.weights.data()))
+        sum += count;
+    return sum;
+}
+
+bool PcmMemory::stick(std::uint32_t index, std::uint32_t row, std::uint32_t column, int arm, float contrast)
+{
+    if (index >= banks_.size() || row >= array_rows() || column >= n_ || arm < 0 || arm > 1) return false;
+    banks_[index].stuck[stuck_key(row, column, arm)] = std::clamp(contrast, 0.0F, 1.0F);
+    cache_[index].age = -1;
+    return true;
+}
+
+void PcmMemory::add_wear(std::uint32_t index, std::uint32_t cycles)
+{
+    auto& wear = banks_[index].wear;
+    wear.resize(array_rows());
+    for (auto& row : wear) row += std::min(cycles, 0xffffffffu - row);
+    cache_[index].age = -1;
+}
+
+void PcmMemory::release(std::uint32_t index)
+{
+    banks_[index].stuck.clear();
+    cache_[index].age = -1;
+}
+
+StoredCore PcmMemory::store() const
+{
+    StoredCore stored;
+    stored.cells_written = cells_written_;
+    stored.commits = commits_;
+    for (const auto& bank : banks_) {
+        const double age = std::max(0.0, services_.ageing_clock() - bank.programmed_at);
+        stored.banks.push_back({bank.weight_id, bank.rows, bank.cols, bank.weights, bank.adc_range, bank.epoch,
+                                bank.epoch == 0 ? 0 : age, bank.wear, bank.row_map, bank.spares_used, bank.stuck});
+    }
+    return stored;
+}
+
+void PcmMemory::restore(StoredCore stored)
+{
+    cells_written_ = stored.cells_written;
+    commits_ = stored.commits;
+    const double clock = services_.ageing_clock();
+    for (std::size_t i = 0; i < banks_.size() && i < stored.banks.size(); ++i) {
+        auto& from = stored.banks[i];
+        banks_[i] = {from.weight_id,
+                     from.rows,
+                     from.cols,
+                     std::move(from.weights),
+                     std::move(from.adc_range),
+                     from.epoch,
+                     clock - from.age,
+                     std::move(from.wear),
+                     std::move(from.row_map),
+                     from.spares_used,
+                     std::move(from.stuck),
+                     {}};
+    }
+    cache_.assign(banks_.size(), {});
 }
 
 std::uint64_t PcmMemory::max_wear(std::uint32_t bank) const

@@ -2,8 +2,10 @@
 /// Weight memory of one core: banks of n x n differential cell pairs. Non-volatile: it survives every reset.
 ///
 /// Programming is begin -> (time passes) -> commit, or abandon at a slot boundary. From begin until commit the bank
-/// holds nothing that may be used. Architectural state a bank: target codes, weight id, epoch, time of programming,
-/// wear a row; everything else (effective weights) follows from it and is cached.
+/// holds nothing that may be used. Verification finds the cells that do not reach their target; a row with such cells
+/// is written again in a spare row while there are any, and the bank remembers where. Architectural state a bank:
+/// target codes, weight id, epoch, age, rows in use, wear a row, cells made to fail; everything else (which cells have
+/// worn out, effective weights) follows from it and is cached.
 #pragma once
 
 #include <optional>
@@ -15,64 +17,13 @@
 
 #include "lightcard/model/common/services.h"
 #include "lightcard/model/common/transactions.h"
+#include "lightcard/model/pcm_memory/bank.h"
 #include "lightcard/model/pcm_memory/effective_tile.h"
 #include "lightcard/model/pcm_memory/parameters.h"
+#include "lightcard/model/pcm_memory/state_file.h"
 #include "lightcard/model/photonic_core/mvm.h"
 
 namespace lightcard::pcm_memory {
-
-/// What an abandoned or running program has still to do.
-struct Programming {
-    bool active = false;
-    std::uint64_t weight_id = 0;
-    std::uint32_t rows = 0, cols = 0;
-    std::vector<std::int8_t> weights;       ///< s8 [cols][rows]
-    std::vector<std::uint32_t> adc_range;   ///< [cols]
-    std::vector<std::uint32_t> pulse_rows;  ///< physical rows that get pulses, in order
-    Picoseconds start = 0, end = 0;
-    Cause cause;
-
-    template <class Archive>
-    void visit(Archive& archive)
-    {
-        archive.field("active", active);
-        archive.field("weight_id", weight_id);
-        archive.field("rows", rows);
-        archive.field("cols", cols);
-        archive.field("weights", weights);
-        archive.field("adc_range", adc_range);
-        archive.field("pulse_rows", pulse_rows);
-        archive.field("start", start);
-        archive.field("end", end);
-        archive.field("context", cause.context);
-        archive.field("layer", cause.layer);
-    }
-};
-
-struct Bank {
-    std::uint64_t weight_id = 0;  ///< 0 = nothing verified
-    std::uint32_t rows = 0, cols = 0;
-    std::vector<std::int8_t> weights;
-    std::vector<std::uint32_t> adc_range;
-    std::uint64_t epoch = 0;
-    Picoseconds programmed_at = 0;
-    std::vector<std::uint32_t> wear;  ///< [n] cycles a row; empty = none
-    Programming programming;
-
-    template <class Archive>
-    void visit(Archive& archive)
-    {
-        archive.field("weight_id", weight_id);
-        archive.field("rows", rows);
-        archive.field("cols", cols);
-        archive.field("weights", weights);
-        archive.field("adc_range", adc_range);
-        archive.field("epoch", epoch);
-        archive.field("programmed_at", programmed_at);
-        archive.field("wear", wear);
-        archive.field("programming", programming);
-    }
-};
 
 class PcmMemory : public sc_core::sc_module {
 public:
@@ -84,6 +35,24 @@ public:
 
     const std::vector<Bank>& banks() const { return banks_; }
     std::uint64_t max_wear(std::uint32_t bank) const;
+    std::uint32_t array_rows() const { return n_ + parameters_.spare_rows; }
+    std::uint32_t spare_rows_left(std::uint32_t bank) const
+    {
+        return parameters_.spare_rows - banks_[bank].spares_used;
+    }
+    /// Cells of the tile that are stuck or no longer reach their target.
+    std::uint32_t failed_cells(std::uint32_t bank) const;
+
+    /// From now on the cell stays at `contrast` (0 = T_min .. 1 = T_max). False if there is no such cell.
+    bool stick(std::uint32_t bank, std::uint32_t row, std::uint32_t column, int arm, float contrast);
+    /// Every row of the bank has seen that many cycles more.
+    void add_wear(std::uint32_t bank, std::uint32_t cycles);
+    /// The cells that stick() made fail work again.
+    void release(std::uint32_t bank);
+
+    /// What a loss of power leaves: banks, as a state file holds them.
+    StoredCore store() const;
+    void restore(StoredCore stored);
     std::uint64_t cells_written() const { return cells_written_; }
     std::uint64_t commits() const { return commits_; }
 
@@ -93,9 +62,7 @@ public:
         archive.expect("banks", static_cast<std::uint64_t>(banks_.size()));
         for (auto& bank : banks_) {
             archive.field("bank", bank);
-            archive.check(bank.weights.size() == static_cast<std::size_t>(bank.rows) * bank.cols && bank.rows <= n_ &&
-                              bank.cols <= n_ && (bank.wear.empty() || bank.wear.size() == n_),
-                          "a bank does not fit this card");
+            archive.check(fits(bank, n_, parameters_.spare_rows), "a bank does not fit this card");
         }
         archive.field("cells_written", cells_written_);
         archive.field("commits", commits_);
@@ -107,6 +74,7 @@ private:
     struct Cached {
         std::uint64_t epoch = 0;
         double age = -1;
+        std::vector<PairLimits> limits;
         EffectiveTile tile;
         std::vector<photonic_core::ColumnGain> gains;
     };
@@ -117,9 +85,12 @@ private:
     void abandon(ProgramTransaction& program);
     void verify(ProgramTransaction& program);
     void fetch(ProgramTransaction& program);
-    void book(Bank& bank, std::size_t pulsed_rows, Picoseconds end);
-    std::uint64_t slots(std::size_t rows) const;
+    void book(Bank& bank, std::size_t slots_done, Picoseconds end);
     std::vector<std::uint32_t> rows_to_pulse(const Bank& bank, const ProgramTransaction& program) const;
+    void add_row(Programming& work, std::uint32_t row, std::uint32_t physical, Picoseconds from) const;
+    void replace_failed_rows(std::uint32_t bank, Programming& work) const;
+    std::vector<PairLimits> limits(std::uint32_t bank, std::uint32_t rows, std::uint32_t cols) const;
+    std::uint64_t count_differing_rows(std::uint32_t bank, const ProgramTransaction& program) const;
 
     const std::uint32_t core_;
     const std::uint32_t n_;

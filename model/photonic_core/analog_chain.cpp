@@ -156,6 +156,7 @@ Attribution attribute(const AnalogChain& chain, const MvmStats& stats, const pcm
     result.levels = static_error(tile.levels, stats, tile.rows);
     result.programming = static_error(tile.programming, stats, tile.rows);
     result.drift = static_error(tile.drift, stats, tile.rows);
+    result.wear = static_error(tile.wear, stats, tile.rows);
     const double path2 = static_cast<double>(stats.sum_shortfall2) * 0x1p-16;
     const double path = samples > 0 ? static_cast<double>(stats.sum_shortfall) * 0x1p-16 / samples : 0;
     result.thermal = chain.thermal_variance * path2;

@@ -36,11 +36,11 @@ double row_bus_db(const Parameters& core)
 }
 
 /// Cells that share a photodiode share a bus. The ideal combiner keeps the whole column's: it is a bound on summing
-/// only.
-double column_bus_db(const Parameters& core)
+/// only. Spare rows are passed like the others.
+double column_bus_db(const Parameters& core, const pcm_memory::Parameters& pcm)
 {
     const std::uint32_t segments = core.combining == Combining::segmented ? column_segments(core) : 1;
-    return bus_excess_db((core.n + segments - 1) / segments, core.pass_loss_db);
+    return bus_excess_db((core.n + pcm.spare_rows + segments - 1) / segments, core.pass_loss_db);
 }
 
 double total_loss_db(const Parameters& core, const pcm_memory::Parameters& pcm, double bus)
@@ -175,7 +175,7 @@ const char* combining_caveat(Combining combining)
 LinkBudget solve_link_budget(const Parameters& core, const pcm_memory::Parameters& pcm)
 {
     LinkBudget link{};
-    link.bus_excess_db = row_bus_db(core) + column_bus_db(core);
+    link.bus_excess_db = row_bus_db(core) + column_bus_db(core, pcm);
     link.loss_db = total_loss_db(core, pcm, link.bus_excess_db);
     link.split_db = -det::to_db(collected_share(core)) + det::to_db(core.n);
     link.column_power = core.row_power * det::from_db(-link.loss_db) * collected_share(core);
@@ -228,7 +228,7 @@ std::vector<Stage> waterfall(const Parameters& core, const pcm_memory::Parameter
         {"row bus", row_bus_db(core), 0},
         {"bank switch", pcm.switch_loss_db * stages(pcm.banks), 0},
         {"cell", core.cell_loss_db, 0},
-        {"column bus", column_bus_db(core), 0},
+        {"column bus", column_bus_db(core, pcm), 0},
         // Split to n columns and collected from n rows: the two factors n cancel.
         {"split and combine", -det::to_db(collected_share(core)), 0},
         {"photodiode", core.detector_loss_db, 0},

@@ -119,11 +119,11 @@ struct MvmStats {
 /// Variance of the output error by source, acc^2 summed over `samples`.
 struct Attribution {
     double levels = 0, programming = 0, drift = 0, thermal = 0, shot = 0, rin = 0, dac = 0, adc_noise = 0,
-           adc_quantisation = 0, dac_static = 0, adc_static = 0, crosstalk = 0, read = 0;
+           adc_quantisation = 0, dac_static = 0, adc_static = 0, crosstalk = 0, read = 0, wear = 0;
     double total() const
     {
         return levels + programming + drift + thermal + shot + rin + dac + adc_noise + adc_quantisation + dac_static +
-               adc_static + crosstalk + read;
+               adc_static + crosstalk + read + wear;
     }
     void add(const Attribution& other)
     {
@@ -140,6 +140,7 @@ struct Attribution {
         adc_static += other.adc_static;
         crosstalk += other.crosstalk;
         read += other.read;
+        wear += other.wear;
     }
 
     template <class Archive>
@@ -158,6 +159,7 @@ struct Attribution {
         archive.field("adc_static", adc_static);
         archive.field("crosstalk", crosstalk);
         archive.field("read", read);
+        archive.field("wear", wear);
     }
 };
 /// Closed form. Static sources: rows taken as exchangeable; cross terms with drift and ADC clipping are left out.

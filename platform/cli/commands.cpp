@@ -21,6 +21,7 @@ constexpr Command kCommands[] = {
     {"info", info_command, "what a card can do: geometry, peak, what each engine sustains"},
     {"budget", budget_command, "link budget: light, noise by source, the laser for a resolution"},
     {"config", config_command, "every parameter of a card: value, range, source"},
+    {"pcm", pcm_command, "what a PCM state file holds: weights, age, wear, failed cells"},
     {"serve", serve_command, "a card behind a vfio-user socket, for a stock QEMU"},
     {"regs", regs_command, "the register map, as text, Markdown or C header"},
     {"validate", validate_command, "the validation ladder: what must come out, what came out"},

@@ -11,6 +11,7 @@ int budget_command(const Console& console, const Arguments& arguments);
 int info_command(const Console& console, const Arguments& arguments);
 int config_command(const Console& console, const Arguments& arguments);
 int regs_command(const Console& console, const Arguments& arguments);
+int pcm_command(const Console& console, const Arguments& arguments);
 int serve_command(const Console& console, const Arguments& arguments);
 int validate_command(const Console& console, const Arguments& arguments);
 

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <ostream>
 
+#include "lightcard/model/card/pcm_identity.h"
 #include "lightcard/platform/cli/commands.h"
 #include "lightcard/platform/cli/judge.h"
 #include "lightcard/platform/cli/session.h"
@@ -67,6 +68,21 @@ Status write_results(const Console& console, const RunRequest& request, const re
     return {};
 }
 
+/// Before long work: a state file that is there must be whole and of this card.
+Status check_pcm_state(const RunRequest& request)
+{
+    if (request.pcm_state.empty()) return {};
+    if (!std::filesystem::exists(request.pcm_state)) return check_writable(request.pcm_state + ".new");
+    std::ifstream in(request.pcm_state, std::ios::binary);
+    if (!in) return Error{std::string("cannot read: ") + std::strerror(errno), request.pcm_state, ""};
+    const auto state = pcm_memory::read_state(in);
+    Status good = state ? pcm_memory::check_identity(state->card, pcm_identity(request.config)) : state.error();
+    if (good) return good;
+    auto error = good.error();
+    error.where = request.pcm_state + ": " + error.where;
+    return error;
+}
+
 /// --check: every output equal to the int8 reference.
 int verdict(const Console& console, const report::Accuracy& accuracy)
 {
@@ -80,6 +96,7 @@ int verdict(const Console& console, const report::Accuracy& accuracy)
 
 int run(const Console& console, const RunRequest& request)
 {
+    if (const auto good = check_pcm_state(request); !good) return fail(console, kUsage, good.error());
     Progress progress(console, request.progress || console.terminal);
     Prepared prepared;
     if (const auto failure = prepare(request, progress, prepared))

@@ -2,6 +2,7 @@
 #include "lightcard/platform/cli/run_request.h"
 
 #include "lightcard/model/common/suggest.h"
+#include "lightcard/model/common/units.h"
 
 namespace lightcard::cli {
 
@@ -62,6 +63,10 @@ po::options_description run_options()
         "seed", po::value<Natural>()->value_name("N"), "of every random draw (default 1)")(
         "batch", po::value<Natural>()->default_value({0}, "")->value_name("N"),
         "images one command buffer takes (default: 64, or what fits the scratchpad)")(
+        "pcm-state", po::value<std::string>()->default_value("", "")->value_name("FILE"),
+        "what the phase-change cells hold: read before the run if the file is there, written after it")(
+        "age", po::value<std::string>()->value_name("TIME"),
+        "time that passes between set-up and the first image: cells drift (1 d)")(
         "check", "with ideal: fail unless every output equals the int8 reference bit for bit")(
         "no-fp32", "do not run the fp32 reference (saves time)")("plan", "print the planner's plan and stop")(
         "threads", po::value<Natural>()->value_name("N"), "worker threads; never changes a result");
@@ -98,6 +103,7 @@ Status add_run_overrides(const Parsed& parsed, std::vector<Override>& overrides)
         overrides.emplace_back("run.fidelity", fidelity == "quant" ? "ideal" : fidelity);
         overrides.emplace_back("run.quant", fidelity == "quant" ? "on" : "off");
     }
+    if (parsed.has("age")) overrides.emplace_back("run.ageing", "live");
     if (parsed.has("seed")) overrides.emplace_back("run.seed", std::to_string(parsed.number("seed")));
     if (parsed.has("threads")) overrides.emplace_back("host.threads", std::to_string(parsed.number("threads")));
     if (!parsed.get<std::string>("trace").empty()) overrides.emplace_back("host.trace", "on");
@@ -163,6 +169,13 @@ Status fill(const Parsed& parsed, RunRequest& request)
     request.batch = static_cast<std::uint32_t>(parsed.number("batch"));
     request.compare_float = !parsed.has("no-fp32");
     request.check = parsed.has("check");
+    request.pcm_state = parsed.get<std::string>("pcm-state");
+    if (parsed.has("age")) {
+        const auto age = parse_real(parsed.get<std::string>("age"), Dimension::time);
+        if (!age) return Error{"--age: " + age.error().what, "", age.error().hint};
+        if (!(*age >= 0 && *age <= 3.2e9)) return Error{"--age must be 0 s to 100 years", "", ""};
+        request.age = *age;
+    }
     request.report = parsed.has("json") ? parsed.get<std::string>("json") : parsed.get<std::string>("report");
     request.html = parsed.get<std::string>("html");
     request.trace = parsed.get<std::string>("trace");

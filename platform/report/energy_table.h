@@ -10,7 +10,7 @@
 
 namespace lightcard::report {
 
-inline constexpr std::size_t kCategories = static_cast<std::size_t>(Category::fan) + 1;
+inline constexpr std::size_t kCategories = static_cast<std::size_t>(Category::calibration) + 1;
 inline constexpr Scope kScopes[] = {Scope::core, Scope::card, Scope::system};
 
 class EnergyTable {

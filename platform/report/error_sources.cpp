@@ -17,7 +17,8 @@ std::vector<ErrorSource> error_sources(const photonic_core::Attribution& error)
             {"dac_static", "dac curves", error.dac_static},
             {"adc_static", "adc curves", error.adc_static},
             {"crosstalk", "crosstalk", error.crosstalk},
-            {"read", "cell read", error.read}};
+            {"read", "cell read", error.read},
+            {"wear", "failed cells", error.wear}};
 }
 
 }  // namespace lightcard::report

@@ -10,9 +10,9 @@
 namespace lightcard::report {
 
 struct ErrorSource {
-    const char* key;       ///< in JSON
-    const char* name;      ///< as people read it
-    double variance = 0;   ///< acc^2, summed over samples
+    const char* key;      ///< in JSON
+    const char* name;     ///< as people read it
+    double variance = 0;  ///< acc^2, summed over samples
 };
 
 /// In the order of the signal's way through the card.

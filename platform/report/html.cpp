@@ -97,11 +97,13 @@ void energy_table(std::ostream& out, const Report& r)
     std::stable_sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
     out << "<table><tr><th>component</th><th>category</th><th class=\"n\">energy</th><th class=\"n\">mean power</th>"
            "<th class=\"n\">share</th><th>set by</th></tr>\n";
-    const auto row = [&](const std::string& path, const std::string& category, double joules, const std::string& set_by) {
+    const auto row = [&](const std::string& path, const std::string& category, double joules,
+                         const std::string& set_by) {
         out << "<tr><td>" << escaped(path) << "</td><td>" << escaped(category) << "</td><td class=\"n\">"
             << si(joules, "J") << "</td><td class=\"n\">"
             << (phase.seconds() > 0 ? si(joules / phase.seconds(), "W") : "-") << "</td><td class=\"n\">"
-            << escaped(percent(total > 0 ? joules / total : 0)) << "</td><td><code>" << escaped(set_by) << "</code></td></tr>\n";
+            << escaped(percent(total > 0 ? joules / total : 0)) << "</td><td><code>" << escaped(set_by)
+            << "</code></td></tr>\n";
     };
     for (const auto& [joules, account] : rows)
         row(account->spec.path, to_string(account->spec.category), joules, account->spec.parameter);

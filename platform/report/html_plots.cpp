@@ -16,8 +16,9 @@ namespace {
 constexpr double kWidth = 960, kLeft = 190, kRight = 110, kRow = 20, kBar = 13;
 
 /// Colours that stay apart for colour-blind readers, light enough for black text beside them.
-constexpr const char* kColours[] = {"#4e79a7", "#f28e2b", "#59a14f", "#e15759", "#76b7b2", "#edc948", "#b07aa1", "#9c755f",
-                                    "#ff9da7", "#86bcb6", "#d37295", "#a0cbe8", "#8cd17d", "#499894", "#bab0ac"};
+constexpr const char* kColours[] = {"#4e79a7", "#f28e2b", "#59a14f", "#e15759", "#76b7b2",
+                                    "#edc948", "#b07aa1", "#9c755f", "#ff9da7", "#86bcb6",
+                                    "#d37295", "#a0cbe8", "#8cd17d", "#499894", "#bab0ac"};
 
 std::string fill(std::size_t colour)
 {

@@ -152,6 +152,7 @@ constexpr ErrorSource kSources[] = {
     {"dac", &photonic_core::Attribution::dac, "noise of the DACs", "dac_enob", "a higher"},
     {"adc_noise", &photonic_core::Attribution::adc_noise, "noise of the ADCs", "adc_enob", "a higher"},
     {"adc_quantisation", &photonic_core::Attribution::adc_quantisation, "the steps of the ADCs", "adc_bits", "more"},
+    {"wear", &photonic_core::Attribution::wear, "failed cells", "spare_rows", "more"},
 };
 constexpr double kFollows = 0.9;  ///< correlation with fp32 below which noise is named
 

@@ -55,7 +55,21 @@ const std::vector<Point>& points()
          [](Problem& p) {
              p.warming = 60, p.card.pcm.temperature_coefficient = 1e-3, p.card.pcm.temperature_imbalance = 0.2;
          }},
-        {"worn", 128, [](Problem& p) { p.card.pcm.programming_sigma = 0.08; }},
+        {"coarsely_written", 128, [](Problem& p) { p.card.pcm.programming_sigma = 0.08; }},
+        // About one cell in nine has failed (ln(0.74) / 0.25 = -1.2 sigma), and the others have lost range.
+        {"worn", 128,
+         [](Problem& p) {
+             p.wear.assign(128, 740000);
+             p.card.pcm.fatigue = 0.3;
+             p.requested_range = 1500000;
+         }},
+        {"defective_and_drifted", 128,
+         [](Problem& p) {
+             p.card.pcm.defect_rate = 0.02, p.card.pcm.stuck_low_share = 0.8;
+             p.card.pcm.drift_law = pcm_memory::DriftLaw::power;
+             p.card.pcm.drift_nu = 0.06, p.card.pcm.drift_nu_sigma = 0.02, p.age = 86400;
+             p.requested_range = 600000;
+         }},
         {"signed_inputs", 128,
          [](Problem& p) {
              for (auto& x : p.x) x = static_cast<std::uint8_t>(128 + (static_cast<int>(x) - 60) / 2);
@@ -214,6 +228,18 @@ INSTANTIATE_TEST_SUITE_P(Breaks, BrokenEquivalence, testing::Range(std::size_t{0
                          [](const auto& broken) { return std::string(breaks()[broken.param].what); });
 
 /// The bank itself: the same weights programmed once more are other cells, and that is seen.
+/// Worn cells that stat does not know of.
+TEST(Equivalence, UnseenWearIsCaught)
+{
+    const auto worn =
+        std::find_if(points().begin(), points().end(), [](const Point& p) { return std::string(p.name) == "worn"; });
+    Problem problem = prepare(*worn);
+    const Samples device = draw(problem, Fidelity::device);
+    problem.wear.assign(problem.rows, 0);
+    const Samples stat = draw(problem, Fidelity::stat);
+    EXPECT_FALSE(EquivalenceTest(stat, device, affinity(problem)).same());
+}
+
 TEST(Equivalence, AnotherProgrammingOfTheBankIsCaught)
 {
     Problem problem = prepare(points()[0]);

@@ -30,9 +30,11 @@ inline RunConfig only(std::initializer_list<const char*> names)
     const auto has = [&](const char* name) {
         return std::any_of(names.begin(), names.end(), [&](const char* n) { return std::string(n) == name; });
     };
-    run.noise = {has("levels"),     has("programming"), has("drift"),     has("thermal"),          has("shot"),
-                 has("rin"),        has("dac"),         has("adc_noise"), has("adc_quantisation"), has("dac_static"),
-                 has("adc_static"), has("read"),        has("crosstalk")};
+    run.noise = {has("levels"),     has("programming"), has("drift"),
+                 has("thermal"),    has("shot"),        has("rin"),
+                 has("dac"),        has("adc_noise"),   has("adc_quantisation"),
+                 has("dac_static"), has("adc_static"),  has("read"),
+                 has("crosstalk"),  has("wear")};
     return run;
 }
 
@@ -93,7 +95,10 @@ struct Problem {
 
     void program(const RunConfig& run, std::uint64_t epoch = 0)
     {
-        const pcm_memory::Place place{run.seed, 0, 0, epoch};
+        const std::vector<std::uint16_t> in_place;
+        const pcm_memory::StuckCells none;
+        limits = pcm_memory::pair_limits(card.pcm, {run.seed, 0, 0}, {wear, in_place, none}, rows, cols);
+        const pcm_memory::Place place{run.seed, 0, 0, epoch, &limits};
         tile = pcm_memory::make_effective_tile(card.pcm, run, place, rows, cols, weights.data(), rows, age);
     }
 
@@ -140,6 +145,8 @@ struct Problem {
     std::vector<std::uint8_t> x;       ///< [vector][stride]
     std::mt19937 random;
     double age = 0, warming = 0;
+    std::vector<std::uint32_t> wear;  ///< [row] cycles; empty = none
+    std::vector<pcm_memory::PairLimits> limits;
     std::uint32_t requested_range = 0;
     std::uint64_t weight_id = 17, first_sample = 1000;
     std::uint32_t first_row = 0, pass = 0;
