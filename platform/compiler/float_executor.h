@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// fp32 reference: runs a Graph by plain direct loops, NCHW, batch 1. The yardstick for calibration and accuracy.
+/// fp32 reference: runs a Graph by plain direct loops. The yardstick for calibration and accuracy.
 #pragma once
 
 #include <vector>
@@ -9,10 +9,15 @@
 
 namespace lightcard::compiler {
 
-/// `input`: element_count of the one graph input's shape. Returns the graph outputs, in order, row-major.
-Result<std::vector<std::vector<float>>> run_float(const Graph& graph, const float* input);
+/// One tensor a graph input, with its shape and type. Returns the graph outputs, in order.
+/// Error: an input that does not fit, or data that an operator cannot take (an index outside its dimension).
+Result<std::vector<Tensor>> run_float(const Graph& graph, const std::vector<Tensor>& inputs);
 
 /// Every node's output, indexed as Graph::nodes; constants are left empty (their values are in the graph).
+Result<std::vector<Tensor>> run_float_trace(const Graph& graph, const std::vector<Tensor>& inputs);
+
+/// The same for graphs of one fp32 input, of which `input` has the element_count values; integer tensors are left out.
+Result<std::vector<std::vector<float>>> run_float(const Graph& graph, const float* input);
 Result<std::vector<std::vector<float>>> run_float_trace(const Graph& graph, const float* input);
 
 }  // namespace lightcard::compiler

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "lightcard/platform/compiler/patterns.h"
+
 namespace lightcard::compiler {
 
 namespace {
@@ -25,12 +27,15 @@ public:
     Result<Graph> run()
     {
         drop_no_ops();
+        match_patterns(graph_);
         count_uses();
         const std::size_t count = graph_.nodes.size();  // constants made on the way need no visit
         for (std::size_t i = 0; i < count; ++i) {
             Status status;
+            if (uses_[i] == 0) continue;  // a pattern took its place
             if (at(i).op == Op::batch_normalization) status = fold_normalisation(static_cast<int>(i));
             if (at(i).op == Op::add) status = fold_addition(static_cast<int>(i));
+            if (at(i).op == Op::mul) status = fold_scaling(static_cast<int>(i));
             if (!status) return status.error();
         }
         drop_no_ops();
@@ -112,6 +117,15 @@ private:
         return bias;
     }
 
+    /// Of a product: weights and bias are there to be rewritten.
+    bool has_constant_weights(int producer)
+    {
+        const Node& node = at(producer);
+        if (!takes_bias(node.op)) return false;
+        return at(node.inputs[1]).op == Op::constant &&
+               (node.inputs.size() < 3 || at(node.inputs[2]).op == Op::constant);
+    }
+
     bool only_reader(int producer) const { return uses_[static_cast<std::size_t>(producer)] == 1; }
 
     /// What `index` reads, past nodes that an earlier fold has emptied.
@@ -132,12 +146,14 @@ private:
     Status fold_normalisation(int index)
     {
         const int producer = producer_of(index), scale = at(index).inputs[1], shift = at(index).inputs[2];
-        if (takes_bias(at(producer).op) && only_reader(producer) && at(index).shape.size() != 3)
-            return scale_outputs(index, producer, scale, shift);
+        const bool same_channels = at(producer).op == Op::conv || at(index).shape.size() == 2;
+        if (has_constant_weights(producer) && only_reader(producer) && same_channels)
+            return scale_outputs(index, producer, at(scale).data, at(shift).data);
         return to_depthwise(index, at(scale).data, at(shift).data);
     }
 
-    Status scale_outputs(int index, int producer, int scale, int shift)
+    /// By value: new constants move the nodes that hold the old ones.
+    Status scale_outputs(int index, int producer, std::vector<float> scale, std::vector<float> shift)
     {
         const auto weights = own_constant(producer, 1);
         if (!weights) return weights.error();
@@ -149,9 +165,9 @@ private:
         const Status paid = spend(w.size());
         if (!paid) return paid;
         for (std::size_t o = 0; o < b.size(); ++o) {
-            const float factor = at(scale).data[o];
+            const float factor = scale[o];
             for (std::size_t k = 0; k < per_output; ++k) w[o * per_output + k] *= factor;
-            b[o] = b[o] * factor + at(shift).data[o];
+            b[o] = b[o] * factor + shift[o];
         }
         bypass(index, producer);
         return {};
@@ -160,9 +176,7 @@ private:
     /// x * scale + shift a channel, where no weights precede: a depthwise 1x1 convolution.
     Status to_depthwise(int index, std::vector<float> scale, std::vector<float> shift)
     {
-        if (at(index).shape.size() != 4)
-            return Error{"it does not follow a Conv, Gemm or MatMul that only it reads, and its input is no image",
-                         describe(at(index)), "4 dimensions, or fold it before export"};
+        if (at(index).shape.size() != 4) return {};
         const std::int64_t channels = at(index).shape[1];
         const auto weights = new_constant(at(index).name + "/scale", {channels, 1, 1, 1}, std::move(scale));
         if (!weights) return weights.error();
@@ -176,11 +190,13 @@ private:
         return {};
     }
 
-    /// One value a channel that the constant adds, or nothing if it differs within a channel.
-    std::vector<float> per_channel(const Node& add, const Node& constant) const
+    /// One value a channel of the constant, or nothing if it differs within a channel. Channels of an `image` are its
+    /// dimension 1, else the last.
+    std::vector<float> per_channel(const Node& add, const Node& constant, bool image) const
     {
         const std::size_t rank = add.shape.size();
-        const std::size_t axis = rank == 4 ? 1 : rank - 1;
+        if (rank < 2) return {};
+        const std::size_t axis = image && rank == 4 ? 1 : rank - 1;
         const auto channels = static_cast<std::size_t>(add.shape[axis]);
         if (constant.data.size() == 1) return std::vector<float>(channels, constant.data[0]);
         const std::size_t behind = rank - 1 - axis;  // dimensions after the channel's
@@ -191,15 +207,27 @@ private:
         return constant.data;
     }
 
+    /// A product times a constant: the constant goes into the weights.
+    Status fold_scaling(int index)
+    {
+        const int producer = producer_of(index), constant = at(index).inputs[1];
+        if (at(constant).op != Op::constant || at(index).integer || at(producer).shape != at(index).shape) return {};
+        if (!has_constant_weights(producer) || !only_reader(producer)) return {};
+        const std::vector<float> values = per_channel(at(index), at(constant), at(producer).op == Op::conv);
+        if (values.empty()) return {};
+        return scale_outputs(index, producer, values, std::vector<float>(values.size(), 0.0f));
+    }
+
     Status fold_addition(int index)
     {
         const int producer = producer_of(index), constant = at(index).inputs[1];
-        if (at(constant).op != Op::constant) return {};
-        std::vector<float> values = per_channel(at(index), at(constant));
+        if (at(constant).op != Op::constant || at(index).integer || at(producer).shape != at(index).shape) return {};
+        const bool product = at(producer).op == Op::gemm || at(producer).op == Op::matmul;
+        std::vector<float> values = per_channel(at(index), at(constant), !product || !has_constant_weights(producer));
         if (values.empty()) return {};
         const Status paid = spend(values.size());
         if (!paid) return paid;
-        if (!takes_bias(at(producer).op) || !only_reader(producer)) {
+        if (!has_constant_weights(producer) || !only_reader(producer)) {
             if (at(index).shape.size() != 4) return {};
             return to_depthwise(index, std::vector<float>(values.size(), 1.0f), values);
         }

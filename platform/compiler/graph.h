@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// The compiler's two graphs. ONNX -> Graph (fp32, NCHW, as written, batch-norm folded) -> QuantGraph (int8,
+/// The compiler's two graphs. ONNX -> Graph (fp32, N-dimensional, as written, folded) -> QuantGraph (int8,
 /// NHWC, exactly what the card computes). Both are executed by reference executors that share no code
 /// with the card. Free of SystemC.
 #pragma once
@@ -16,26 +16,101 @@ using Shape = std::vector<std::int64_t>;
 std::int64_t element_count(const Shape& shape);  ///< product; shapes of a Graph never overflow it
 std::string describe(const Shape& shape);        ///< "[1, 3, 32, 32]"
 
+/// What an integer tensor's file says of its range: QuantizeLinear saturates to it.
+enum class Narrow : std::uint8_t { none, s8, u8 };
+
+/// Values of a tensor, row-major. Integers and booleans are 64-bit integers, all else fp32.
+struct Tensor {
+    Shape shape;
+    bool integer = false;
+    std::vector<float> real;
+    std::vector<std::int64_t> ints;  ///< of integer tensors; `real` is empty then
+    Narrow narrow = Narrow::none;
+};
+
 enum class Op : std::uint8_t {
     input,
     constant,
+    // products
     conv,
+    conv_transpose,
     gemm,
     matmul,
+    dynamic_matmul,
+    // one input, element by element
     relu,
     clip,
+    sqrt,
+    exp,
+    erf,
+    tanh,
+    negate,
+    reciprocal,
+    sigmoid,
+    hard_sigmoid,
+    hard_swish,
+    silu,
+    gelu,
+    cast,
+    quantize_linear,
+    dequantize_linear,
+    // several inputs, element by element
     add,
+    sub,
+    mul,
+    div,
+    pow,
+    equal,
+    where,
+    // windows
     max_pool,
     average_pool,
     global_average_pool,
+    global_max_pool,
+    resize,
+    lrn,
+    // normalisation and reduction
     batch_normalization,
+    layer_norm,
+    rms_norm,
+    softmax,
+    reduce_mean,
+    // layout
     flatten,
     reshape,
     identity,
     pad,
-    softmax
+    concat,
+    transpose,
+    slice,
+    expand,
+    gather
 };
 const char* to_string(Op op);
+bool is_element_wise(Op op);  ///< one input, one value in, one value out
+
+enum class PadMode : std::uint8_t { constant, reflect, edge };
+
+/// How Resize finds a source position; ONNX's coordinate_transformation_mode, mode and nearest_mode.
+struct Resampling {
+    enum class Coordinates : std::uint8_t {
+        half_pixel,
+        pytorch_half_pixel,
+        align_corners,
+        asymmetric,
+        tf_half_pixel_for_nn
+    } coordinates = Coordinates::half_pixel;
+    enum class Filter : std::uint8_t { nearest, linear, cubic } filter = Filter::nearest;
+    enum class Nearest : std::uint8_t {
+        round_prefer_floor,
+        round_prefer_ceil,
+        floor,
+        ceil
+    } nearest = Nearest::round_prefer_floor;
+    float cubic_a = -0.75f;
+    bool exclude_outside = false;
+    std::vector<float> scales;  ///< a dimension each: output / input
+};
 
 struct Window {  ///< of convolution and pooling
     int kernel_h = 1, kernel_w = 1, stride_h = 1, stride_w = 1, dilation_h = 1, dilation_w = 1;
@@ -46,21 +121,38 @@ struct Window {  ///< of convolution and pooling
 
 /// One node; its output is a tensor. Constants (weights) are nodes of Op::constant. Inputs an operator:
 ///   conv                 x, weights [out][in/group][kh][kw], bias [out] (optional)
+///   conv_transpose       x, weights [in][out/group][kh][kw], bias [out] (optional)
 ///   gemm, matmul         x [..][k], weights [out][k] (transposed and scaled at import), bias [out] (optional)
-///   add                  a, b of the same shape; or b a constant that broadcasts to a
-///   batch_normalization  x, scale [c], shift [c]; only where folding was switched off
+///   dynamic_matmul       a [..][m][k], b [..][k][n]: ONNX's MatMul, leading dimensions broadcast
+///   add, sub .. equal    a, b, broadcast as numpy does
+///   where                condition, a, b, broadcast
+///   quantize_linear,     x, scale, zero point (optional); a scale each along `axis`, or one.
+///     dequantize_linear    quantize_linear saturates to [clip_min, clip_max]
+///   batch_normalization  x, scale [c], shift [c]; only where folding was switched off or found no weights
+///   layer_norm, rms_norm x, scale, shift (optional, layer_norm); over all dimensions from `axis` on
+///   gather               data, indices; along `axis`
+///   concat               any number, along `axis`
 ///   the rest             x
 struct Node {
     Op op = Op::identity;
     std::string name;         ///< ONNX node name, or its output's
     std::vector<int> inputs;  ///< indices into Graph::nodes
-    Shape shape;              ///< of the output; dimension 0 is the batch (bound to 1 at import)
+    Shape shape;              ///< of the output
+    bool integer = false;     ///< the output holds integers or booleans
     Window window;
-    float clip_min = 0, clip_max = 0;  ///< clip
-    int axis = 1;                      ///< softmax, flatten
-    std::vector<int> pads;             ///< pad: begins then ends, per dimension
+    float clip_min = 0, clip_max = 0;  ///< clip, quantize_linear
+    int axis = 1;                      ///< softmax, flatten, concat, gather, layer_norm, quantize_linear ...
+    std::vector<int> pads;             ///< pad: begins then ends, per dimension; negative ones crop
     float pad_value = 0;
-    std::vector<float> data;  ///< constant: row-major values
+    PadMode pad_mode = PadMode::constant;
+    std::vector<std::int64_t> axes;           ///< transpose: the permutation; reduce_mean: what is averaged
+    std::vector<std::int64_t> starts, steps;  ///< slice: a dimension each; the counts are in `shape`
+    float alpha = 0, beta = 0, bias = 0;      ///< hard_sigmoid: alpha, beta; lrn: all three
+    int size = 1;                             ///< lrn: channels of a window
+    float epsilon = 0;                        ///< layer_norm, rms_norm
+    Resampling resampling;
+    std::vector<float> data;         ///< constant: row-major values
+    std::vector<std::int64_t> ints;  ///< constant: values of an integer tensor
 };
 
 std::string describe(const Node& node);  ///< "node 'conv1' (Conv)": the place of an error

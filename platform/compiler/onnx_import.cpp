@@ -9,6 +9,7 @@
 #include <limits>
 #include <unordered_set>
 
+#include "lightcard/platform/compiler/float_kernels.h"
 #include "lightcard/platform/compiler/fold.h"
 #include "lightcard/platform/compiler/onnx_reader.h"
 #include "lightcard/platform/compiler/onnx_wire.h"
@@ -63,6 +64,16 @@ Value& NodeView::input(int i) const
     return reader.values_.at(proto.input(i));
 }
 
+bool NodeView::wants_output(int i) const
+{
+    return i < proto.output_size() && !proto.output(i).empty();
+}
+
+void NodeView::set_output(int i, Value value) const
+{
+    if (wants_output(i)) reader.values_[proto.output(i)] = std::move(value);
+}
+
 Result<ConstantPtr> Reader::constant(Value& value)
 {
     if (value.constant) return value.constant;
@@ -72,7 +83,7 @@ Result<ConstantPtr> Reader::constant(Value& value)
     const auto count = static_cast<std::int64_t>(std::max(decoded->real.size(), decoded->ints.size()));
     const Status paid = spend(count);
     if (!paid) return paid.error();
-    value.constant = std::make_shared<const Constant>(std::move(*decoded));
+    value.constant = std::make_shared<const Tensor>(std::move(*decoded));
     return value.constant;
 }
 
@@ -100,7 +111,7 @@ Result<float> Reader::scalar(Value& value)
 {
     const auto constant = this->constant(value);
     if (!constant) return constant.error();
-    const Constant& c = **constant;
+    const Tensor& c = **constant;
     if (c.integer ? c.ints.size() != 1 : c.real.size() != 1) return Error{"a constant must have one value", "", ""};
     return c.integer ? static_cast<float>(c.ints[0]) : c.real[0];
 }
@@ -113,11 +124,8 @@ Status Reader::spend(std::int64_t elements)
                  "at most " + std::to_string(options_.max_constant_elements) + " elements together"};
 }
 
-Result<Value> Reader::add(Node node)
+Value Reader::append(Node node)
 {
-    const auto count = checked_count(node.shape, options_.max_tensor_elements);
-    if (!count) return count.error();
-    if (*count == 0) return Error{"its output of shape " + describe(node.shape) + " is empty", "", ""};
     Value value;
     value.kind = Value::Kind::activation;
     value.shape = node.shape;
@@ -126,28 +134,76 @@ Result<Value> Reader::add(Node node)
     return value;
 }
 
-Result<Value> Reader::add_constant(Constant constant)
+Result<Value> Reader::add(Node node)
 {
-    if (constant.integer) return Error{"an operand has integer values", "", "floating-point tensors"};
+    const auto count = checked_count(node.shape, options_.max_tensor_elements);
+    if (!count) return count.error();
+    return foldable(node) ? compute(node) : Result<Value>(append(std::move(node)));
+}
+
+bool Reader::foldable(const Node& node) const
+{
+    switch (node.op) {
+        case Op::input:
+        case Op::constant:
+        case Op::conv:
+        case Op::conv_transpose:
+        case Op::gemm:
+        case Op::matmul:
+        case Op::dynamic_matmul:
+        case Op::max_pool:
+        case Op::average_pool:
+        case Op::lrn:
+        case Op::resize:
+            return false;
+        default:
+            break;
+    }
+    return std::all_of(node.inputs.begin(), node.inputs.end(),
+                       [&](int i) { return graph_.nodes[static_cast<std::size_t>(i)].op == Op::constant; });
+}
+
+Result<Value> Reader::compute(const Node& node)
+{
+    kernels::Operands in;
+    std::int64_t elements = element_count(node.shape);
+    for (int i : node.inputs) {
+        in.push_back(kernels::operand_of(this->node(i)));
+        elements += element_count(this->node(i).shape);
+    }
+    if (const Status paid = spend(elements); !paid) return paid.error();
+    Tensor result;
+    if (const Status done = kernels::evaluate(node, in, result); !done) return done.error();
+    Value value;
+    value.kind = Value::Kind::constant;
+    value.shape = result.shape;
+    value.constant = std::make_shared<const Tensor>(std::move(result));
+    return value;
+}
+
+Result<Value> Reader::add_constant(Tensor constant)
+{
     for (float v : constant.real)
-        if (!std::isfinite(v)) return Error{"a constant operand has a value that is not finite", "", ""};
-    const Status paid = spend(static_cast<std::int64_t>(constant.real.size()));
+        if (std::isnan(v)) return Error{"a constant operand has a value that is not finite", "", ""};
+    const Status paid = spend(static_cast<std::int64_t>(std::max(constant.real.size(), constant.ints.size())));
     if (!paid) return paid.error();
     Node node;
     node.op = Op::constant;
     node.name = "constant" + std::to_string(graph_.nodes.size());
     node.shape = constant.shape;
+    node.integer = constant.integer;
     node.data = std::move(constant.real);
-    return add(std::move(node));
+    node.ints = std::move(constant.ints);
+    return append(std::move(node));
 }
 
-Result<Value> Reader::constant_value(Constant constant)
+Result<Value> Reader::constant_value(Tensor constant)
 {
     const Status paid = spend(static_cast<std::int64_t>(std::max(constant.real.size(), constant.ints.size())));
     if (!paid) return paid.error();
     Value value;
     value.kind = Value::Kind::constant;
-    value.constant = std::make_shared<const Constant>(std::move(constant));
+    value.constant = std::make_shared<const Tensor>(std::move(constant));
     return value;
 }
 
@@ -163,32 +219,51 @@ Status Reader::read_header(const onnx::ModelProto& model)
     return {};
 }
 
-Result<Shape> Reader::bind_shape(const onnx::ValueInfoProto& input)
+/// The batch of a model with one input is 1, whatever it was exported for. Else dimensions keep the file's size; those
+/// it leaves open take the value that the caller names, or 1.
+Result<Shape> Reader::bind_shape(const onnx::ValueInfoProto& input, bool free_batch)
 {
     const std::string place = "input '" + printable(input.name()) + "'";
     if (!input.type().has_tensor_type() || !input.type().tensor_type().has_shape())
         return Error{"it has no tensor shape", place, ""};
-    const auto& type = input.type().tensor_type();
-    if (type.elem_type() != onnx::TensorProto::FLOAT) return Error{"its type is not FLOAT", place, "fp32 inputs"};
     Shape shape;
-    for (const auto& dim : type.shape().dim()) {
+    for (const auto& dim : input.type().tensor_type().shape().dim()) {
         const auto named = options_.dimensions.find(dim.dim_param());
-        if (shape.empty()) {
-            if (dim.has_dim_value() && dim.dim_value() > 0) fixed_batch_ = dim.dim_value();
-            shape.push_back(1);
-        } else if (dim.has_dim_value() && dim.dim_value() > 0) {
-            shape.push_back(dim.dim_value());
-        } else if (!dim.dim_param().empty() && named != options_.dimensions.end()) {
+        const bool fixed = dim.has_dim_value() && dim.dim_value() >= 0;
+        if (named != options_.dimensions.end() && !dim.dim_param().empty()) {
+            if (named->second < 0) return Error{"dimension '" + named->first + "' is negative", place, "0 or more"};
             shape.push_back(named->second);
+        } else if (shape.empty() && free_batch) {
+            if (fixed && dim.dim_value() > 0) fixed_batch_ = dim.dim_value();
+            shape.push_back(1);
         } else {
-            return Error{
-                "dimension " + std::to_string(shape.size()) + " '" + printable(dim.dim_param()) + "' is not fixed",
-                place, "name its value in ImportOptions::dimensions"};
+            shape.push_back(fixed ? dim.dim_value() : 1);
         }
     }
-    if (shape.size() < 2 || shape.size() > 8)
-        return Error{"its rank is " + std::to_string(shape.size()), place, "the batch and one to seven dimensions"};
+    if (shape.size() > 8) return Error{"its rank is " + std::to_string(shape.size()), place, "at most 8 dimensions"};
     return shape;
+}
+
+Status Reader::read_input(const onnx::ValueInfoProto& input, bool free_batch)
+{
+    const std::string place = "input '" + printable(input.name()) + "'";
+    const auto shape = bind_shape(input, free_batch);
+    if (!shape) return shape.error();
+    Node node;
+    node.op = Op::input;
+    node.name = printable(input.name());
+    node.shape = *shape;
+    const int type = input.type().tensor_type().elem_type();
+    if (type == onnx::TensorProto::STRING || type == onnx::TensorProto::COMPLEX64 ||
+        type == onnx::TensorProto::COMPLEX128)
+        return Error{"its type is not supported", place, "real numbers, integers or booleans"};
+    node.integer = type != onnx::TensorProto::FLOAT && type != onnx::TensorProto::DOUBLE &&
+                   type != onnx::TensorProto::FLOAT16 && type != onnx::TensorProto::BFLOAT16;
+    const auto value = add(std::move(node));
+    if (!value) return Error{value.error().what, place, value.error().hint};
+    graph_.inputs.push_back(value->node);
+    values_[input.name()] = *value;
+    return {};
 }
 
 Status Reader::read_inputs(const onnx::GraphProto& graph)
@@ -199,20 +274,13 @@ Status Reader::read_inputs(const onnx::GraphProto& graph)
         value.initializer = &tensor;
         values_[tensor.name()] = value;
     }
-    for (const auto& input : graph.input()) {
-        if (values_.count(input.name())) continue;  // old files list their weights among the inputs
-        const auto shape = bind_shape(input);
-        if (!shape) return shape.error();
-        Node node;
-        node.op = Op::input;
-        node.name = printable(input.name());
-        node.shape = *shape;
-        const auto value = add(std::move(node));
-        if (!value) return Error{value.error().what, "input '" + printable(input.name()) + "'", value.error().hint};
-        graph_.inputs.push_back(value->node);
-        values_[input.name()] = *value;
-    }
-    if (graph_.inputs.empty()) return Error{"the model has no input", "", ""};
+    std::vector<const onnx::ValueInfoProto*> inputs;
+    for (const auto& input : graph.input())  // old files list their weights among the inputs
+        if (!values_.count(input.name())) inputs.push_back(&input);
+    const bool one_batch =
+        options_.bind_batch && inputs.size() == 1 && inputs[0]->type().tensor_type().shape().dim_size() > 1;
+    for (const auto* input : inputs)
+        if (const Status read = read_input(*input, one_batch); !read) return read;
     return {};
 }
 
@@ -272,9 +340,9 @@ void Reader::convert(const onnx::NodeProto& proto)
     if (std::any_of(proto.input().begin(), proto.input().end(), unavailable)) return;
     if (proto.output_size() < 1 || proto.output(0).empty()) return report(Error{"it has no output", "", ""});
     const NodeView view{*this, proto, Attributes(proto), node_name(proto)};
-    const auto value = converter(view);
+    auto value = converter(view);
     if (!value) return report(value.error());
-    values_[proto.output(0)] = *value;
+    values_[proto.output(0)] = std::move(*value);
 }
 
 Status Reader::unsupported() const
@@ -293,10 +361,11 @@ Status Reader::read_outputs(const onnx::GraphProto& graph)
         const auto found = values_.find(output.name());
         const std::string place = "output '" + printable(output.name()) + "'";
         if (found == values_.end()) return Error{"nothing produces it", place, ""};
-        if (found->second.kind == Value::Kind::constant) return Error{"it does not depend on the input", place, ""};
         if (found->second.kind == Value::Kind::unavailable)
             return Error{"it is an optional output that is not supported", place, "the first output of its node"};
-        graph_.outputs.push_back(found->second.node);
+        const auto node = operand(found->second);
+        if (!node) return Error{node.error().what, place, node.error().hint};
+        graph_.outputs.push_back(*node);
     }
     if (graph_.outputs.empty()) return Error{"the model has no output", "", ""};
     return {};
@@ -316,6 +385,14 @@ Result<Graph> Reader::read(const onnx::ModelProto& model)
     status = read_outputs(model.graph());
     if (!status) return status.error();
     return std::move(graph_);
+}
+
+std::vector<std::string> supported_operator_names()
+{
+    std::vector<std::string> names;
+    for (const auto& op : supported_operators()) names.emplace_back(op.name);
+    std::sort(names.begin(), names.end());
+    return names;
 }
 
 Result<Graph> import_onnx(const void* bytes, std::size_t size, const ImportOptions& options)

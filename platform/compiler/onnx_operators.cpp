@@ -1,278 +1,309 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Matrix products and element-wise operators, and the table of all that is supported.
+/// Matrix products, what converters share, and the table of all that is supported.
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "lightcard/platform/compiler/onnx_converters.h"
 
 namespace lightcard::compiler {
 
-Result<int> activation(const NodeView& view, int i)
+Result<int> operand(const NodeView& view, int i)
 {
     if (!view.has_input(i)) return Error{"input " + std::to_string(i) + " is missing", "", ""};
-    if (view.input(i).kind != Value::Kind::activation)
-        return Error{"input " + std::to_string(i) + " is constant", "", "an activation"};
-    return view.input(i).node;
+    return view.reader.operand(view.input(i));
+}
+
+Result<int> real_operand(const NodeView& view, int i)
+{
+    const auto node = operand(view, i);
+    if (node && view.reader.node(*node).integer)
+        return Error{"input " + std::to_string(i) + " has integer values", "", "floating-point tensors"};
+    return node;
+}
+
+bool is_constant(const NodeView& view, int i)
+{
+    return view.input(i).kind == Value::Kind::constant;
 }
 
 Result<int> constant_operand(const NodeView& view, int i)
 {
-    if (!view.has_input(i)) return Error{"input " + std::to_string(i) + " is missing", "", ""};
-    if (view.input(i).kind != Value::Kind::constant)
+    const auto node = real_operand(view, i);
+    if (!node) return node;
+    if (!view.reader.is_constant(*node))
         return Error{"input " + std::to_string(i) + " is computed from the model's input", "", "constant weights"};
-    return view.reader.operand(view.input(i));
+    for (float v : view.reader.node(*node).data)
+        if (!std::isfinite(v)) return Error{"a constant operand has a value that is not finite", "", ""};
+    return node;
+}
+
+Node start(const NodeView& view, Op op, std::vector<int> inputs)
+{
+    Node node;
+    node.op = op;
+    node.name = view.name;
+    if (!inputs.empty()) {
+        const Node& first = view.reader.node(inputs[0]);
+        node.shape = first.shape;
+        node.integer = first.integer;
+    }
+    node.inputs = std::move(inputs);
+    return node;
+}
+
+Result<Shape> broadcast(const Shape& a, const Shape& b)
+{
+    Shape out(std::max(a.size(), b.size()), 1);
+    for (std::size_t i = 1; i <= out.size(); ++i) {
+        const std::int64_t x = i <= a.size() ? a[a.size() - i] : 1, y = i <= b.size() ? b[b.size() - i] : 1;
+        if (x != y && x != 1 && y != 1)
+            return Error{"shapes " + describe(a) + " and " + describe(b) + " do not fit", "",
+                         "equal dimensions, or 1, counted from the last"};
+        out[out.size() - i] = x == 1 ? y : x;
+    }
+    return out;
+}
+
+Result<std::size_t> wrap_axis(std::int64_t axis, std::size_t rank)
+{
+    const std::int64_t at = axis < 0 ? axis + static_cast<std::int64_t>(rank) : axis;
+    if (at < 0 || at >= static_cast<std::int64_t>(rank))
+        return Error{
+            "axis " + std::to_string(axis) + " is outside the " + std::to_string(rank) + " dimensions of its input", "",
+            ""};
+    return static_cast<std::size_t>(at);
+}
+
+Result<std::size_t> axis_of(const NodeView& view, std::int64_t otherwise, std::size_t rank, bool beyond)
+{
+    const auto axis = view.attributes.integer("axis", otherwise);
+    if (!axis) return axis.error();
+    if (beyond && *axis == static_cast<std::int64_t>(rank)) return rank;
+    return wrap_axis(*axis, rank);
+}
+
+Result<std::vector<std::int64_t>> list_of(const NodeView& view, int i, const char* attribute)
+{
+    if (!view.has_input(i)) return view.attributes.integers(attribute);
+    const auto list = view.reader.integers(view.input(i));
+    if (!list) return Error{std::string(attribute) + " is not a constant list of integers", "", ""};
+    return list;
 }
 
 namespace {
 
-Result<Value> unary(const NodeView& view, Op op, float clip_min, float clip_max)
-{
-    const auto x = activation(view, 0);
-    if (!x) return x.error();
-    Node node;
-    node.op = op;
-    node.name = view.name;
-    node.inputs = {*x};
-    node.shape = view.input(0).shape;
-    node.clip_min = clip_min;
-    node.clip_max = clip_max;
-    return view.reader.add(std::move(node));
-}
-
-/// weights as [out][k], times alpha, as a node of their own.
+/// Constant weights as [out][k], times alpha, as a node of their own.
 Result<int> product_weights(const NodeView& view, bool transposed, float alpha)
 {
-    if (!view.has_input(1)) return Error{"input 1 is missing", "", ""};
-    if (view.input(1).kind != Value::Kind::constant)
-        return Error{"both operands are computed from the model's input", "", "constant weights as input 1"};
-    if (transposed && alpha == 1.0f) return constant_operand(view, 1);
-    const auto source = view.reader.constant(view.input(1));
-    if (!source) return source.error();
-    const Constant& w = **source;
-    if (w.integer || w.shape.size() != 2) return Error{"its weights are not a floating-point matrix", "", ""};
-    Constant out;
+    const auto source = constant_operand(view, 1);
+    if (!source) return source;
+    if (view.reader.node(*source).shape.size() != 2)
+        return Error{"its weights have shape " + describe(view.reader.node(*source).shape), "", "a matrix"};
+    if (transposed && alpha == 1.0f) return source;
+    const Node& w = view.reader.node(*source);
+    Tensor out;
     out.shape = transposed ? w.shape : Shape{w.shape[1], w.shape[0]};
-    out.real.resize(w.real.size());
+    out.real.resize(w.data.size());
     const auto rows = static_cast<std::size_t>(out.shape[0]), k = static_cast<std::size_t>(out.shape[1]);
     for (std::size_t r = 0; r < rows; ++r)
-        for (std::size_t i = 0; i < k; ++i) out.real[r * k + i] = alpha * w.real[transposed ? r * k + i : i * rows + r];
+        for (std::size_t i = 0; i < k; ++i) out.real[r * k + i] = alpha * w.data[transposed ? r * k + i : i * rows + r];
     const auto node = view.reader.add_constant(std::move(out));
     if (!node) return node.error();
     return node->node;
 }
 
-/// beta * C as a vector [out]. C may be a scalar, [1], [out] or [1][out].
-Result<int> product_bias(const NodeView& view, std::int64_t out, float beta)
+/// beta * C as a vector [out].
+Result<int> product_bias(const NodeView& view, int source, std::int64_t out, float beta)
 {
-    if (view.input(2).kind != Value::Kind::constant) return Error{"its bias is not constant", "", ""};
-    const auto source = view.reader.constant(view.input(2));
-    if (!source) return source.error();
-    const Constant& c = **source;
-    const auto count = static_cast<std::int64_t>(c.real.size());
-    const bool row = c.shape.size() <= 1 || (c.shape.size() == 2 && c.shape[0] == 1);
-    if (c.integer || !row || (count != 1 && count != out)) return Error{"its bias does not fit its weights", "", ""};
-    Constant bias;
+    const Node& c = view.reader.node(source);
+    Tensor bias;
     bias.shape = {out};
     for (std::int64_t i = 0; i < out; ++i)
-        bias.real.push_back(beta * c.real[static_cast<std::size_t>(count == 1 ? 0 : i)]);
+        bias.real.push_back(beta * c.data[static_cast<std::size_t>(c.data.size() == 1 ? 0 : i)]);
     const auto node = view.reader.add_constant(std::move(bias));
     if (!node) return node.error();
     return node->node;
 }
 
-Result<Value> product(const NodeView& view, Op op, int x, const Shape& in, int weights)
+/// C may be a scalar, [1], [out] or [1][out] to be a bias.
+bool is_bias(const Node& c, std::int64_t out)
 {
-    const Shape w = view.reader.node(weights).shape;
-    if (w.size() != 2) return Error{"its weights have shape " + describe(w), "", "a matrix"};
-    if (in.back() != w[1])
+    const bool row = c.shape.size() <= 1 || (c.shape.size() == 2 && c.shape[0] == 1);
+    const auto count = static_cast<std::int64_t>(c.data.size());
+    return c.op == Op::constant && row && (count == 1 || count == out);
+}
+
+Result<Value> product(const NodeView& view, Op op, int x, int weights)
+{
+    const Shape w = view.reader.node(weights).shape, in = view.reader.node(x).shape;
+    if (in.empty() || in.back() != w[1])
         return Error{"input " + describe(in) + " does not fit weights for " + std::to_string(w[1]) + " values", "", ""};
-    Node node;
-    node.op = op;
-    node.name = view.name;
-    node.inputs = {x, weights};
-    node.shape = in;
+    Node node = start(view, op, {x, weights});
     node.shape.back() = w[0];
     return view.reader.add(std::move(node));
 }
 
-/// A transposed vector is the same values under another shape.
-Result<int> transpose_vector(const NodeView& view, int x, Shape& shape)
+Result<int> transposed(const NodeView& view, int x)
 {
-    if (shape.size() != 2 || (shape[0] != 1 && shape[1] != 1))
-        return Error{"transA on a matrix", "", "transA = 0, or vectors"};
-    std::swap(shape[0], shape[1]);
-    Node node;
-    node.op = Op::reshape;
-    node.name = view.name + "/transA";
-    node.inputs = {x};
-    node.shape = shape;
-    const auto value = view.reader.add(std::move(node));
+    Node node = start(view, Op::transpose, {x});
+    node.name += "/transposed";
+    std::swap(node.shape[0], node.shape[1]);
+    node.axes = {1, 0};
+    auto value = view.reader.add(std::move(node));
     if (!value) return value.error();
-    return value->node;
+    return view.reader.operand(*value);
 }
 
-/// One add node. A constant comes second and must broadcast to the activation.
-Result<Value> add_pair(const NodeView& view, Value& left, Value& right, const std::string& name)
+/// x * factor, unless that changes nothing.
+Result<int> scaled(const NodeView& view, int x, float factor, const char* what)
 {
-    Value* a = &left;
-    Value* b = &right;
-    if (a->kind == Value::Kind::constant) std::swap(a, b);
-    if (a->kind == Value::Kind::constant) return Error{"both operands are constant", "", ""};
-    const auto second = view.reader.operand(*b);
-    if (!second) return second.error();
-    const Shape& from = view.reader.node(*second).shape;
-    const bool constant = b->kind == Value::Kind::constant;
-    bool fits = constant ? from.size() <= a->shape.size() : from == a->shape;
-    for (std::size_t i = 1; constant && fits && i <= from.size(); ++i)
-        fits = from[from.size() - i] == 1 || from[from.size() - i] == a->shape[a->shape.size() - i];
-    if (!fits)
-        return Error{"shapes " + describe(a->shape) + " and " + describe(from) + " do not fit", "",
-                     "equal shapes, or a constant that broadcasts to the activation"};
-    Node node;
-    node.op = Op::add;
-    node.name = name;
-    node.inputs = {a->node, *second};
-    node.shape = a->shape;
+    if (factor == 1.0f) return x;
+    Tensor constant;
+    constant.real = {factor};
+    const auto scalar = view.reader.add_constant(std::move(constant));
+    if (!scalar) return scalar.error();
+    Node node = start(view, Op::mul, {x, scalar->node});
+    node.name += what;
+    auto value = view.reader.add(std::move(node));
+    if (!value) return value.error();
+    return view.reader.operand(*value);
+}
+
+Result<Value> plus(const NodeView& view, int sum, int term)
+{
+    auto shape = broadcast(view.reader.node(sum).shape, view.reader.node(term).shape);
+    if (!shape) return shape.error();
+    Node node = start(view, Op::add, {sum, term});
+    node.shape = std::move(*shape);
     return view.reader.add(std::move(node));
 }
 
-/// A limit of Clip: an attribute before opset 11, an input since. Absent: none.
-Result<float> clip_limit(const NodeView& view, int input, const char* attribute, float otherwise)
+/// Both operands computed: the last two dimensions multiply, those before broadcast.
+Result<Value> dynamic_product(const NodeView& view, int a, int b)
 {
-    if (view.has_input(input)) return view.reader.scalar(view.input(input));
-    return view.attributes.real(attribute, otherwise);
+    const Shape left = view.reader.node(a).shape, right = view.reader.node(b).shape;
+    if (left.back() != right[right.size() - 2])
+        return Error{"shapes " + describe(left) + " and " + describe(right) + " do not fit", "", ""};
+    auto shape = broadcast(Shape(left.begin(), left.end() - 2), Shape(right.begin(), right.end() - 2));
+    if (!shape) return shape.error();
+    shape->push_back(left[left.size() - 2]);
+    shape->push_back(right.back());
+    Node node = start(view, Op::dynamic_matmul, {a, b});
+    node.shape = std::move(*shape);
+    return view.reader.add(std::move(node));
+}
+
+Result<int> reshaped(const NodeView& view, int x, Shape shape)
+{
+    Node node = start(view, Op::reshape, {x});
+    node.name += "/reshaped";
+    node.shape = std::move(shape);
+    auto value = view.reader.add(std::move(node));
+    if (!value) return value.error();
+    return view.reader.operand(*value);
+}
+
+/// A vector is a matrix of one row (as a) or column (as b); the result loses that dimension again.
+Result<Value> vector_product(const NodeView& view, int a, int b)
+{
+    const Shape left = view.reader.node(a).shape, right = view.reader.node(b).shape;
+    if (left.empty() || right.empty()) return Error{"an operand is a scalar", "", "vectors or matrices"};
+    const auto row = left.size() == 1 ? reshaped(view, a, {1, left[0]}) : Result<int>(a);
+    if (!row) return row.error();
+    const auto column = right.size() == 1 ? reshaped(view, b, {right[0], 1}) : Result<int>(b);
+    if (!column) return column.error();
+    auto value = dynamic_product(view, *row, *column);
+    if (!value || (left.size() > 1 && right.size() > 1)) return value;
+    Shape shape = value->shape;
+    if (right.size() == 1) shape.pop_back();
+    if (left.size() == 1) shape.erase(shape.end() - (right.size() == 1 ? 1 : 2));
+    const auto node = reshaped(view, value->node, shape);
+    if (!node) return node.error();
+    value->node = *node;
+    value->shape = shape;
+    return value;
+}
+
+struct GemmAttributes {
+    float alpha = 1, beta = 1;
+    bool trans_a = false, trans_b = false;
+};
+
+Result<GemmAttributes> gemm_attributes(const NodeView& view)
+{
+    const auto alpha = view.attributes.real("alpha", 1), beta = view.attributes.real("beta", 1);
+    const auto trans_a = view.attributes.integer("transA", 0), trans_b = view.attributes.integer("transB", 0);
+    if (!alpha) return alpha.error();
+    if (!beta) return beta.error();
+    if (!trans_a) return trans_a.error();
+    if (!trans_b) return trans_b.error();
+    return GemmAttributes{*alpha, *beta, *trans_a != 0, *trans_b != 0};
+}
+
+/// A * B of a Gemm, alpha included.
+Result<Value> gemm_product(const NodeView& view, const GemmAttributes& gemm, int a)
+{
+    if (is_constant(view, 1)) {
+        const auto weights = product_weights(view, gemm.trans_b, gemm.alpha);
+        if (!weights) return weights.error();
+        return product(view, Op::gemm, a, *weights);
+    }
+    auto b = real_operand(view, 1);
+    if (!b) return b.error();
+    if (view.reader.node(*b).shape.size() != 2) return Error{"input 1 is no matrix", "", ""};
+    if (gemm.trans_b) b = transposed(view, *b);
+    if (!b) return b.error();
+    auto value = dynamic_product(view, a, *b);
+    if (!value) return value;
+    const auto node = scaled(view, value->node, gemm.alpha, "/alpha");
+    if (!node) return node.error();
+    value->node = *node;
+    return value;
 }
 
 }  // namespace
 
 Result<Value> convert_gemm(const NodeView& view)
 {
-    auto x = activation(view, 0);
-    const auto alpha = view.attributes.real("alpha", 1), beta = view.attributes.real("beta", 1);
-    const auto trans_a = view.attributes.integer("transA", 0), trans_b = view.attributes.integer("transB", 0);
-    if (!x) return x.error();
-    for (const auto* value : {&alpha, &beta})
-        if (!*value) return value->error();
-    for (const auto* value : {&trans_a, &trans_b})
-        if (!*value) return value->error();
-    Shape in = view.input(0).shape;
+    const auto gemm = gemm_attributes(view);
+    if (!gemm) return gemm.error();
+    auto a = real_operand(view, 0);
+    if (!a) return a.error();
+    const Shape in = view.reader.node(*a).shape;
     if (in.size() != 2) return Error{"its input has shape " + describe(in), "", "2 dimensions"};
-    if (*trans_a != 0) x = transpose_vector(view, *x, in);
-    if (!x) return x.error();
-    const auto weights = product_weights(view, *trans_b != 0, *alpha);
-    if (!weights) return weights.error();
-    auto value = product(view, Op::gemm, *x, in, *weights);
+    if (gemm->trans_a) a = transposed(view, *a);
+    if (!a) return a.error();
+    auto value = gemm_product(view, *gemm, *a);
     if (!value || !view.has_input(2)) return value;
-    const auto bias = product_bias(view, value->shape[1], *beta);
-    if (!bias) return bias.error();
-    view.reader.node(value->node).inputs.push_back(*bias);
-    return value;
+    const auto c = real_operand(view, 2);
+    if (!c) return c.error();
+    if (view.reader.node(value->node).op == Op::gemm && is_bias(view.reader.node(*c), value->shape[1])) {
+        const auto bias = product_bias(view, *c, value->shape[1], gemm->beta);
+        if (!bias) return bias.error();
+        view.reader.node(value->node).inputs.push_back(*bias);
+        return value;
+    }
+    const auto term = scaled(view, *c, gemm->beta, "/beta");
+    if (!term) return term.error();
+    return plus(view, value->node, *term);
 }
 
 Result<Value> convert_matmul(const NodeView& view)
 {
-    const auto x = activation(view, 0);
+    const auto x = real_operand(view, 0), y = real_operand(view, 1);
     if (!x) return x.error();
+    if (!y) return y.error();
+    if (!is_constant(view, 1) || view.reader.node(*y).shape.size() != 2 || view.reader.node(*x).shape.size() < 2)
+        return vector_product(view, *x, *y);
     const auto weights = product_weights(view, false, 1);
     if (!weights) return weights.error();
-    return product(view, Op::matmul, *x, view.input(0).shape, *weights);
-}
-
-Result<Value> convert_relu(const NodeView& view)
-{
-    return unary(view, Op::relu, 0, 0);
-}
-
-Result<Value> convert_clip(const NodeView& view)
-{
-    constexpr float kMost = std::numeric_limits<float>::max();
-    const auto low = clip_limit(view, 1, "min", -kMost), high = clip_limit(view, 2, "max", kMost);
-    if (!low) return low.error();
-    if (!high) return high.error();
-    if (!(*low <= *high)) return Error{"its minimum is above its maximum, or not a number", "", ""};
-    return unary(view, Op::clip, std::max(*low, -kMost), std::min(*high, kMost));
-}
-
-/// Add and Sum: a chain of pairs.
-Result<Value> convert_add(const NodeView& view)
-{
-    const int count = view.input_count();
-    if (count < 1 || (view.proto.op_type() == "Add" && count != 2)) return Error{"it needs two inputs", "", ""};
-    for (int i = 0; i < count; ++i)
-        if (!view.has_input(i)) return Error{"input " + std::to_string(i) + " is missing", "", ""};
-    if (count == 1) return convert_identity(view);
-    Value sum = view.input(0);
-    for (int i = 1; i < count; ++i) {
-        const std::string name = i + 1 == count ? view.name : view.name + "/" + std::to_string(i);
-        auto value = add_pair(view, sum, view.input(i), name);
-        if (!value) return value;
-        sum = *value;
-    }
-    return sum;
-}
-
-Result<Value> convert_batch_normalization(const NodeView& view)
-{
-    const auto x = activation(view, 0);
-    const auto epsilon = view.attributes.real("epsilon", 1e-5f);
-    const auto training = view.attributes.integer("training_mode", 0);
-    if (!x) return x.error();
-    if (!epsilon) return epsilon.error();
-    if (!training) return training.error();
-    if (*training != 0) return Error{"it is in training mode", "", "export the model for inference"};
-    const Shape in = view.input(0).shape;
-    Constant parts[4];  // scale, bias, mean, variance
-    for (int i = 0; i < 4; ++i) {
-        if (!view.has_input(i + 1)) return Error{"input " + std::to_string(i + 1) + " is missing", "", ""};
-        const auto constant = view.reader.constant(view.input(i + 1));
-        if (!constant) return constant.error();
-        if ((*constant)->integer || (*constant)->shape != Shape{in[1]})
-            return Error{"input " + std::to_string(i + 1) + " does not fit " + describe(in), "", ""};
-        parts[i] = **constant;
-    }
-    Constant scale, shift;
-    scale.shape = shift.shape = {in[1]};
-    for (std::size_t c = 0; c < parts[0].real.size(); ++c) {
-        const double factor = parts[0].real[c] / std::sqrt(static_cast<double>(parts[3].real[c]) + *epsilon);
-        scale.real.push_back(static_cast<float>(factor));
-        shift.real.push_back(static_cast<float>(parts[1].real[c] - parts[2].real[c] * factor));
-    }
-    const auto scale_node = view.reader.add_constant(std::move(scale));
-    const auto shift_node = view.reader.add_constant(std::move(shift));
-    if (!scale_node) return scale_node.error();
-    if (!shift_node) return shift_node.error();
-    Node node;
-    node.op = Op::batch_normalization;
-    node.name = view.name;
-    node.inputs = {*x, scale_node->node, shift_node->node};
-    node.shape = in;
-    return view.reader.add(std::move(node));
-}
-
-/// Before opset 13 softmax ran over all dimensions from `axis` on, together.
-Result<Value> convert_softmax(const NodeView& view)
-{
-    const auto x = activation(view, 0);
-    const bool flattened = view.reader.opset() < 13;
-    const auto axis = view.attributes.integer("axis", flattened ? 1 : -1);
-    if (!x) return x.error();
-    if (!axis) return axis.error();
-    const Shape in = view.input(0).shape;
-    const auto rank = static_cast<std::int64_t>(in.size());
-    const std::int64_t at = *axis < 0 ? *axis + rank : *axis;
-    if (at < 0 || at >= rank) return Error{"axis " + std::to_string(*axis) + " is outside " + describe(in), "", ""};
-    for (std::int64_t d = at + 1; flattened && d < rank; ++d)
-        if (in[static_cast<std::size_t>(d)] != 1) return Error{"softmax over several dimensions at once", "", ""};
-    auto value = unary(view, Op::softmax, 0, 0);
-    if (value) view.reader.node(value->node).axis = static_cast<int>(at);
-    return value;
+    return product(view, Op::matmul, *x, *weights);
 }
 
 const std::vector<Operator>& supported_operators()
 {
     static const std::vector<Operator> table = {
-        {"Add", convert_add},
+        {"Add", convert_binary},
         {"AveragePool", convert_average_pool},
         {"BatchNormalization", convert_batch_normalization},
         {"Cast", convert_cast},
@@ -281,24 +312,49 @@ const std::vector<Operator>& supported_operators()
         {"Constant", convert_constant},
         {"ConstantOfShape", convert_constant_of_shape},
         {"Conv", convert_conv},
-        {"Dropout", convert_identity},
+        {"ConvTranspose", convert_conv_transpose},
+        {"DequantizeLinear", convert_quantize},
+        {"Div", convert_binary},
+        {"Dropout", convert_dropout},
+        {"Equal", convert_binary},
+        {"Erf", convert_unary},
+        {"Exp", convert_unary},
+        {"Expand", convert_expand},
         {"Flatten", convert_flatten},
         {"Gather", convert_gather},
         {"Gemm", convert_gemm},
-        {"GlobalAveragePool", convert_global_average_pool},
+        {"GlobalAveragePool", convert_global_pool},
+        {"GlobalMaxPool", convert_global_pool},
+        {"HardSigmoid", convert_hard_sigmoid},
+        {"HardSwish", convert_unary},
         {"Identity", convert_identity},
+        {"LayerNormalization", convert_layer_normalization},
+        {"LRN", convert_lrn},
         {"MatMul", convert_matmul},
         {"MaxPool", convert_max_pool},
+        {"Mul", convert_binary},
+        {"Neg", convert_unary},
         {"Pad", convert_pad},
+        {"Pow", convert_binary},
+        {"QuantizeLinear", convert_quantize},
+        {"Reciprocal", convert_unary},
         {"ReduceMean", convert_reduce_mean},
-        {"Relu", convert_relu},
+        {"Relu", convert_unary},
         {"Reshape", convert_reshape},
+        {"Resize", convert_resize},
         {"Shape", convert_shape},
+        {"Sigmoid", convert_unary},
+        {"Slice", convert_slice},
         {"Softmax", convert_softmax},
+        {"Split", convert_split},
+        {"Sqrt", convert_unary},
         {"Squeeze", convert_squeeze},
-        {"Sum", convert_add},
+        {"Sub", convert_binary},
+        {"Sum", convert_sum},
+        {"Tanh", convert_unary},
         {"Transpose", convert_transpose},
         {"Unsqueeze", convert_unsqueeze},
+        {"Where", convert_where},
     };
     return table;
 }

@@ -25,15 +25,9 @@ std::string printable(const std::string& text);
 /// Product of dimensions, each >= 0; an error beyond `limit`.
 Result<std::int64_t> checked_count(const Shape& shape, std::int64_t limit);
 
-struct Constant {
-    Shape shape;
-    bool integer = false;
-    std::vector<float> real;
-    std::vector<std::int64_t> ints;  ///< of integer tensors
-};
-using ConstantPtr = std::shared_ptr<const Constant>;
+using ConstantPtr = std::shared_ptr<const Tensor>;
 
-Result<Constant> decode_tensor(const onnx::TensorProto& tensor, std::int64_t max_elements);
+Result<Tensor> decode_tensor(const onnx::TensorProto& tensor, std::int64_t max_elements);
 
 /// What a name stands for. A constant becomes a graph node when an operator takes it as an operand.
 struct Value {
@@ -53,6 +47,7 @@ public:
     Result<float> real(const char* name, float otherwise) const;
     Result<std::string> text(const char* name, const std::string& otherwise) const;
     Result<std::vector<std::int64_t>> integers(const char* name, std::vector<std::int64_t> otherwise = {}) const;
+    Result<std::vector<float>> reals(const char* name) const;  ///< absent: empty
     const onnx::TensorProto* tensor(const char* name) const;
 
 private:
@@ -72,6 +67,8 @@ struct NodeView {
     int input_count() const;  ///< trailing absent inputs not counted
     bool has_input(int i) const;
     Value& input(int i) const;  ///< has_input(i) and the node was resolved
+    bool wants_output(int i) const;
+    void set_output(int i, Value value) const;  ///< for i > 0; a converter's answer is output 0
 };
 
 /// Converters append nodes and answer with the value of output 0, or with why they cannot.
@@ -94,21 +91,27 @@ public:
     Result<std::vector<std::int64_t>> integers(Value& value);
     Result<float> scalar(Value& value);
 
-    /// Checks the size of node.shape, appends and gives the value.
+    /// Checks the size of node.shape, appends and gives the value. What has constant operands only, and costs no more
+    /// than its operands' size, is computed here: shape arithmetic and dequantised weights become constants.
     Result<Value> add(Node node);
-    Result<Value> add_constant(Constant constant);
-    Result<Value> constant_value(Constant constant);  ///< a computed constant, charged to the budget
-    Status spend(std::int64_t elements);              ///< of the budget for constants
+    Result<Value> add_constant(Tensor constant);
+    Result<Value> constant_value(Tensor constant);  ///< a computed constant, charged to the budget
+    Status spend(std::int64_t elements);            ///< of the budget for constants
 
     std::int64_t opset() const { return opset_; }
     std::int64_t fixed_batch() const { return fixed_batch_; }  ///< batch the file was exported for, -1 if open
     const ImportOptions& options() const { return options_; }
     Node& node(int index) { return graph_.nodes[static_cast<std::size_t>(index)]; }
+    bool is_constant(int index) { return node(index).op == Op::constant; }
 
 private:
+    bool foldable(const Node& node) const;
+    Result<Value> compute(const Node& node);
+    Value append(Node node);
     Status read_header(const onnx::ModelProto& model);
     Status read_inputs(const onnx::GraphProto& graph);
-    Result<Shape> bind_shape(const onnx::ValueInfoProto& input);
+    Result<Shape> bind_shape(const onnx::ValueInfoProto& input, bool free_batch);
+    Status read_input(const onnx::ValueInfoProto& input, bool free_batch);
     Result<std::vector<int>> order(const onnx::GraphProto& graph);
     void convert(const onnx::NodeProto& proto);
     Status read_outputs(const onnx::GraphProto& graph);

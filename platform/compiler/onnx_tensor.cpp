@@ -78,7 +78,7 @@ Status unpack(const TensorProto& tensor, const Field& field, std::int64_t count,
     return {};
 }
 
-Status decode_values(const TensorProto& t, std::int64_t count, Constant& out)
+Status decode_values(const TensorProto& t, std::int64_t count, Tensor& out)
 {
     switch (t.data_type()) {
         case TensorProto::FLOAT:
@@ -99,9 +99,19 @@ Status decode_values(const TensorProto& t, std::int64_t count, Constant& out)
         case TensorProto::INT32:
             return unpack<std::int32_t>(t, t.int32_data(), count, out.ints, identity<std::int32_t>);
         case TensorProto::INT8:
+            out.narrow = Narrow::s8;
             return unpack<std::int8_t>(t, t.int32_data(), count, out.ints, identity<std::int8_t>);
         case TensorProto::UINT8:
+            out.narrow = Narrow::u8;
             return unpack<std::uint8_t>(t, t.int32_data(), count, out.ints, identity<std::uint8_t>);
+        case TensorProto::INT16:
+            return unpack<std::int16_t>(t, t.int32_data(), count, out.ints, identity<std::int16_t>);
+        case TensorProto::UINT16:
+            return unpack<std::uint16_t>(t, t.int32_data(), count, out.ints, identity<std::uint16_t>);
+        case TensorProto::UINT32:
+            return unpack<std::uint32_t>(t, t.uint64_data(), count, out.ints, identity<std::uint32_t>);
+        case TensorProto::UINT64:
+            return unpack<std::uint64_t>(t, t.uint64_data(), count, out.ints, identity<std::uint64_t>);
         case TensorProto::BOOL:
             return unpack<std::uint8_t>(t, t.int32_data(), count, out.ints, identity<std::uint8_t>);
         default:
@@ -112,7 +122,7 @@ Status decode_values(const TensorProto& t, std::int64_t count, Constant& out)
                      (known ? TensorProto::DataType_Name(static_cast<TensorProto::DataType>(t.data_type()))
                             : std::to_string(t.data_type())) +
                      " is not supported",
-                 "", "FLOAT, DOUBLE, FLOAT16, BFLOAT16, INT64, INT32, INT8, UINT8, BOOL"};
+                 "", "FLOAT, DOUBLE, FLOAT16, BFLOAT16, INT8 to INT64, UINT8 to UINT64, BOOL"};
 }
 
 Error in_tensor(Error error, const TensorProto& tensor)
@@ -127,13 +137,13 @@ Error wrong_type(const char* name, const char* expected)
 
 }  // namespace
 
-Result<Constant> decode_tensor(const TensorProto& tensor, std::int64_t max_elements)
+Result<Tensor> decode_tensor(const TensorProto& tensor, std::int64_t max_elements)
 {
     if (tensor.data_location() == TensorProto::EXTERNAL || tensor.external_data_size() > 0)
         return in_tensor(Error{"its data is in an external file", "", "save the model with its weights inside"},
                          tensor);
     if (tensor.has_segment()) return in_tensor(Error{"it is stored in segments", "", ""}, tensor);
-    Constant constant;
+    Tensor constant;
     constant.shape.assign(tensor.dims().begin(), tensor.dims().end());
     const auto count = checked_count(constant.shape, max_elements);
     if (!count) return in_tensor(count.error(), tensor);
@@ -179,6 +189,14 @@ Result<std::vector<std::int64_t>> Attributes::integers(const char* name, std::ve
     if (!attribute) return otherwise;
     if (attribute->has_i() || attribute->has_f() || attribute->has_s()) return wrong_type(name, "a list of integers");
     return std::vector<std::int64_t>(attribute->ints().begin(), attribute->ints().end());
+}
+
+Result<std::vector<float>> Attributes::reals(const char* name) const
+{
+    const auto* attribute = find(name);
+    if (!attribute) return std::vector<float>{};
+    if (attribute->has_i() || attribute->has_f() || attribute->has_s()) return wrong_type(name, "a list of numbers");
+    return std::vector<float>(attribute->floats().begin(), attribute->floats().end());
 }
 
 const onnx::TensorProto* Attributes::tensor(const char* name) const

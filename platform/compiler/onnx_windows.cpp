@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Operators with a window over H and W: convolution, pooling, padding.
+/// Operators with a window over H and W: convolution, pooling.
 #include <algorithm>
 
 #include "lightcard/platform/compiler/onnx_converters.h"
@@ -20,14 +20,20 @@ struct Axes {
     Axis h, w;
 };
 
-Result<std::vector<std::int64_t>> window_list(const NodeView& view, const char* name, std::size_t size,
+Result<std::vector<std::int64_t>> window_list(const NodeView& view, int dimensions, const char* name, std::size_t size,
                                               std::int64_t otherwise, std::int64_t least)
 {
-    const auto list = view.attributes.integers(name, std::vector<std::int64_t>(size, otherwise));
+    const std::size_t stated = dimensions == 1 ? size / 2 : size;
+    auto list = view.attributes.integers(name, std::vector<std::int64_t>(stated, otherwise));
     if (!list) return list.error();
-    if (list->size() != size)
+    if (list->size() != stated)
         return Error{std::string(name) + " has " + std::to_string(list->size()) + " values", "",
-                     std::to_string(size) + " for two dimensions"};
+                     std::to_string(stated) + (dimensions == 1 ? " for one dimension" : " for two dimensions")};
+    // One dimension is a row: begin and end of each list get H in front.
+    if (dimensions == 1)
+        for (std::size_t i = 0; i < size; i += 2)
+            list->insert(list->begin() + static_cast<std::ptrdiff_t>(i),
+                         size == 2 && std::string(name) != "pads" ? 1 : 0);
     for (std::int64_t v : *list)
         if (v < least || v > kMaxWindow)
             return Error{std::string(name) + " " + std::to_string(v) + " is out of range", "",
@@ -73,18 +79,20 @@ Status output_size(Axis& axis, bool ceil_mode)
     return {};
 }
 
-Result<Axes> read_axes(const NodeView& view, const Shape& input, std::vector<std::int64_t> kernel, bool ceil_mode)
+Result<Axes> read_axes(const NodeView& view, int dimensions, const Shape& input, std::vector<std::int64_t> kernel,
+                       bool ceil_mode)
 {
     if (input.size() != 4)
         return Error{"its input has " + std::to_string(input.size()) + " dimensions", "", "4: batch, channels, H, W"};
     if (view.attributes.has("kernel_shape") || kernel.empty()) {
-        const auto stated = window_list(view, "kernel_shape", 2, 0, 1);
+        const auto stated = window_list(view, dimensions, "kernel_shape", 2, 0, 1);
         if (!stated) return stated.error();
         if (!kernel.empty() && kernel != *stated) return Error{"kernel_shape differs from the weights' shape", "", ""};
         kernel = *stated;
     }
-    const auto strides = window_list(view, "strides", 2, 1, 1), dilations = window_list(view, "dilations", 2, 1, 1);
-    const auto pads = window_list(view, "pads", 4, 0, 0);
+    const auto strides = window_list(view, dimensions, "strides", 2, 1, 1),
+               dilations = window_list(view, dimensions, "dilations", 2, 1, 1);
+    const auto pads = window_list(view, dimensions, "pads", 4, 0, 0);
     if (!strides) return strides.error();
     if (!dilations) return dilations.error();
     if (!pads) return pads.error();
@@ -116,6 +124,36 @@ Window to_window(const Axes& axes)
     return w;
 }
 
+/// A tensor of rank 3 as an image of one row, any other as it is.
+Result<int> as_image(const NodeView& view, int x)
+{
+    Node node = start(view, Op::reshape, {x});
+    if (node.shape.size() != 3) return x;
+    node.name += "/image";
+    node.shape.insert(node.shape.begin() + 2, 1);
+    auto value = view.reader.add(std::move(node));
+    if (!value) return value.error();
+    return view.reader.operand(*value);
+}
+
+int dimensions_of(const NodeView& view, int x)
+{
+    return view.reader.node(x).shape.size() == 3 ? 1 : 2;
+}
+
+/// The node itself, or without its one row.
+Result<Value> finish(const NodeView& view, Node node, int dimensions)
+{
+    auto value = view.reader.add(std::move(node));
+    if (!value || dimensions == 2) return value;
+    const auto image = view.reader.operand(*value);
+    if (!image) return image.error();
+    Node row = start(view, Op::reshape, {*image});
+    row.name += "/row";
+    row.shape.erase(row.shape.begin() + 2);
+    return view.reader.add(std::move(row));
+}
+
 /// A pooling window that sees nothing but padding has no value.
 bool sees_nothing(const Axis& axis)
 {
@@ -129,16 +167,16 @@ bool sees_nothing(const Axis& axis)
 
 Result<Node> pool_node(const NodeView& view, Op op)
 {
-    const auto x = activation(view, 0);
+    const auto x = op == Op::max_pool ? operand(view, 0) : real_operand(view, 0);
     if (!x) return x.error();
     const auto ceil_mode = view.attributes.integer("ceil_mode", 0);
     if (!ceil_mode) return ceil_mode.error();
-    Node node;
-    node.op = op;
-    node.name = view.name;
-    node.inputs = {*x};
-    const Shape& in = view.input(0).shape;
-    const auto axes = read_axes(view, in, {}, *ceil_mode != 0);
+    if (view.wants_output(1)) return Error{"its second output, the indices, is asked for", "", "the first output"};
+    const auto image = as_image(view, *x);
+    if (!image) return image.error();
+    Node node = start(view, op, {*image});
+    const Shape in = node.shape;
+    const auto axes = read_axes(view, dimensions_of(view, *x), in, {}, *ceil_mode != 0);
     if (!axes) return axes.error();
     node.window = to_window(*axes);
     node.shape = {in[0], in[1], axes->h.out, axes->w.out};
@@ -162,39 +200,42 @@ Status check_weights(const Shape& in, const Shape& weights, std::int64_t group)
 
 Result<Value> convert_conv(const NodeView& view)
 {
-    const auto x = activation(view, 0), weights = constant_operand(view, 1);
-    const auto group = view.attributes.integer("group", 1);
+    const auto x = real_operand(view, 0);
     if (!x) return x.error();
+    const auto weights = view.has_input(1) && is_constant(view, 1) ? constant_operand(view, 1) : real_operand(view, 1);
+    const auto group = view.attributes.integer("group", 1);
     if (!weights) return weights.error();
     if (!group) return group.error();
-    const Shape in = view.input(0).shape, w = view.reader.node(*weights).shape;
+    const int dimensions = dimensions_of(view, *x);
+    const auto image = as_image(view, *x), kernel = dimensions == 1 ? as_image(view, *weights) : weights;
+    if (!image) return image.error();
+    if (!kernel) return kernel.error();
+    const Shape in = view.reader.node(*image).shape, w = view.reader.node(*kernel).shape;
     if (in.size() != 4)
-        return Error{"its input has " + std::to_string(in.size()) + " dimensions", "", "4: batch, channels, H, W"};
+        return Error{"its input has " + std::to_string(in.size()) + " dimensions", "",
+                     "3 or 4: batch, channels, (H,) W"};
     const Status fits = check_weights(in, w, *group);
     if (!fits) return fits.error();
-    const auto axes = read_axes(view, in, {w[2], w[3]}, false);
+    const auto axes = read_axes(view, dimensions, in, {w[2], w[3]}, false);
     if (!axes) return axes.error();
-    Node node;
-    node.op = Op::conv;
-    node.name = view.name;
-    node.inputs = {*x, *weights};
+    Node node = start(view, Op::conv, {*image, *kernel});
     node.window = to_window(*axes);
     node.window.group = static_cast<int>(*group);
     node.shape = {in[0], w[0], axes->h.out, axes->w.out};
     if (view.has_input(2)) {
-        const auto bias = constant_operand(view, 2);
+        const auto bias = real_operand(view, 2);
         if (!bias) return bias.error();
         if (view.reader.node(*bias).shape != Shape{w[0]}) return Error{"its bias does not fit its weights", "", ""};
         node.inputs.push_back(*bias);
     }
-    return view.reader.add(std::move(node));
+    return finish(view, std::move(node), dimensions);
 }
 
 Result<Value> convert_max_pool(const NodeView& view)
 {
     auto node = pool_node(view, Op::max_pool);
     if (!node) return node.error();
-    return view.reader.add(std::move(*node));
+    return finish(view, std::move(*node), dimensions_of(view, *operand(view, 0)));
 }
 
 Result<Value> convert_average_pool(const NodeView& view)
@@ -206,78 +247,18 @@ Result<Value> convert_average_pool(const NodeView& view)
     if (!include) return include.error();
     node->window.count_include_pad = *include != 0;
     if (*include != 0 && *ceil_mode != 0) return Error{"ceil_mode together with count_include_pad", "", ""};
-    return view.reader.add(std::move(*node));
+    return finish(view, std::move(*node), dimensions_of(view, *operand(view, 0)));
 }
 
-Result<Value> convert_global_average_pool(const NodeView& view)
+Result<Value> convert_global_pool(const NodeView& view)
 {
-    const auto x = activation(view, 0);
+    const auto x = real_operand(view, 0);
     if (!x) return x.error();
-    const Shape& in = view.input(0).shape;
-    if (in.size() != 4)
-        return Error{"its input has " + std::to_string(in.size()) + " dimensions", "", "4: batch, channels, H, W"};
-    Node node;
-    node.op = Op::global_average_pool;
-    node.name = view.name;
-    node.inputs = {*x};
-    node.shape = {in[0], in[1], 1, 1};
-    return view.reader.add(std::move(node));
-}
-
-/// The mean over H and W is a global average pool, then a reshape if the dimensions do not stay.
-Result<Value> convert_reduce_mean(const NodeView& view)
-{
-    const auto x = activation(view, 0);
-    if (!x) return x.error();
-    const auto axes = view.has_input(1) ? view.reader.integers(view.input(1)) : view.attributes.integers("axes");
-    const auto keep = view.attributes.integer("keepdims", 1);
-    if (!axes) return axes.error();
-    if (!keep) return keep.error();
-    const Shape in = view.input(0).shape;
-    std::vector<std::int64_t> sorted;
-    for (std::int64_t axis : *axes) sorted.push_back(axis < 0 ? axis + static_cast<std::int64_t>(in.size()) : axis);
-    std::sort(sorted.begin(), sorted.end());
-    if (in.size() != 4 || sorted != std::vector<std::int64_t>{2, 3})
-        return Error{"the mean is not over H and W", "", "axes [2, 3] of 4 dimensions"};
-    auto pooled = convert_global_average_pool(view);
-    if (!pooled || *keep != 0) return pooled;
-    Node node;
-    node.op = Op::reshape;
-    node.name = view.name;
-    node.inputs = {pooled->node};
-    node.shape = {in[0], in[1]};
-    return view.reader.add(std::move(node));
-}
-
-Result<Value> convert_pad(const NodeView& view)
-{
-    const auto x = activation(view, 0);
-    const auto mode = view.attributes.text("mode", "constant");
-    const auto pads = view.has_input(1) ? view.reader.integers(view.input(1)) : view.attributes.integers("pads");
-    const auto value = view.has_input(2) ? view.reader.scalar(view.input(2)) : view.attributes.real("value", 0);
-    if (!x) return x.error();
-    if (!mode) return mode.error();
-    if (!pads) return pads.error();
-    if (!value) return value.error();
-    if (*mode != "constant") return Error{"mode '" + printable(*mode) + "' is not supported", "", "constant"};
-    if (view.has_input(3)) return Error{"input 'axes' is not supported", "", ""};
-    if (*value != 0.0f) return Error{"padding with a value other than 0", "", ""};
-    const Shape& in = view.input(0).shape;
-    if (pads->size() != 2 * in.size()) return Error{"its pads do not fit its input", "", ""};
-    Node node;
-    node.op = Op::pad;
-    node.name = view.name;
-    node.inputs = {*x};
-    node.shape = in;
-    for (std::size_t i = 0; i < pads->size(); ++i) {
-        const std::int64_t pad = (*pads)[i];
-        const std::size_t dim = i % in.size();
-        if (pad < 0 || pad > kMaxWindow || (pad != 0 && (dim < 2 || in.size() != 4)))
-            return Error{"pads " + std::to_string(pad) + " of dimension " + std::to_string(dim), "",
-                         "0 or more around H and W, 0 elsewhere"};
-        node.pads.push_back(static_cast<int>(pad));
-        node.shape[dim] += pad;
-    }
+    const bool maximum = view.proto.op_type() == "GlobalMaxPool";
+    Node node = start(view, maximum ? Op::global_max_pool : Op::global_average_pool, {*x});
+    if (node.shape.size() != 4 || element_count(node.shape) == 0)
+        return Error{"its input has shape " + describe(node.shape), "", "4 dimensions: batch, channels, H, W"};
+    node.shape[2] = node.shape[3] = 1;
     return view.reader.add(std::move(node));
 }
 

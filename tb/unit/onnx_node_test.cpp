@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+/// ONNX's own tests of its operators (Debian package libonnx-testdata), through importer and fp32 executor: every test
+/// whose operators are all supported must pass, but for those excluded below with a reason.
+#define ONNX_ML 1
+#define ONNX_NAMESPACE onnx
+#include <gtest/gtest.h>
+#include <onnx/onnx_pb.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <map>
+#include <set>
+
+#include "lightcard/platform/compiler/float_executor.h"
+#include "lightcard/platform/compiler/onnx_import.h"
+#include "lightcard/platform/compiler/onnx_reader.h"
+
+namespace lightcard::compiler {
+namespace {
+
+namespace fs = std::filesystem;
+
+const fs::path kRoot = "/usr/share/libonnx-testdata/data";
+constexpr double kRelative = 1e-3, kAbsolute = 1e-7;  // the tolerances of ONNX's own test runner
+constexpr std::int64_t kMaxElements = 1 << 24;
+
+/// Inputs that the importer takes as constants only; the test's data is put into the model as such.
+const std::map<std::string, std::set<int>> kParameters = {{"Reshape", {1}},
+                                                          {"Slice", {1, 2, 3, 4}},
+                                                          {"Pad", {1, 2, 3}},
+                                                          {"Clip", {1, 2}},
+                                                          {"Expand", {1}},
+                                                          {"Squeeze", {1}},
+                                                          {"Unsqueeze", {1}},
+                                                          {"Split", {1}},
+                                                          {"ConstantOfShape", {0}},
+                                                          {"Resize", {1, 2, 3}},
+                                                          {"ReduceMean", {1}},
+                                                          {"BatchNormalization", {1, 2, 3, 4}},
+                                                          {"Dropout", {1, 2}},
+                                                          {"QuantizeLinear", {1, 2}},
+                                                          {"DequantizeLinear", {1, 2}}};
+
+struct Exclusion {
+    const char *pattern, *reason;  ///< part of the test's name
+};
+constexpr Exclusion kExcluded[] = {
+    {"convtranspose_1d", "a transposed window over one dimension"},
+    {"BFLOAT16", "bfloat16, which this release of the tests stores as 16-bit integers"},
+    {"3d_default", "windows over three dimensions"},
+    {"convtranspose_3d", "windows over three dimensions"},
+    {"Conv3d", "windows over three dimensions"},
+    {"MaxPool3d", "windows over three dimensions"},
+    {"AvgPool3d", "windows over three dimensions"},
+    {"conv3d", "windows over three dimensions"},
+    {"maxpool_with_argmax", "indices as a second output"},
+    {"training_dropout", "training"},
+    {"dropout_random", "training"},
+    {"training_mode", "training"},
+    {"STRING", "strings"},
+    {"identity_sequence", "sequences"},
+    {"identity_opt", "optional values"},
+    {"resize_tf_crop_and_resize", "a region of interest"},
+};
+
+std::string read(const fs::path& path)
+{
+    std::ifstream file(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+bool all_supported(const onnx::GraphProto& graph, const std::set<std::string>& known)
+{
+    return std::all_of(graph.node().begin(), graph.node().end(), [&](const onnx::NodeProto& node) {
+        return (node.domain().empty() || node.domain() == "ai.onnx") && known.count(node.op_type()) > 0;
+    });
+}
+
+bool is_parameter(const onnx::GraphProto& graph, const std::string& name)
+{
+    for (const auto& node : graph.node()) {
+        const auto slots = kParameters.find(node.op_type());
+        if (slots == kParameters.end()) continue;
+        for (int i = 0; i < node.input_size(); ++i)
+            if (node.input(i) == name && slots->second.count(i) > 0) return true;
+    }
+    return false;
+}
+
+/// "" if the values agree, else where they do not.
+std::string difference(const Tensor& expected, const Tensor& got)
+{
+    if (expected.integer != got.integer) return "its type differs";
+    if (expected.shape != got.shape) return "shape " + describe(got.shape) + ", not " + describe(expected.shape);
+    if (expected.ints != got.ints) return "integers differ";
+    for (std::size_t i = 0; i < expected.real.size(); ++i) {
+        const auto want = static_cast<double>(expected.real[i]), have = static_cast<double>(got.real[i]);
+        const bool same = want == have || (std::isnan(want) && std::isnan(have));
+        if (!same && !(std::fabs(want - have) <= kAbsolute + kRelative * std::fabs(want)))
+            return "value " + std::to_string(i) + " is " + std::to_string(have) + ", not " + std::to_string(want);
+    }
+    return "";
+}
+
+Result<Tensor> tensor_of(const fs::path& path)
+{
+    onnx::TensorProto proto;
+    if (!proto.ParseFromString(read(path))) return Error{"no tensor", path.string(), ""};
+    return decode_tensor(proto, kMaxElements);
+}
+
+/// One data set of one test: "" or what went wrong.
+std::string run(onnx::ModelProto model, const fs::path& data)
+{
+    std::vector<Tensor> inputs;
+    std::set<std::string> weights;
+    for (const auto& tensor : model.graph().initializer()) weights.insert(tensor.name());
+    int file = 0;
+    for (const auto& input : model.graph().input()) {
+        if (weights.count(input.name())) continue;
+        const fs::path path = data / ("input_" + std::to_string(file++) + ".pb");
+        if (is_parameter(model.graph(), input.name())) {
+            auto* constant = model.mutable_graph()->add_initializer();
+            constant->ParseFromString(read(path));
+            constant->set_name(input.name());
+            continue;
+        }
+        auto tensor = tensor_of(path);
+        if (!tensor) return tensor.error().message();
+        inputs.push_back(std::move(*tensor));
+    }
+    ImportOptions options;
+    options.bind_batch = false;
+    for (const bool fold : {false, true}) {
+        options.fold = fold;
+        const std::string bytes = model.SerializeAsString();
+        const auto graph = import_onnx(bytes.data(), bytes.size(), options);
+        if (!graph) return graph.error().message();
+        const auto outputs = run_float(*graph, inputs);
+        if (!outputs) return outputs.error().message();
+        for (std::size_t i = 0; i < outputs->size(); ++i) {
+            const auto expected = tensor_of(data / ("output_" + std::to_string(i) + ".pb"));
+            if (!expected) return expected.error().message();
+            const std::string wrong = difference(*expected, (*outputs)[i]);
+            if (!wrong.empty()) return "output " + std::to_string(i) + ": " + wrong;
+        }
+    }
+    return "";
+}
+
+struct Count {
+    int passed = 0, excluded = 0, unsupported = 0;
+};
+
+const char* excluded(const std::string& name)
+{
+    for (const Exclusion& e : kExcluded)
+        if (name.find(e.pattern) != std::string::npos) return e.reason;
+    return nullptr;
+}
+
+void run_folder(const fs::path& folder, const std::set<std::string>& known, Count& count)
+{
+    std::vector<fs::path> tests;
+    for (const auto& entry : fs::directory_iterator(folder))
+        if (fs::exists(entry.path() / "model.onnx")) tests.push_back(entry.path());
+    std::sort(tests.begin(), tests.end());
+    for (const fs::path& test : tests) {
+        onnx::ModelProto model;
+        if (!model.ParseFromString(read(test / "model.onnx")) || !all_supported(model.graph(), known)) {
+            ++count.unsupported;
+            continue;
+        }
+        const std::string name = test.filename().string();
+        const std::string wrong = run(model, test / "test_data_set_0");
+        if (wrong.empty()) {
+            ++count.passed;
+        } else if (const char* reason = excluded(name)) {
+            ++count.excluded;
+            std::cout << "excluded: " << name << ": " << reason << '\n';
+        } else {
+            ADD_FAILURE() << name << ": " << wrong;
+        }
+    }
+}
+
+TEST(OnnxNodeTests, EverySupportedOperator)
+{
+    if (!fs::exists(kRoot)) GTEST_SKIP() << kRoot << " is missing: install libonnx-testdata (scripts/setup)";
+    const auto names = supported_operator_names();
+    const std::set<std::string> known(names.begin(), names.end());
+    int passed = 0;
+    for (const char* folder : {"node", "simple", "pytorch-converted", "pytorch-operator"}) {
+        Count count;
+        run_folder(kRoot / folder, known, count);
+        std::cout << folder << ": " << count.passed << " passed, " << count.excluded << " excluded, "
+                  << count.unsupported << " with operators that are not supported\n";
+        passed += count.passed;
+    }
+    std::cout << "ONNX operator tests passed: " << passed << " (" << names.size() << " operators)\n";
+    EXPECT_GT(passed, 300) << "the tests were not found where they are expected";
+}
+
+}  // namespace
+}  // namespace lightcard::compiler
