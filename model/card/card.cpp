@@ -2,6 +2,7 @@
 #include "lightcard/model/card/card.h"
 
 #include <algorithm>
+#include <cmath>
 #include <exception>
 #include <stdexcept>
 #include <string>
@@ -17,6 +18,7 @@
 #include "lightcard/model/converters/converter_arrays.h"
 #include "lightcard/model/host_link/host_link.h"
 #include "lightcard/model/pcm_memory/pcm_memory.h"
+#include "lightcard/model/photonic_core/link_budget.h"
 #include "lightcard/model/photonic_core/photonic_core.h"
 #include "lightcard/model/power/board.h"
 
@@ -35,12 +37,41 @@ converters::Parameters receivers_of(const CardConfig& config)
     return receivers;
 }
 
+/// What heats a die: its converters, the scratchpad and logic beside them (12 bits read an input, a partial sum written
+/// and read an output), the light that ends in it.
+photonic_core::ThermalSetting thermal_setting(const CardConfig& config)
+{
+    const auto& power = config.power;
+    const auto& c = config.converters;
+    const auto& control = config.control;
+    photonic_core::ThermalSetting setting;
+    setting.on = config.run.thermal == Thermal::loop;
+    setting.air = power.air_temperature;
+    setting.calibrated_at = power.calibration_temperature;
+    setting.die_resistance = power.die_resistance;
+    setting.sink_resistance = power.sink_resistance;
+    setting.die_time = static_cast<double>(power.die_time) * 1e-12;
+    setting.sink_time = static_cast<double>(power.sink_time) * 1e-12;
+    setting.joules_per_input =
+        c.dac_energy + c.modulator_energy + (8.0 + control.input_refill_bits) * control.sram_energy;
+    setting.joules_per_output = receivers_of(config).tia_energy + c.adc_energy + control.accumulate_energy +
+                                2.0 * control.psum_bits * control.sram_energy;
+    const auto budget = photonic_core::solve_link_budget(config.core, config.pcm);
+    setting.lit_watts = budget.row_power_on_chip * config.core.n +
+                        static_cast<double>(config.core.n) * config.core.lanes * c.modulator_tuning;
+    setting.standing_watts = power.standing_heat;
+    setting.throttle_at = power.throttle_temperature;
+    setting.throttle_divider = power.throttle_divider;
+    return setting;
+}
+
 /// One converter set with its light and its banks.
 struct Core {
     Core(std::uint32_t index, const CardConfig& config, Services& services)
         : path("core" + std::to_string(index)),
           dac((path + "_dac").c_str(), path, config.converters, services),
-          optics((path + "_optics").c_str(), index, path, config.core, config.pcm, config.converters, services),
+          optics((path + "_optics").c_str(), index, path, config.core, config.pcm, config.converters,
+                 thermal_setting(config), services),
           adc((path + "_adc").c_str(), path, receivers_of(config), services),
           pcm((path + "_pcm").c_str(), index, path, config.core.n, config.pcm, optics.chain(), services)
     {
@@ -76,6 +107,7 @@ control_chip::CardFacts facts_of(const CardConfig& config)
                                  : config.pcm.write_scheme == pcm_memory::WriteScheme::row_parallel ? n
                                                                                                     : 1;
     facts.msix_vectors = config.link.msix_vectors;
+    facts.wake = {0, config.power.idle_wake, config.power.light_sleep_wake, config.power.deep_sleep_wake};
     return facts;
 }
 
@@ -119,6 +151,9 @@ struct Card::Blocks : public sc_core::sc_module {
             for (const auto& core : cores) generation += core->pcm.commits();
             return generation;
         });
+        chip.set_calibration_due(
+            [this](std::uint32_t core, std::uint32_t bank) { return calibration_due(core, bank); });
+        chip.set_power([this](PowerState state) { enter(state); });
         SC_METHOD(inbox_method);
         sensitive << inbox.arrived();
         dont_initialize();
@@ -151,6 +186,27 @@ struct Card::Blocks : public sc_core::sc_module {
         log.rows = static_cast<std::uint16_t>(state.rows);
         log.cols = static_cast<std::uint16_t>(state.cols);
         return log;
+    }
+
+    /// Results of that bank may be off: it is older than its gains are good for, or the die is at another temperature.
+    bool calibration_due(std::uint32_t core, std::uint32_t bank) const
+    {
+        if (config.run.fidelity == Fidelity::ideal) return false;
+        const auto& control = config.control;
+        const auto& optics = cores[core]->optics;
+        if (cores[core]->pcm.banks()[bank].weight_id == 0) return false;
+        if (cores[core]->pcm.uncalibrated(bank) > static_cast<double>(control.calibration_age) * 1e-12) return true;
+        return std::abs(optics.temperature() - optics.calibrated().temperature) > control.calibration_warming;
+    }
+
+    void enter(PowerState state)
+    {
+        board.set_state(state);
+        link.set_asleep(state == PowerState::light_sleep || state == PowerState::deep_sleep);
+        for (auto& core : cores) {
+            core->optics.hold_laser(state == PowerState::light_sleep);
+            if (state == PowerState::idle || state == PowerState::deep_sleep) core->optics.laser_off();
+        }
     }
 
     void settle()
@@ -316,6 +372,10 @@ CardCounters Card::counters()
         out.cell_writes += core->pcm.cells_written();
         out.bank_switches += core->optics.bank_switches();
         out.laser_on += core->optics.laser_on();
+        out.throttled += core->optics.throttled();
+        out.calibrations += core->optics.calibrated().count;
+        out.calibrating += core->optics.calibrated().time;
+        out.hottest_die = std::max(out.hottest_die, core->optics.temperature());
         for (std::uint32_t bank = 0; bank < blocks_->config.pcm.banks; ++bank) {
             out.max_wear = std::max(out.max_wear, core->pcm.max_wear(bank));
         }
@@ -382,7 +442,11 @@ void Card::cold_reset()
     blocks_->link.reset();
     blocks_->memory.reset();
     blocks_->memory.contents().clear();
-    for (auto& core : blocks_->cores) core->optics.reset();
+    for (auto& core : blocks_->cores) {
+        core->optics.reset();
+        core->optics.power_lost();
+        core->pcm.power_lost();
+    }
 }
 
 }  // namespace lightcard

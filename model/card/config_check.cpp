@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "lightcard/model/card/config_fields.h"
+#include "lightcard/model/card/peak.h"
 
 namespace lightcard {
 
@@ -39,31 +40,16 @@ Found check_writers(const CardConfig& card)
                    "card.pcm.writers is at most card.pcm.banks"};
 }
 
-/// Cells that one slot programs: a differential pair, a row of pairs, the whole array.
-double cells_of_slot(const CardConfig& card)
-{
-    const double n = card.core.n;
-    switch (card.pcm.write_scheme) {
-        case pcm_memory::WriteScheme::serial:
-            return 2;
-        case pcm_memory::WriteScheme::row_parallel:
-            return 2 * n;
-        case pcm_memory::WriteScheme::array_parallel:
-            return 2 * n * n;
-    }
-    return 2 * n * n;
-}
-
 /// Mean power of the write drivers with every writer of every core busy.
 Found check_write_power(const CardConfig& card)
 {
+    const double power = write_power(card);
+    if (power <= card.pcm.write_power_limit) return {};
     const double slot = static_cast<double>(card.pcm.write_slot) / static_cast<double>(kSecond);
-    const double energy = cells_of_slot(card) * card.pcm.write_energy * card.pcm.writers * card.cores;
-    if (energy / slot <= card.pcm.write_power_limit) return {};
-    const double shortest = std::ceil(energy / card.pcm.write_power_limit * 1e9) / 1e9;
+    const double shortest = std::ceil(power * slot / card.pcm.write_power_limit * 1e9) / 1e9;
     return Problem{{"card.pcm.write_scheme", "card.pcm.write_slot", "card.pcm.write_energy", "card.pcm.writers",
                     "card.pcm.write_power_limit", "card.core.n", "card.cores"},
-                   "writing draws " + text_of(energy / slot, Dimension::power) +
+                   "writing draws " + text_of(power, Dimension::power) +
                        ", above card.pcm.write_power_limit = " + text_of(card.pcm.write_power_limit, Dimension::power),
                    "allowed: a card.pcm.write_slot of " + text_of(shortest, Dimension::time) +
                        " or longer, fewer cells a slot (card.pcm.write_scheme), less card.pcm.write_energy"};

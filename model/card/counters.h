@@ -43,6 +43,10 @@ struct CardCounters {
     std::uint64_t link_bytes_up = 0, link_bytes_down = 0, dram_bytes = 0, sram_bits = 0;
     std::uint64_t max_wear = 0, endurance = 0;  ///< cycles of the most worn row
     Picoseconds laser_on = 0;
+    Picoseconds throttled = 0;       ///< of streams at the reduced symbol rate
+    std::uint64_t calibrations = 0;  ///< that have ended, of all cores
+    Picoseconds calibrating = 0;     ///< time they took
+    double hottest_die = 0;          ///< C, now
     /// Completion times of EXEC commands, in order (for latency percentiles).
     std::vector<Picoseconds> exec_start, exec_end;
 };

@@ -61,6 +61,16 @@ double memory_traffic_for(const CardConfig& config, double watts)
     return std::max(0.0, (watts - config.memory.background_power) / (8 * config.memory.energy));
 }
 
+double write_power(const CardConfig& config)
+{
+    const double n = config.core.n;
+    double cells = 2;
+    if (config.pcm.write_scheme == pcm_memory::WriteScheme::row_parallel) cells = 2 * n;
+    if (config.pcm.write_scheme == pcm_memory::WriteScheme::array_parallel) cells = 2 * n * n;
+    const double energy = cells * config.pcm.write_energy * config.pcm.writers * config.cores;
+    return energy / (static_cast<double>(config.pcm.write_slot) / static_cast<double>(kSecond));
+}
+
 CardArea card_area(const CardConfig& config)
 {
     const double side = config.core.n * config.core.cell_pitch;

@@ -26,6 +26,10 @@ double peak_tops_per_watt(const CardConfig& config, const PeakLoad& load = {});
 /// Bytes/s of card memory that bring its power to `watts`; 0 if its background alone takes more.
 double memory_traffic_for(const CardConfig& config, double watts);
 
+/// W of the write drivers while every writer of every core is busy: cells of a slot (a pair, a row of pairs, the array)
+/// times their energy, over its time.
+double write_power(const CardConfig& config);
+
 /// Silicon in m^2.
 struct CardArea {
     double array = 0, lasers = 0, modulators = 0, receivers = 0;  ///< photonic

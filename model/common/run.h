@@ -17,6 +17,11 @@ enum class Fidelity : std::uint8_t {
 };
 enum class Timing : std::uint8_t { lt, at };
 enum class Ageing : std::uint8_t { live, frozen, step };
+/// Temperature of the photonic dies.
+enum class Thermal : std::uint8_t {
+    fixed,  ///< that of calibration, always
+    loop,   ///< follows what the die dissipates
+};
 enum class SignedInputs : std::uint8_t { offset, two_pass };
 
 /// Which noise terms are on in `stat` and `device`. All on by default; tests switch them off one at a time.
@@ -45,6 +50,7 @@ struct RunConfig {
     Ageing ageing = Ageing::frozen;
     Picoseconds ageing_step = 0;  ///< with step: age of every cell
     SignedInputs signed_inputs = SignedInputs::offset;
+    Thermal thermal = Thermal::fixed;
     NoiseSources noise;
     std::uint32_t at_chunk_vectors = 256;  ///< with at: vectors a chunk
 };

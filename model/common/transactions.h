@@ -91,8 +91,27 @@ struct MvmTransaction : Extension<MvmTransaction> {
     photonic_core::MvmStats stats;
 };
 
+/// Measurements of a core on itself, by the way of the light: control chip -> DAC array -> photonic core -> ADC array.
+/// begin takes the readings and says when they are done; their registers are set by commit.
+struct CalibrationTransaction : Extension<CalibrationTransaction> {
+    enum class Kind : std::uint8_t { begin, commit, abandon };
+    static constexpr std::uint32_t kDacs = 1, kAdcs = 2, kColumns = 4, kDrift = 8;  ///< bits of `kinds`, as in the ABI
+    static constexpr std::uint32_t kEveryBank = 0xffff;
+    Kind kind = Kind::begin;
+    std::uint32_t kinds = 0;
+    std::uint32_t bank = kEveryBank;
+    std::uint32_t samples = 0;  ///< readings of a converter at each of two points; vectors through a bank
+    Cause cause;
+    Picoseconds earliest = 0;
+
+    Picoseconds start = 0, end = 0;
+    std::uint64_t dac_samples = 0, adc_samples = 0;
+    std::uint32_t banks = 0;  ///< measured
+};
+
 struct ProgramTransaction : Extension<ProgramTransaction> {
-    enum class Kind : std::uint8_t { begin, commit, abandon, verify, fetch };
+    /// look: fetch of whatever is there. calibrate: set the digital gains of a bank that is still the one of `epoch`.
+    enum class Kind : std::uint8_t { begin, commit, abandon, verify, fetch, look, calibrate };
     Kind kind = Kind::begin;
     std::uint32_t bank = 0;
     std::uint64_t weight_id = 0;
@@ -106,8 +125,11 @@ struct ProgramTransaction : Extension<ProgramTransaction> {
     std::uint64_t cells = 0;  ///< cells (to be) written; verify: rows that differ
     bool failed = false;      ///< commit: more cells fail than a bank may have
     bool worn_out = false;
-    bool found = false;  ///< fetch, verify: the bank holds `weight_id`
-    bool empty = false;  ///< fetch, verify: the bank holds nothing verified
+    bool found = false;                    ///< fetch, verify: the bank holds `weight_id`
+    bool empty = false;                    ///< fetch, verify: the bank holds nothing verified
+    std::vector<float> column_gains;       ///< calibrate
+    std::uint64_t epoch = 0;               ///< look, calibrate
+    const std::int8_t* targets = nullptr;  ///< look: s8 [cols][rows]
     // fetch, for the photonic core:
     const pcm_memory::EffectiveTile* tile = nullptr;
     const photonic_core::ColumnGain* gains = nullptr;

@@ -48,6 +48,14 @@ void ControlChip::admin(const DecodedCommand& command)
         case LC_ADM_GET_LOG_PAGE:
             send_page(sqe, log_page(sqe.u.page.page));
             break;
+        case LC_ADM_CALIBRATE: {
+            Task task;
+            task.cid = sqe.cid;
+            task.command = command;
+            task.engine = core_engine(sqe.u.calibrate.core);
+            scheduler_.dispatch(std::move(task));
+            break;
+        }
         case LC_ADM_ASYNC_EVENT:
             if (event_waiters_.size() >= kMaxEventWaiters) {
                 admin_done(sqe, LC_SC_ASYNC_LIMIT, LC_FAIL(LC_FAIL_SELF, 0));

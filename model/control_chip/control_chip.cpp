@@ -30,6 +30,11 @@ ControlChip::ControlChip(sc_core::sc_module_name name, const Parameters& paramet
       services_(services),
       log_weights_(std::move(log_weights)),
       bank_(register_table(), card_resets(parameters)),
+      power_(facts.wake, {[this] { return services_.now(); }, [this] { return idle(); },
+                          [this](PowerState state) {
+                              if (state == PowerState::active) bank_.set(bank_.field("PWR_CTRL.TARGET"), 0);
+                              if (enter_power_) enter_power_(state);
+                          }}),
       wake_("wake"),
       scratchpad_(parameters, services),
       memories_(scratchpad_, memory, facts.dram_bytes, services),
@@ -66,7 +71,7 @@ ControlChip::ControlChip(sc_core::sc_module_name name, const Parameters& paramet
     const auto accumulate = MvmEngine::open_accumulate_account(services.ledger, parameters);
     for (std::uint32_t core = 0; core < facts.cores; ++core) {
         writers_.push_back(std::make_unique<WeightWriter>(context_, weights[core]));
-        mvm_.push_back(std::make_unique<MvmEngine>(context_, cores[core], facts.lanes));
+        mvm_.push_back(std::make_unique<MvmEngine>(context_, cores[core], core, facts.lanes));
         mvm_.back()->share_sample_counts(samples_);
         mvm_.back()->set_accumulate_account(accumulate);
         scheduler_.add_engine("writer" + std::to_string(core), LC_ENGINE_WRITER, facts.writers, *writers_.back());
@@ -77,6 +82,28 @@ ControlChip::ControlChip(sc_core::sc_module_name name, const Parameters& paramet
     SC_METHOD(work_method);
     sensitive << wake_;
     dont_initialize();
+}
+
+std::uint32_t ControlChip::core_engine(std::uint32_t core)
+{
+    return kFirstCore + 2u * core + 1;
+}
+
+void ControlChip::set_calibration_due(std::function<bool(std::uint32_t core, std::uint32_t bank)> due)
+{
+    calibration_due_ = std::move(due);
+    for (std::uint32_t core = 0; core < facts_.cores; ++core)
+        mvm_[core]->calibrator().set_due([this, core](std::uint32_t bank) { return calibration_due_(core, bank); });
+}
+
+/// Of any bank that holds weights.
+bool ControlChip::calibration_due() const
+{
+    if (!calibration_due_) return false;
+    for (std::uint32_t core = 0; core < facts_.cores; ++core)
+        for (std::uint32_t bank = 0; bank < facts_.banks; ++bank)
+            if (calibration_due_(core, bank)) return true;
+    return false;
 }
 
 std::uint32_t ControlChip::route(const DecodedCommand& command) const
@@ -94,7 +121,7 @@ std::uint32_t ControlChip::route(const DecodedCommand& command) const
         case LC_OP_VERIFY_WEIGHTS:
             return kFirstCore + 2u * command.program().core;
         case LC_OP_MVM:
-            return kFirstCore + 2u * command.mvm().core + 1;
+            return core_engine(command.mvm().core);
         default:
             return Scheduler::kNoEngine;
     }
@@ -113,6 +140,7 @@ void ControlChip::work_method()
         }
     }
     if (!timeline_.empty()) wake_.notify(to_sc_time(timeline_.next() - now()));
+    power_.settle();
 }
 
 void ControlChip::do_item(DueItem item)
@@ -144,6 +172,9 @@ void ControlChip::do_item(DueItem item)
             break;
         case Due::dma_piece:
             dma_->piece_due(item.id);
+            break;
+        case Due::doorbell:
+            ring({static_cast<std::uint32_t>(item.id >> 32), false}, static_cast<std::uint32_t>(item.id), 0);
             break;
     }
 }
@@ -187,6 +218,7 @@ void ControlChip::dma_complete(DmaRequest request, bool ok)
             break;
     }
     if (!ok) raise_error("DMA", LC_SC_HOST_BUS, 0);
+    power_.settle();
 }
 
 // --- registers ------------------------------------------------------------------------------------------------
@@ -199,8 +231,11 @@ void ControlChip::set_up_registers()
           bank_.field("ERR_SEV"),   bank_.field("ERR_FIRST")};
     bank_.on_write("CC", [this](std::uint64_t before, std::uint64_t after) { control_written(before, after); });
     const auto busy = bank_.field("CSTS.BUSY");
-    bank_.on_read("CSTS",
-                  [this, busy](std::uint64_t stored) { return stored | (idle() ? 0 : std::uint64_t{1} << busy.lsb); });
+    const auto needs_calibration = bank_.field("CSTS.NEEDS_CAL");
+    bank_.on_read("CSTS", [this, busy, needs_calibration](std::uint64_t stored) {
+        return stored | (idle() ? 0 : std::uint64_t{1} << busy.lsb) |
+               (calibration_due() ? std::uint64_t{1} << needs_calibration.lsb : 0);
+    });
     const auto stage = bank_.field("BOOT_STATUS.STAGE"), percent = bank_.field("BOOT_STATUS.PROGRESS");
     const auto ready = bank_.field("BOOT_STATUS.READY");
     bank_.on_read("BOOT_STATUS", [this, stage, percent, ready](std::uint64_t) -> std::uint64_t {
@@ -220,6 +255,16 @@ void ControlChip::set_up_registers()
                   [this](std::uint64_t) { return static_cast<std::uint64_t>((now() - powered_on_) / kNanosecond); });
     bank_.on_read("WEIGHT_GEN",
                   [this](std::uint64_t stored) { return weight_generation_ ? weight_generation_() : stored; });
+    bank_.on_write("PWR_CTRL", [this](std::uint64_t, std::uint64_t after) {
+        const auto target = std::min<std::uint64_t>(after & 0xf, static_cast<std::uint64_t>(PowerState::deep_sleep));
+        power_.request(static_cast<PowerState>(target));
+    });
+    const auto progress = bank_.field("PWR_STATUS.INPROGRESS");
+    bank_.on_read("PWR_STATUS", [this, progress](std::uint64_t) {
+        power_.settle();
+        return static_cast<std::uint64_t>(power_.state()) |
+               (power_.in_progress() ? std::uint64_t{1} << progress.lsb : 0);
+    });
     bank_.on_write("ERR_STATUS", [this](std::uint64_t, std::uint64_t after) {
         if (after == 0) bank_.set(f_.err_first, 0);
     });
@@ -277,6 +322,12 @@ void ControlChip::ring(const Doorbell& doorbell, std::uint32_t value, std::uint3
 {
     if (bank_.get(f_.ready) == 0) {
         services_.diagnostics.guest_error(now(), "control_chip.queues", "doorbell while CSTS.RDY is 0");
+        return;
+    }
+    // New work wakes the card; that completions have been seen does not.
+    const auto awake = doorbell.completion ? now() : power_.awake();
+    if (awake > now()) {  // it is heard once the card is awake
+        timeline_.at(awake, Due::doorbell, std::uint64_t{doorbell.queue} << 32 | value);
         return;
     }
     const auto wrong = doorbell.completion ? processor_->ring_completion(doorbell.queue, value)
@@ -352,6 +403,7 @@ void ControlChip::reset(ResetLevel level, std::uint32_t cause)
     // Drop from a copy of the rule: every task, running or not.
     scheduler_.drop([](const Task&) { return true; });
     timeline_.clear();
+    power_.reset();
     dma_->reset();
     processor_->reset();
     event_waiters_.clear();

@@ -7,6 +7,7 @@
 /// depend on the simulation quantum.
 #pragma once
 
+#include <array>
 #include <deque>
 #include <memory>
 #include <string>
@@ -23,6 +24,7 @@
 #include "lightcard/model/control_chip/digital_engines.h"
 #include "lightcard/model/control_chip/dma_engine.h"
 #include "lightcard/model/control_chip/mvm_engine.h"
+#include "lightcard/model/control_chip/power_control.h"
 #include "lightcard/model/control_chip/register_table.h"
 #include "lightcard/model/control_chip/scratchpad.h"
 #include "lightcard/model/control_chip/sequencer.h"
@@ -36,6 +38,7 @@ struct CardFacts {
     std::uint32_t n = 128, lanes = 4, cores = 1, banks = 2, writers = 1, level_bits = 5, dac_bits = 8, adc_bits = 8;
     std::uint64_t symbol_rate = 0, dram_bytes = 0, write_slot_ps = 0, write_slots_per_tile = 0;
     std::uint32_t msix_vectors = 32;
+    std::array<Picoseconds, 4> wake{};  ///< from each power state
 };
 
 class ControlChip : public sc_core::sc_module, public HostPortClient, private Scheduler::Owner {
@@ -66,10 +69,15 @@ public:
         weight_generation_ = std::move(generation);
     }
 
+    /// Whether results of (core, bank) may be off, for NEEDS_CAL and the automatic policy.
+    void set_calibration_due(std::function<bool(std::uint32_t core, std::uint32_t bank)> due);
+    void set_power(std::function<void(PowerState)> enter) { enter_power_ = std::move(enter); }
+
     template <class Archive>
     void visit(Archive& archive)
     {
         archive.field("registers", bank_);
+        archive.field("power", power_);
         archive.field("processor", *processor_);
         archive.field("sequencer", *sequencer_);
         archive.field("scratchpad", scratchpad_);
@@ -113,6 +121,8 @@ private:
     void admin_done(const lc_sqe& sqe, lc_status status = LC_SC_SUCCESS, std::uint64_t result = 0);
 
     std::uint32_t route(const DecodedCommand& command) const;
+    static std::uint32_t core_engine(std::uint32_t core);
+    bool calibration_due() const;
 
     const Parameters parameters_;
     const CardFacts facts_;
@@ -120,7 +130,10 @@ private:
     Services& services_;
     WeightLog log_weights_;
     std::function<std::uint64_t()> weight_generation_;
+    std::function<bool(std::uint32_t, std::uint32_t)> calibration_due_;
+    std::function<void(PowerState)> enter_power_;
     RegisterBank bank_;
+    PowerControl power_;
     Timeline timeline_;
     sc_core::sc_event wake_;
     Scratchpad scratchpad_;

@@ -81,6 +81,19 @@ MaybeFault check_page(const lc_sqe& sqe, const DecodeLimits& limits)
     return check_host(sqe.dst, sqe.length, 1, limits, SQE_FIELD(dst));
 }
 
+MaybeFault check_calibrate(const lc_sqe& sqe, const DecodeLimits& limits)
+{
+    const auto& asked = sqe.u.calibrate;
+    if (asked.core >= limits.cores) return bad_field(SQE_FIELD(u.calibrate.core), "core: beyond the card's");
+    if (asked.bank >= limits.banks && asked.bank != LC_CAL_EVERY_BANK)
+        return bad_field(SQE_FIELD(u.calibrate.bank), "bank: beyond the card's");
+    if (asked.kinds == 0 || (asked.kinds & ~LC_CAL_KINDS) != 0)
+        return bad_field(SQE_FIELD(u.calibrate.kinds), "kinds: at least one of LC_CAL_*");
+    if (asked.samples != 0 && (asked.samples < 3 || asked.samples > 65536))
+        return bad_field(SQE_FIELD(u.calibrate.samples), "samples: 0 or 3 .. 65536");
+    return std::nullopt;
+}
+
 MaybeFault check_admin(const lc_sqe& sqe, const DecodeLimits& limits)
 {
     switch (sqe.opcode) {
@@ -108,6 +121,10 @@ MaybeFault check_admin(const lc_sqe& sqe, const DecodeLimits& limits)
             if (auto fault = check_unused(sqe, false, false)) return fault;
             if (sqe.u.feature.rsvd != 0) return bad_field(SQE_FIELD(u.feature.rsvd), "reserved: must be zero");
             return check_tail(sqe, sizeof sqe.u.feature);
+        case LC_ADM_CALIBRATE:
+            if (auto fault = check_unused(sqe, false, false)) return fault;
+            if (auto fault = check_tail(sqe, sizeof sqe.u.calibrate)) return fault;
+            return check_calibrate(sqe, limits);
         case LC_ADM_ASYNC_EVENT:
             if (auto fault = check_unused(sqe, false, false)) return fault;
             return check_tail(sqe, 0);

@@ -56,6 +56,7 @@ extern "C" {
 #define LC_ADM_SET_FEATURE 0x09u
 #define LC_ADM_GET_FEATURE 0x0au
 #define LC_ADM_ASYNC_EVENT 0x0cu
+#define LC_ADM_CALIBRATE 0xc1u
 
 /* SQE.flags */
 #define LC_SQE_FENCE 0x01u /* start after every earlier command of this queue has completed */
@@ -107,9 +108,22 @@ struct lc_sqe {
 			uint32_t rsvd;
 			uint64_t value;
 		} feature;
+		struct { /* CALIBRATE: result = banks measured. Takes the core's turn among its MVMs. */
+			uint16_t core;
+			uint16_t bank;    /* or LC_CAL_EVERY_BANK: every one that holds weights */
+			uint32_t kinds;   /* LC_CAL_* */
+			uint32_t samples; /* readings a point, vectors a bank, 3..65536; 0 = the card's own number */
+		} calibrate;
 		uint8_t raw[24];
 	} u;
 };
+/* What CALIBRATE measures and sets; docs/commands.md. */
+#define LC_CAL_DACS 0x01u    /* gain and offset of every DAC of the core */
+#define LC_CAL_ADCS 0x02u    /* and of every ADC */
+#define LC_CAL_COLUMNS 0x04u /* a digital gain for each column of each bank */
+#define LC_CAL_DRIFT 0x08u   /* one for all columns of a bank */
+#define LC_CAL_KINDS 0x0fu
+#define LC_CAL_EVERY_BANK 0xffffu
 
 struct lc_cqe {
 	uint64_t result;  /* command specific; on failure: lc_fail (index, detail) */

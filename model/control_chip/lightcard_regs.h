@@ -211,7 +211,7 @@
 
 /* PWR_CTRL: Power state asked for */
 #define LC_PWR_CTRL_RESET                       0x00000000u
-#define LC_PWR_CTRL_TARGET                      0x0000000fu /* UNIMP */
+#define LC_PWR_CTRL_TARGET                      0x0000000fu /* RW */
 #define LC_PWR_CTRL_TARGET_SHIFT                0
 #define LC_PWR_CTRL_TARGET_ACTIVE               0x0u
 #define LC_PWR_CTRL_TARGET_IDLE                 0x1u

@@ -15,8 +15,8 @@ constexpr std::uint32_t kBatch = 4096;  ///< vectors computed at once: bounds ho
 constexpr std::int32_t kOffset = 128;   ///< s8 code -> DAC code
 }  // namespace
 
-MvmEngine::MvmEngine(EngineContext context, tlm::tlm_initiator_socket<>& core, std::uint32_t lanes)
-    : context_(context), core_(core), lanes_(lanes)
+MvmEngine::MvmEngine(EngineContext context, tlm::tlm_initiator_socket<>& core, std::uint32_t index, std::uint32_t lanes)
+    : context_(context), core_(core), calibrator_(context, core, index), lanes_(lanes)
 {
 }
 
@@ -49,13 +49,24 @@ std::uint64_t MvmEngine::traffic_bits(const lc_mvm_op& op, std::uint64_t vectors
 
 void MvmEngine::start(Task& task)
 {
+    if (task.command.opcode == LC_ADM_CALIBRATE) return calibrator_.start(task);
     const auto& op = task.command.mvm();
     auto& count = (*shared_)[task.command.sqe.weight_id];
     const auto vectors = vectors_of(op.in);
     first_sample_ = op.sample_base != 0 ? op.sample_base : count;
     if (op.sample_base == 0) count += vectors;
     light_time_ = waited_ = 0;
-    prepare(task);
+    if (!calibrator_.start_ahead(task, op.bank)) prepare(task);
+}
+
+void MvmEngine::finish(Task& task)
+{
+    if (task.command.opcode == LC_ADM_CALIBRATE) calibrator_.finish();
+}
+
+void MvmEngine::drop(Task& task)
+{
+    if (task.command.opcode == LC_ADM_CALIBRATE || calibrator_.ahead()) calibrator_.drop();
 }
 
 /// Lights laser and bank, and waits for them before anything is read or reserved for the stream.
@@ -72,7 +83,7 @@ void MvmEngine::prepare(Task& task)
     auto& waits = context_.scheduler.engine(task.engine).waits;
     if (mvm.waited_laser > 0) waits["laser"] += mvm.waited_laser;
     if (mvm.waited_switch > 0) waits["switch"] += mvm.waited_switch;
-    waited_ = mvm.waited_laser + mvm.waited_switch;
+    waited_ = (now - task.started) + mvm.waited_laser + mvm.waited_switch;
     stream_end_ = ready_ = light_start_ = ports_end_ = mvm.start;
     if (mvm.start > now) {
         context_.timeline.at(mvm.start, Due::step, task.id);
@@ -83,6 +94,10 @@ void MvmEngine::prepare(Task& task)
 
 void MvmEngine::step(Task& task)
 {
+    if (calibrator_.ahead()) {
+        calibrator_.finish();
+        return prepare(task);
+    }
     const auto total = vectors_of(task.command.mvm().in);
     auto chunk = total - task.progress;
     if (context_.services.run.timing == Timing::at) {

@@ -14,6 +14,7 @@
 #include <systemc>
 #include <tlm>
 
+#include "lightcard/model/control_chip/calibrator.h"
 #include "lightcard/model/control_chip/engine_context.h"
 
 namespace lightcard {
@@ -24,10 +25,14 @@ namespace lightcard::control_chip {
 
 class MvmEngine : public Engine {
 public:
-    MvmEngine(EngineContext context, tlm::tlm_initiator_socket<>& core, std::uint32_t lanes);
+    MvmEngine(EngineContext context, tlm::tlm_initiator_socket<>& core, std::uint32_t index, std::uint32_t lanes);
 
     void start(Task& task) override;
     void step(Task& task) override;
+    void finish(Task& task) override;
+    void drop(Task& task) override;
+
+    Calibrator& calibrator() { return calibrator_; }
 
     /// Running sample counts by weight id: noise of the same input differs from one use to the next.
     std::map<std::uint64_t, std::uint64_t>& sample_counts() { return samples_; }
@@ -50,6 +55,7 @@ private:
 
     EngineContext context_;
     tlm::tlm_initiator_socket<>& core_;
+    Calibrator calibrator_;
     std::uint32_t lanes_;
     AccountId accumulate_account_ = 0;
     std::map<std::uint64_t, std::uint64_t> samples_;

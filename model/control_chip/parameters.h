@@ -8,6 +8,12 @@
 
 namespace lightcard::control_chip {
 
+/// Who starts a calibration.
+enum class CalibrationPolicy : std::uint8_t {
+    request,    ///< the driver: CALIBRATE; the card says when it is due
+    automatic,  ///< the chip too, before a stream through a bank that is due
+};
+
 struct Parameters {
     // Scratchpad SRAM.
     std::uint64_t sram_bytes = 64ull << 20;
@@ -30,6 +36,12 @@ struct Parameters {
     Picoseconds command_issue = 10 * kNanosecond;  ///< decode and dispatch of one command
     std::uint64_t dma_chunk = 65'536;              ///< bytes a DMA burst
     Picoseconds dma_issue = 50 * kNanosecond;
+
+    // Calibration.
+    CalibrationPolicy calibration = CalibrationPolicy::request;
+    std::uint32_t calibration_samples = 256;       ///< readings a point of a converter; vectors through a bank
+    Picoseconds calibration_age = 3600 * kSecond;  ///< after which a bank's gains may be off (run.ageing = live)
+    double calibration_warming = 10;               ///< K from the last calibration after which they may be off
 
     // Queues.
     std::uint32_t io_queues = 16;              ///< submission/completion pairs beside the admin pair

@@ -187,7 +187,8 @@ constexpr FieldValue kPowerStates[] = {
     {"DEEP_SLEEP", 3, "lasers off"},
 };
 constexpr RegisterField kPwrCtrl[] = {
-    {"TARGET", 0, 4, A::unimplemented, 0, "power state to go to", kPowerStates},
+    {"TARGET", 0, 4, A::rw, 0, "power state to go to, when idle; a doorbell brings the card back to ACTIVE",
+     kPowerStates},
     reserved(4, 28),
 };
 constexpr RegisterField kPwrStatus[] = {

@@ -81,8 +81,20 @@ void Scheduler::block(Task& task, TaskId by)
     ++task.blockers;
 }
 
+/// A calibration reads the banks it measures, and those that nobody has used yet hold nothing to measure.
+void Scheduler::use_banks_of_calibration(Task& task)
+{
+    const auto& asked = task.command.sqe.u.calibrate;
+    for (auto& [place, use] : banks_) {
+        if (place.first != asked.core || (asked.bank != LC_CAL_EVERY_BANK && place.second != asked.bank)) continue;
+        block(task, use.writer);
+        use.readers.push_back(task.id);
+    }
+}
+
 void Scheduler::use_bank(Task& task)
 {
+    if (task.command.opcode == LC_ADM_CALIBRATE) return use_banks_of_calibration(task);
     std::uint32_t core = 0, bank = 0;
     const auto opcode = task.command.opcode;
     if (opcode == LC_OP_MVM) {

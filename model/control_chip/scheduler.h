@@ -106,6 +106,7 @@ private:
     void block(Task& task, TaskId by);
     void add_blockers(Task& task);
     void use_bank(Task& task);
+    void use_banks_of_calibration(Task& task);
     void try_start(std::uint32_t engine);
     /// Calls into an engine; what it throws becomes the task's status. False if it threw.
     bool guarded(Task& task, void (Engine::*call)(Task&));

@@ -21,6 +21,7 @@ enum class Due : std::uint8_t {
     finish,       ///< the task completes; id = task
     issue,        ///< the sequencer issues its next record
     records,      ///< a piece of the command buffer read from card memory
+    doorbell,     ///< submission doorbell that rang while the card slept; id = queue << 32 | tail
     dma_piece,    ///< a piece read from card memory can go to the host; id = piece
 };
 

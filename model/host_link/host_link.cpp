@@ -39,6 +39,8 @@ HostLink::HostLink(sc_core::sc_module_name name, const Parameters& parameters, S
     config_.transactions_pending = [this] { return busy(); };
     active_account_ = services_.ledger.open({"host_link.active", Category::link, "ps", parameters.active_power * 1e-12,
                                              Scope::card, true, "card.link.active_power"});
+    idle_account_ = services_.ledger.open({"host_link.idle", Category::link, "ps", parameters.idle_power * 1e-12,
+                                           Scope::card, true, "card.link.idle_power"});
     track_ = services_.activity.open("host_link");
     SC_THREAD(host_access_thread);
     SC_METHOD(posted_write_method);
@@ -49,8 +51,15 @@ HostLink::HostLink(sc_core::sc_module_name name, const Parameters& parameters, S
 void HostLink::settle()
 {
     const auto now = services_.now();
-    services_.ledger.charge(active_account_, static_cast<std::uint64_t>(now - settled_), settled_, now);
+    services_.ledger.charge(asleep_ ? idle_account_ : active_account_, static_cast<std::uint64_t>(now - settled_),
+                            settled_, now);
     settled_ = now;
+}
+
+void HostLink::set_asleep(bool asleep)
+{
+    settle();
+    asleep_ = asleep;
 }
 
 void HostLink::reset()

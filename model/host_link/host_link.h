@@ -54,6 +54,8 @@ public:
     std::uint64_t interrupts() const { return interrupts_; }
     ConfigSpace& config() { return config_; }
     void settle();
+    /// In L1: its idle power instead of the active one.
+    void set_asleep(bool asleep);
     void reset();  ///< function-level: config space and MSI-X table back to power-on
 
     template <class Archive>
@@ -68,6 +70,7 @@ public:
         archive.field("interrupts", interrupts_);
         archive.field("generation", generation_);
         archive.field("settled", settled_);
+        archive.field("asleep", asleep_);
     }
 
 private:
@@ -114,12 +117,13 @@ private:
     std::uint64_t generation_ = 1;
     std::uint64_t interrupts_ = 0;
     Picoseconds settled_ = 0;
+    bool asleep_ = false;
     /// Ordered by time, then by order of submission.
     std::map<std::pair<Picoseconds, std::uint64_t>, Pending> pending_;
     std::uint64_t sequence_ = 0;
     std::deque<PostedWrite> posted_;
     sc_core::sc_event pending_event_, posted_event_;
-    AccountId active_account_;
+    AccountId active_account_, idle_account_;
     TrackId track_;
 };
 

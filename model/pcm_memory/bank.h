@@ -61,7 +61,9 @@ struct Bank {
     std::vector<std::uint32_t> wear;     ///< [n + spare rows] cycles a row; empty = none
     std::vector<std::uint16_t> row_map;  ///< [n] physical row; empty = the same
     std::uint32_t spares_used = 0;
-    StuckCells stuck;  ///< made to fail
+    StuckCells stuck;          ///< made to fail
+    std::vector<float> gains;  ///< [cols] factors on the digital gains, from calibration; empty = 1. Lost with power
+    double calibrated_at = 0;  ///< ageing clock when they were measured
     Programming programming;
 
     template <class Archive>
@@ -78,6 +80,8 @@ struct Bank {
         archive.field("row_map", row_map);
         archive.field("spares_used", spares_used);
         archive.field("stuck", stuck);
+        archive.field("gains", gains);
+        archive.field("calibrated_at", calibrated_at);
         archive.field("programming", programming);
     }
 };

@@ -58,6 +58,17 @@ void PcmMemory::transport(tlm::tlm_generic_payload& payload, sc_core::sc_time&)
         case ProgramTransaction::Kind::fetch:
             fetch(*program);
             break;
+        case ProgramTransaction::Kind::look:
+            program->weight_id = banks_[program->bank].weight_id;
+            fetch(*program);
+            program->rows = banks_[program->bank].rows;
+            program->cols = banks_[program->bank].cols;
+            program->epoch = banks_[program->bank].epoch;
+            program->targets = banks_[program->bank].weights.data();
+            break;
+        case ProgramTransaction::Kind::calibrate:
+            calibrate(*program);
+            break;
     }
 }
 
@@ -197,6 +208,7 @@ void PcmMemory::commit(ProgramTransaction& program)
     if (!work.pulse_rows.empty()) {
         ++bank.epoch;
         bank.programmed_at = services_.ageing_clock();
+        bank.gains.clear();
     } else {
         cache_[program.bank].age = -1;
     }
@@ -300,15 +312,51 @@ void PcmMemory::fetch(ProgramTransaction& program)
                                           {chain_.seed, core_, program.bank, bank.epoch, &cached.limits}, bank.rows,
                                           bank.cols, bank.weights.data(), bank.rows, age);
         cached.gains.clear();
+        double mean_gain = 0;
         for (std::uint32_t col = 0; col < bank.cols; ++col) {
             const auto range = col < bank.adc_range.size() ? bank.adc_range[col] : 0;
             cached.gains.push_back(photonic_core::column_gain(chain_, bank.rows, range));
+            if (col >= bank.gains.size()) continue;
+            const auto gain = static_cast<double>(bank.gains[col]);
+            auto& digital = cached.gains.back().digital_gain;
+            digital =
+                std::max<std::int64_t>(1, static_cast<std::int64_t>(cached.gains.back().lsb * 65536.0 * gain + 0.5));
+            mean_gain += gain / bank.cols;
         }
+        // What drift leaves of the mean once it has been compensated.
+        if (!bank.gains.empty()) cached.tile.drift.gain = (1 + cached.tile.drift.gain) * mean_gain - 1;
         cached.epoch = bank.epoch;
         cached.age = age;
     }
     program.tile = &cached.tile;
     program.gains = cached.gains.data();
+}
+
+void PcmMemory::calibrate(const ProgramTransaction& program)
+{
+    auto& bank = banks_[program.bank];
+    if (bank.weight_id == 0 || bank.epoch != program.epoch || program.column_gains.size() != bank.cols) return;
+    bank.gains = program.column_gains;
+    bank.calibrated_at = services_.ageing_clock();
+    cache_[program.bank].age = -1;
+}
+
+double PcmMemory::uncalibrated(std::uint32_t index) const
+{
+    const auto& bank = banks_[index];
+    if (bank.weight_id == 0) return 0;
+    const double since = bank.gains.empty() ? bank.programmed_at : std::max(bank.programmed_at, bank.calibrated_at);
+    // With frozen or stepped ages nothing changes after programming.
+    return services_.run.ageing == Ageing::live ? services_.age_of(since) : 0;
+}
+
+void PcmMemory::power_lost()
+{
+    for (auto& bank : banks_) {
+        bank.gains.clear();
+        bank.calibrated_at = 0;
+    }
+    cache_.assign(banks_.size(), {});
 }
 
 std::uint32_t PcmMemory::failed_cells(std::uint32_t index) const
@@ -374,6 +422,8 @@ void PcmMemory::restore(StoredCore stored)
                      std::move(from.row_map),
                      from.spares_used,
                      std::move(from.stuck),
+                     {},
+                     0,
                      {}};
     }
     cache_.assign(banks_.size(), {});

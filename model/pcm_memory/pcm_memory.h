@@ -50,6 +50,11 @@ public:
     /// The cells that stick() made fail work again.
     void release(std::uint32_t bank);
 
+    /// s since the bank was verified or its gains were measured, whichever is later; 0 of an empty one.
+    double uncalibrated(std::uint32_t bank) const;
+    /// The correction registers are not in the cells.
+    void power_lost();
+
     /// What a loss of power leaves: banks, as a state file holds them.
     StoredCore store() const;
     void restore(StoredCore stored);
@@ -85,6 +90,7 @@ private:
     void abandon(ProgramTransaction& program);
     void verify(ProgramTransaction& program);
     void fetch(ProgramTransaction& program);
+    void calibrate(const ProgramTransaction& program);
     void book(Bank& bank, std::size_t slots_done, Picoseconds end);
     std::vector<std::uint32_t> rows_to_pulse(const Bank& bank, const ProgramTransaction& program) const;
     void add_row(Programming& work, std::uint32_t row, std::uint32_t physical, Picoseconds from) const;

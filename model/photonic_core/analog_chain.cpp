@@ -106,6 +106,49 @@ AnalogChain make_analog_chain(const Parameters& core, const pcm_memory::Paramete
     return chain;
 }
 
+namespace {
+
+/// Mean squares of what gain and offset are off over the lines of a core.
+struct Remaining {
+    double gain2 = 0, offset2 = 0, count = 0;
+    void add(const TrimmedError& error)
+    {
+        gain2 += error.gain * error.gain;
+        offset2 += error.offset * error.offset;
+        count += 1;
+    }
+};
+
+}  // namespace
+
+void set_trims(AnalogChain& chain, const Parameters& core, const converters::Parameters& converters,
+               const RunConfig& run, std::uint32_t core_index, const Trims& trims)
+{
+    chain.trims = std::make_shared<const Trims>(trims);
+    if (!chain.noisy) return;
+    chain.statics = std::make_shared<const StaticErrors>(
+        make_static_errors(core, converters, run, core_index, chain.dither_step, trims));
+    // For attribution: no longer the spread over cards, but what is left on this one.
+    Remaining dacs, adcs;
+    for (std::uint32_t lane = 0; lane < chain.statics->lanes; ++lane)
+        for (std::uint32_t line = 0; line < core.n; ++line) {
+            const std::size_t at = std::size_t{lane} * core.n + line;
+            const auto dac = converters::dac_curve(converters, {run.seed, core_index, lane, line});
+            const auto adc = converters::adc_curve(converters, {run.seed, core_index, lane, line});
+            dacs.add(trimmed(dac.gain, dac.offset, trims.dac_gain, trims.dac_offset, at));
+            adcs.add(trimmed(adc.gain, adc.offset, trims.adc_gain, trims.adc_offset, at));
+        }
+    if (chain.sources.dac_static && !trims.dac_gain.empty()) {
+        const double lsb = (kInputCodes + 1) / static_cast<double>(1u << std::clamp(converters.dac_bits, 1u, 8u));
+        chain.dac_gain_error = std::sqrt(dacs.gain2 / dacs.count);
+        chain.dac_offset_variance = lsb * lsb * dacs.offset2 / dacs.count;
+    }
+    if (chain.sources.adc_static && !trims.adc_gain.empty()) {
+        chain.adc_gain_error = std::sqrt(adcs.gain2 / adcs.count);
+        chain.adc_offset_variance = adcs.offset2 / adcs.count;
+    }
+}
+
 ColumnGain column_gain(const AnalogChain& chain, std::uint32_t rows, std::uint32_t requested_range)
 {
     const double widest = widest_range(chain.n);

@@ -81,6 +81,18 @@ private:
             dacs.push_back(converters::dac_curve(front_.converters, {seed, tile_.core, lane, row}));
         for (std::uint32_t col = 0; col < tile_.cols; ++col)
             adcs.push_back(converters::adc_curve(front_.converters, {seed, tile_.core, lane, col}));
+        if (!job_.chain->trims) return;
+        const Trims& trims = *job_.chain->trims;
+        const std::size_t first = std::size_t{lane} * job_.chain->n;
+        const auto set = [&](auto& curves, const std::vector<float>& gains, const std::vector<float>& offsets) {
+            for (std::size_t line = 0; line < curves.size(); ++line) {
+                const auto left = trimmed(curves[line].gain, curves[line].offset, gains, offsets, first + line);
+                curves[line].gain = left.gain;
+                curves[line].offset = left.offset;
+            }
+        };
+        set(dacs, trims.dac_gain, trims.dac_offset);
+        set(adcs, trims.adc_gain, trims.adc_offset);
     }
 
     /// Input codes that a DAC really gives. Not limited to the range: driver and modulator have headroom.

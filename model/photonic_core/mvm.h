@@ -48,11 +48,16 @@ struct AnalogChain {
     double temperature_coefficient = 0, temperature_imbalance = 0;  ///< of transmission, 1/K; of it, between + and -
     FrontEnd front_end;                                             ///< the same in amperes, source by source
     std::shared_ptr<const StaticErrors> statics;                    ///< of this core; set if noisy
+    std::shared_ptr<const Trims> trims;                             ///< its converters' registers; null = at rest
 };
 
 AnalogChain make_analog_chain(const Parameters& core, const pcm_memory::Parameters& pcm,
                               const converters::Parameters& converters, const RunConfig& run,
                               std::uint32_t core_index = 0);
+
+/// Puts new correction registers into a core's chain.
+void set_trims(AnalogChain& chain, const Parameters& core, const converters::Parameters& converters,
+               const RunConfig& run, std::uint32_t core_index, const Trims& trims);
 
 /// ADC gain of one column after the PGA. `requested_range`: +- acc units; 0 = whatever `rows` can produce. Rounded up
 /// to the PGA's ladder, which starts at the hardware full scale n * 127 * 255 and falls by pga_step_db (of amplitude).

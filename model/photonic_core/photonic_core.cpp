@@ -3,11 +3,13 @@
 
 #include <algorithm>
 
+#include "lightcard/model/photonic_core/calibration.h"
+
 namespace lightcard::photonic_core {
 
 PhotonicCore::PhotonicCore(sc_core::sc_module_name name, std::uint32_t core, const std::string& path,
                            const Parameters& parameters, const pcm_memory::Parameters& pcm,
-                           const converters::Parameters& converters, Services& services)
+                           const converters::Parameters& converters, const ThermalSetting& thermal, Services& services)
     : sc_module(name),
       in("in"),
       out("out"),
@@ -15,12 +17,17 @@ PhotonicCore::PhotonicCore(sc_core::sc_module_name name, std::uint32_t core, con
       parameters_(parameters),
       pcm_(pcm),
       services_(services),
+      converters_(converters),
+      core_(core),
+      thermal_setting_(thermal),
+      thermal_(thermal),
       budget_(solve_link_budget(parameters, pcm)),
       chain_(make_analog_chain(parameters, pcm, converters, services.run, core)),
       bits_per_input_(converters.dac_bits),
       bits_per_output_(converters.adc_bits)
 {
     in.register_b_transport(this, &PhotonicCore::b_transport);
+    state_.calibrated.temperature = thermal.calibrated_at;
     const double oscillator = budget_.local_oscillator_optical / parameters.lanes;
     const double laser_watts = (parameters.n * parameters.row_power + oscillator) / parameters.wall_plug_efficiency;
     laser_account_ = services_.ledger.open(
@@ -39,7 +46,7 @@ PhotonicCore::PhotonicCore(sc_core::sc_module_name name, std::uint32_t core, con
 /// Lanes are lit from laser_settled until `until` or the end of the hold-off, whichever comes first.
 void PhotonicCore::book_laser(Picoseconds until)
 {
-    const auto end = std::min(until, state_.laser_off);
+    const auto end = state_.held ? until : std::min(until, state_.laser_off);
     if (end <= state_.laser_settled) return;
     const auto lit = static_cast<std::uint64_t>(end - state_.laser_settled);
     services_.ledger.charge(laser_account_, lit * parameters_.lanes, state_.laser_settled, end);
@@ -56,8 +63,42 @@ void PhotonicCore::settle()
 void PhotonicCore::reset()
 {
     settle();
+    state_.held = false;
     state_.laser_off = std::min(state_.laser_off, services_.now());
     state_.lit_bank = kDark;
+    measured_ = {};
+}
+
+void PhotonicCore::power_lost()
+{
+    state_.trims = {};
+    restore_trims();
+    state_.calibrated.at = services_.ageing_clock();
+    state_.calibrated.temperature = thermal_setting_.calibrated_at;
+}
+
+void PhotonicCore::restore_trims()
+{
+    set_trims(chain_, parameters_, converters_, services_.run, core_, state_.trims);
+}
+
+void PhotonicCore::hold_laser(bool held)
+{
+    const auto now = services_.now();
+    settle();
+    if (held && !(now < state_.laser_off)) {  // it was dark: it warms up to be held
+        state_.laser_settled = now;
+        state_.laser_ready = now + parameters_.laser_warm_up;
+    }
+    if (held || state_.held) state_.laser_off = std::max(state_.laser_off, now + parameters_.laser_hold_off);
+    state_.held = held;
+}
+
+void PhotonicCore::laser_off()
+{
+    settle();
+    state_.held = false;
+    state_.laser_off = std::min(state_.laser_off, services_.now());
 }
 
 bool PhotonicCore::fetch_weights(MvmTransaction& mvm, tlm::tlm_generic_payload& payload)
@@ -81,43 +122,174 @@ bool PhotonicCore::fetch_weights(MvmTransaction& mvm, tlm::tlm_generic_payload& 
     return true;
 }
 
-void PhotonicCore::schedule(MvmTransaction& mvm)
+/// When light can flow that is wanted at `earliest`, and has been known to be wanted since `announced`.
+Picoseconds PhotonicCore::light_up(Picoseconds earliest, Picoseconds announced)
 {
-    const bool lit = mvm.earliest < state_.laser_off;
-    if (!lit) {
-        book_laser(mvm.earliest);
+    if (!state_.held && earliest >= state_.laser_off) {
+        book_laser(earliest);
         // A start that was known in time (weights being written) finds the laser warm.
-        const auto ahead = std::max(mvm.announced, mvm.earliest - parameters_.laser_warm_up);
-        const auto lit_at = std::max(std::min(ahead, mvm.earliest), state_.laser_off);
+        const auto ahead = std::max(announced, earliest - parameters_.laser_warm_up);
+        const auto lit_at = std::max(std::min(ahead, earliest), state_.laser_off);
         state_.laser_settled = lit_at;
         state_.laser_ready = lit_at + parameters_.laser_warm_up;
     }
-    auto start = std::max(mvm.earliest, state_.laser_ready);
-    mvm.waited_laser = start - mvm.earliest;
-    if (state_.lit_bank != mvm.bank) {
-        // The optical switch settles while the laser warms up.
-        const auto settled = mvm.earliest + pcm_.switch_time;
-        mvm.waited_switch = std::max<Picoseconds>(0, settled - start);
-        start = std::max(start, settled);
-        services_.ledger.charge(switch_account_, 1, mvm.earliest, settled, mvm.cause);
-        state_.lit_bank = mvm.bank;
-        ++state_.switches;
-    }
+    return std::max(earliest, state_.laser_ready);
+}
+
+/// The optical switch settles while the laser, which is ready at `start`, warms up.
+Picoseconds PhotonicCore::light_bank(std::uint32_t bank, Picoseconds earliest, Picoseconds start, const Cause& cause)
+{
+    if (state_.lit_bank == bank) return start;
+    const auto settled = earliest + pcm_.switch_time;
+    services_.ledger.charge(switch_account_, 1, earliest, settled, cause);
+    state_.lit_bank = bank;
+    ++state_.switches;
+    return std::max(start, settled);
+}
+
+/// Symbols that many take at the rate of the command in work.
+Picoseconds PhotonicCore::symbols_take(std::uint64_t symbols) const
+{
+    return duration_of(state_.throttling ? symbols * thermal_setting_.throttle_divider : symbols,
+                       parameters_.symbol_rate);
+}
+
+/// The die's temperature for the command that starts now.
+void PhotonicCore::prepare_die(Picoseconds now)
+{
+    if (!thermal_setting_.on) return;
+    thermal_.settle(now);
+    const double temperature = thermal_.temperature(now);
+    state_.warming = temperature - thermal_setting_.calibrated_at;
+    state_.throttling = temperature > thermal_setting_.throttle_at;
+}
+
+void PhotonicCore::schedule(MvmTransaction& mvm)
+{
+    if (mvm.vectors == 0) prepare_die(mvm.earliest);
+    const auto lit = light_up(mvm.earliest, mvm.announced);
+    mvm.waited_laser = lit - mvm.earliest;
+    const auto start = light_bank(mvm.bank, mvm.earliest, lit, mvm.cause);
+    mvm.waited_switch = start - lit;
     // Symbols of this chunk, counted from the command's first vector so that chunks add up to the command.
     const auto symbols = [this](std::uint64_t vectors) {
         return (vectors + parameters_.lanes - 1) / parameters_.lanes;
     };
     const auto begin = symbols(mvm.first_vector) * mvm.passes;
     const auto end = symbols(mvm.first_vector + mvm.vectors) * mvm.passes;
-    const auto rate = parameters_.symbol_rate;
     mvm.start = start;
-    mvm.stream_end = start + duration_of(end, rate) - duration_of(begin, rate);
+    mvm.stream_end = start + symbols_take(end) - symbols_take(begin);
+    if (state_.throttling) state_.throttled += mvm.stream_end - start;
     mvm.ready = mvm.stream_end + parameters_.latency + 2 * parameters_.die_to_die_latency;
     state_.laser_off = std::max(state_.laser_off, mvm.stream_end + parameters_.laser_hold_off);
 }
 
+// --- calibration ------------------------------------------------------------------------------------------------
+
+/// Converters: all lines of all lanes at once, two points each. DACs need light on the taps behind them.
+void PhotonicCore::trim(CalibrationTransaction& calibration)
+{
+    const CalibrationKey key{services_.run.seed, std::uint64_t{core_} << 40 | state_.numbers};
+    const auto readings = 2ull * calibration.samples, all = readings * parameters_.lanes * parameters_.n;
+    if ((calibration.kinds & CalibrationTransaction::kAdcs) != 0) {
+        trim_adcs(chain_, converters_, core_, calibration.samples, key, measured_.trims);
+        calibration.end += symbols_take(readings);
+        calibration.adc_samples += all;
+        measured_.trims_changed = true;
+    }
+    if ((calibration.kinds & CalibrationTransaction::kDacs) != 0) {
+        calibration.end = light_up(calibration.end, calibration.earliest) + symbols_take(readings);
+        trim_dacs(chain_, converters_, core_, calibration.samples, key, measured_.trims);
+        calibration.dac_samples += all;
+        calibration.adc_samples += all;
+        measured_.trims_changed = true;
+    }
+}
+
+/// Banks one after another: each is lit, probed and left. The receivers see them with the new trims.
+void PhotonicCore::probe_banks(CalibrationTransaction& calibration)
+{
+    const bool columns = (calibration.kinds & CalibrationTransaction::kColumns) != 0;
+    if (!columns && (calibration.kinds & CalibrationTransaction::kDrift) == 0) return;
+    AnalogChain chain = chain_;
+    if (measured_.trims_changed) set_trims(chain, parameters_, converters_, services_.run, core_, measured_.trims);
+    const bool every = calibration.bank == CalibrationTransaction::kEveryBank;
+    for (std::uint32_t bank = every ? 0 : calibration.bank; bank < (every ? pcm_.banks : calibration.bank + 1);
+         ++bank) {
+        ProgramTransaction look;
+        look.kind = ProgramTransaction::Kind::look;
+        look.bank = bank;
+        tlm::tlm_generic_payload read;
+        const ExtensionLoan loan(read, look);
+        auto delay = sc_core::SC_ZERO_TIME;
+        weights->b_transport(read, delay);
+        if (look.tile == nullptr) continue;
+        const auto wanted = calibration.end;
+        const auto start = light_bank(bank, wanted, light_up(wanted, calibration.earliest), calibration.cause);
+        const auto symbols = (calibration.samples + parameters_.lanes - 1) / parameters_.lanes;
+        calibration.end = start + symbols_take(symbols) + parameters_.latency + 2 * parameters_.die_to_die_latency;
+        calibration.dac_samples += std::uint64_t{calibration.samples} * look.rows;
+        calibration.adc_samples += std::uint64_t{calibration.samples} * look.cols;
+        ++calibration.banks;
+        const CalibrationKey key{services_.run.seed, std::uint64_t{core_} << 40 | state_.numbers++};
+        measured_.gains.push_back(
+            {bank, look.epoch,
+             measure_gains(chain, {look.tile, look.targets, state_.warming, calibration.samples}, columns, key)});
+    }
+}
+
+void PhotonicCore::set_measured()
+{
+    if (measured_.trims_changed) {
+        state_.trims = measured_.trims;
+        restore_trims();
+    }
+    for (auto& bank : measured_.gains) {
+        ProgramTransaction set;
+        set.kind = ProgramTransaction::Kind::calibrate;
+        set.bank = bank.bank;
+        set.epoch = bank.epoch;
+        set.column_gains = std::move(bank.gains);
+        tlm::tlm_generic_payload write;
+        const ExtensionLoan loan(write, set);
+        auto delay = sc_core::SC_ZERO_TIME;
+        weights->b_transport(write, delay);
+    }
+    state_.calibrated = {state_.calibrated.count + 1, state_.calibrated.time + measured_.time, services_.ageing_clock(),
+                         thermal_.temperature(services_.now())};
+    measured_ = {};
+}
+
+void PhotonicCore::calibrate(CalibrationTransaction& calibration, tlm::tlm_generic_payload& payload)
+{
+    payload.set_response_status(tlm::TLM_OK_RESPONSE);
+    if (calibration.kind == CalibrationTransaction::Kind::abandon) measured_ = {};
+    if (calibration.kind == CalibrationTransaction::Kind::commit) set_measured();
+    if (calibration.kind != CalibrationTransaction::Kind::begin) return;
+    prepare_die(calibration.earliest);
+    ++state_.numbers;
+    measured_ = {};
+    measured_.trims = state_.trims;
+    calibration.start = calibration.end = calibration.earliest;
+    trim(calibration);
+    probe_banks(calibration);
+    measured_.time = calibration.end - calibration.start;
+    thermal_.add_work(calibration.start, calibration.end, calibration.dac_samples, calibration.adc_samples);
+    if ((calibration.kinds & ~CalibrationTransaction::kAdcs) != 0)
+        state_.laser_off = std::max(state_.laser_off, calibration.end + parameters_.laser_hold_off);
+    if (services_.activity.enabled())
+        services_.activity.span(track_, "calibration", calibration.start, calibration.end, calibration.cause.layer,
+                                calibration.banks);
+    auto delay = sc_core::SC_ZERO_TIME;
+    out->b_transport(payload, delay);
+}
+
 void PhotonicCore::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay)
 {
+    if (auto* calibration = payload.get_extension<CalibrationTransaction>(); calibration != nullptr) {
+        calibrate(*calibration, payload);
+        return;
+    }
     auto* mvm = payload.get_extension<MvmTransaction>();
     if (mvm == nullptr) {
         payload.set_response_status(tlm::TLM_GENERIC_ERROR_RESPONSE);
@@ -129,6 +301,9 @@ void PhotonicCore::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_ti
         payload.set_response_status(tlm::TLM_OK_RESPONSE);
         return;
     }
+    mvm->warming = state_.warming;
+    thermal_.add_work(mvm->start, mvm->stream_end, std::uint64_t{mvm->vectors} * mvm->passes * mvm->rows,
+                      std::uint64_t{mvm->vectors} * mvm->passes * mvm->cols);
     const auto bits = static_cast<std::uint64_t>(mvm->vectors) * mvm->passes *
                       (mvm->rows * bits_per_input_ + mvm->cols * bits_per_output_);
     services_.ledger.charge(die_account_, bits, mvm->start, mvm->stream_end, mvm->cause);

@@ -6,6 +6,12 @@
 /// are paid once a command, behind the stream. The laser is lit for a command, warms up for laser_warm_up, and goes off
 /// laser_hold_off after the last one; when the command waits for weights, whose end of writing is known, it is lit
 /// early enough to be warm by then.
+///
+/// Calibrations come the same way as vectors (CalibrationTransaction): the core takes the readings, and their registers
+/// are set when the command that asked for them ends. Those of the converters are here, a bank's gains in its memory.
+///
+/// With run.thermal = loop the die warms with what it does (die_thermal.h): every transmission follows, and above the
+/// limit symbols come at a reduced rate. Temperature is taken once a command, when it is prepared.
 #pragma once
 
 #include <string>
@@ -18,6 +24,7 @@
 #include "lightcard/model/common/transactions.h"
 #include "lightcard/model/converters/parameters.h"
 #include "lightcard/model/pcm_memory/parameters.h"
+#include "lightcard/model/photonic_core/die_thermal.h"
 #include "lightcard/model/photonic_core/link_budget.h"
 #include "lightcard/model/photonic_core/mvm.h"
 #include "lightcard/model/photonic_core/parameters.h"
@@ -32,16 +39,34 @@ public:
 
     PhotonicCore(sc_core::sc_module_name name, std::uint32_t core, const std::string& path,
                  const Parameters& parameters, const pcm_memory::Parameters& pcm,
-                 const converters::Parameters& converters, Services& services);
+                 const converters::Parameters& converters, const ThermalSetting& thermal, Services& services);
 
     const AnalogChain& chain() const { return chain_; }
     const LinkBudget& budget() const { return budget_; }
 
     /// Books laser and modulator tuning up to now.
     void settle();
+    /// What was being measured is dropped; registers stay.
     void reset();
+    /// Power was gone: registers are at rest.
+    void power_lost();
+    /// The laser stays lit, or goes dark at once instead of after its hold-off.
+    void hold_laser(bool held);
+    void laser_off();
     Picoseconds laser_on() const { return state_.laser_on_total; }
     std::uint64_t bank_switches() const { return state_.switches; }
+    /// C, of the die now.
+    double temperature() const { return thermal_.temperature(services_.now()); }
+    Picoseconds throttled() const { return state_.throttled; }
+    /// Calibrations that have ended, the time they took, and the ageing clock and temperature at the last one.
+    struct Calibrated {
+        std::uint64_t count = 0;
+        Picoseconds time = 0;
+        double at = 0;           ///< s
+        double temperature = 0;  ///< C
+    };
+    const Calibrated& calibrated() const { return state_.calibrated; }
+    const Trims& trims() const { return state_.trims; }
 
     template <class Archive>
     void visit(Archive& archive)
@@ -52,6 +77,18 @@ public:
         archive.field("laser_settled", state_.laser_settled);
         archive.field("laser_on_total", state_.laser_on_total);
         archive.field("switches", state_.switches);
+        archive.field("held", state_.held);
+        archive.field("warming", state_.warming);
+        archive.field("throttling", state_.throttling);
+        archive.field("throttled", state_.throttled);
+        archive.field("calibrations", state_.calibrated.count);
+        archive.field("calibration_time", state_.calibrated.time);
+        archive.field("calibrated_at", state_.calibrated.at);
+        archive.field("calibrated_temperature", state_.calibrated.temperature);
+        archive.field("numbers", state_.numbers);
+        archive.field("trims", state_.trims);
+        archive.field("thermal", thermal_);
+        if constexpr (Archive::reading) restore_trims();
     }
 
 private:
@@ -63,19 +100,52 @@ private:
         Picoseconds laser_settled = 0;  ///< booked up to here
         Picoseconds laser_on_total = 0;
         std::uint64_t switches = 0;
+        bool held = false;
+        double warming = 0;       ///< K above the temperature of calibration, of the command in work
+        bool throttling = false;  ///< of the command in work
+        Picoseconds throttled = 0;
+        Calibrated calibrated;
+        std::uint64_t numbers = 0;  ///< calibrations begun: no two share their draws
+        Trims trims;
+    };
+    /// Readings whose command has not ended.
+    struct Measured {
+        bool trims_changed = false;
+        Trims trims;
+        struct Gains {
+            std::uint32_t bank;
+            std::uint64_t epoch;
+            std::vector<float> gains;
+        };
+        std::vector<Gains> gains;
+        Picoseconds time = 0;
     };
 
     void b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
     bool fetch_weights(MvmTransaction& mvm, tlm::tlm_generic_payload& payload);
     void schedule(MvmTransaction& mvm);
+    Picoseconds light_up(Picoseconds earliest, Picoseconds announced);
+    Picoseconds light_bank(std::uint32_t bank, Picoseconds earliest, Picoseconds start, const Cause& cause);
+    void prepare_die(Picoseconds now);
+    Picoseconds symbols_take(std::uint64_t symbols) const;
+    void calibrate(CalibrationTransaction& calibration, tlm::tlm_generic_payload& payload);
+    void trim(CalibrationTransaction& calibration);
+    void probe_banks(CalibrationTransaction& calibration);
+    void set_measured();
+    void restore_trims();
     void book_laser(Picoseconds until);
 
     const Parameters parameters_;
     const pcm_memory::Parameters pcm_;
     Services& services_;
+    const converters::Parameters converters_;
+    const std::uint32_t core_;
+    const ThermalSetting thermal_setting_;
+    DieThermal thermal_;
     const LinkBudget budget_;
-    const AnalogChain chain_;
+    AnalogChain chain_;
     State state_;
+    Measured measured_;
     AccountId laser_account_, tuning_account_, switch_account_, die_account_;
     std::uint32_t bits_per_input_, bits_per_output_;
     TrackId track_;

@@ -24,7 +24,7 @@ double dac_lsb(const converters::Parameters& converters)
 }
 
 std::vector<std::int8_t> dac_table(const StaticErrors& errors, const converters::Parameters& converters,
-                                   std::uint64_t seed, std::uint32_t core_index, double dither_step)
+                                   std::uint64_t seed, std::uint32_t core_index, double dither_step, const Trims& trims)
 {
     std::vector<std::int8_t> table;
     table.reserve(std::size_t{errors.lanes} * errors.n * kCodes);
@@ -32,8 +32,10 @@ std::vector<std::int8_t> dac_table(const StaticErrors& errors, const converters:
     for (std::uint32_t lane = 0; lane < errors.lanes; ++lane)
         for (std::uint32_t row = 0; row < errors.n; ++row) {
             const auto curve = converters::dac_curve(converters, {seed, core_index, lane, row});
+            const auto left =
+                trimmed(curve.gain, curve.offset, trims.dac_gain, trims.dac_offset, std::size_t{lane} * errors.n + row);
             for (std::uint32_t code = 0; code < kCodes; ++code) {
-                const double error = (curve.inl[code] + curve.offset) * lsb + curve.gain * code;
+                const double error = (curve.inl[code] + left.offset) * lsb + left.gain * code;
                 table.push_back(
                     static_cast<std::int8_t>(std::clamp(std::floor(error / dither_step + 0.5), -128.0, 127.0)));
             }
@@ -42,13 +44,15 @@ std::vector<std::int8_t> dac_table(const StaticErrors& errors, const converters:
 }
 
 void read_adc_curves(StaticErrors& errors, const converters::Parameters& converters, std::uint64_t seed,
-                     std::uint32_t core_index)
+                     std::uint32_t core_index, const Trims& trims)
 {
     for (std::uint32_t lane = 0; lane < errors.lanes; ++lane)
         for (std::uint32_t column = 0; column < errors.n; ++column) {
             const auto curve = converters::adc_curve(converters, {seed, core_index, lane, column});
-            errors.adc_gain.push_back(static_cast<float>(1 + curve.gain));
-            errors.adc_offset.push_back(static_cast<float>(curve.offset));
+            const auto left = trimmed(curve.gain, curve.offset, trims.adc_gain, trims.adc_offset,
+                                      std::size_t{lane} * errors.n + column);
+            errors.adc_gain.push_back(static_cast<float>(1 + left.gain));
+            errors.adc_offset.push_back(static_cast<float>(left.offset));
             if (converters.adc_inl > 0)
                 for (const double knot : curve.inl) errors.adc_inl.push_back(static_cast<float>(knot));
         }
@@ -80,8 +84,15 @@ double dac_reach(const Parameters& core, const converters::Parameters& converter
     return reach;
 }
 
+TrimmedError trimmed(double gain, double offset, const std::vector<float>& gains, const std::vector<float>& offsets,
+                     std::size_t at)
+{
+    if (at >= gains.size() || at >= offsets.size()) return {gain, offset};
+    return {(1 + gain) * (1 + static_cast<double>(gains[at])) - 1, offset + static_cast<double>(offsets[at])};
+}
+
 StaticErrors make_static_errors(const Parameters& core, const converters::Parameters& converters, const RunConfig& run,
-                                std::uint32_t core_index, double dither_step)
+                                std::uint32_t core_index, double dither_step, const Trims& trims)
 {
     StaticErrors errors;
     errors.lanes = std::max(1u, core.lanes);
@@ -94,9 +105,9 @@ StaticErrors make_static_errors(const Parameters& core, const converters::Parame
         }
     const bool dac = converters.dac_inl > 0 || converters.dac_gain_error > 0 || converters.dac_offset_error > 0;
     if (run.noise.dac_static && dac && dither_step > 0)
-        errors.dac = dac_table(errors, converters, run.seed, core_index, dither_step);
+        errors.dac = dac_table(errors, converters, run.seed, core_index, dither_step, trims);
     if (run.noise.adc_static) {
-        read_adc_curves(errors, converters, run.seed, core_index);
+        read_adc_curves(errors, converters, run.seed, core_index, trims);
     } else {
         errors.adc_gain.assign(errors.shortfall.size(), 1.0F);
         errors.adc_offset.assign(errors.shortfall.size(), 0.0F);

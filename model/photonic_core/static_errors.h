@@ -24,9 +24,31 @@ struct StaticErrors {
     double lane_crosstalk = 0;                 ///< of each neighbour lane's light
 };
 
+/// Correction registers of one core's converters, [lane][line]; empty = at rest. With gain error e and register t a
+/// converter has the gain (1 + e)(1 + t); offset registers, in LSB, add to the offset error.
+struct Trims {
+    std::vector<float> dac_gain, dac_offset, adc_gain, adc_offset;
+
+    template <class Archive>
+    void visit(Archive& archive)
+    {
+        archive.field("dac_gain", dac_gain);
+        archive.field("dac_offset", dac_offset);
+        archive.field("adc_gain", adc_gain);
+        archive.field("adc_offset", adc_offset);
+    }
+};
+
+/// Gain error and offset of a converter, with its registers.
+struct TrimmedError {
+    double gain = 0, offset = 0;
+};
+TrimmedError trimmed(double gain, double offset, const std::vector<float>& gains, const std::vector<float>& offsets,
+                     std::size_t at);
+
 /// `dither_step`: input codes a step of `dac`. Deterministic in (seed, core).
 StaticErrors make_static_errors(const Parameters& core, const converters::Parameters& converters, const RunConfig& run,
-                                std::uint32_t core_index, double dither_step);
+                                std::uint32_t core_index, double dither_step, const Trims& trims = {});
 
 /// [n] standard normal draws of the crosstalk that calibration leaves in a column.
 std::vector<float> crosstalk_draws(std::uint64_t seed, std::uint32_t core_index, std::uint32_t n);

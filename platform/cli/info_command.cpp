@@ -146,6 +146,8 @@ void print_weights(std::ostream& out, const Facts& f)
     line(out, "A tile",
          si(tile, "s") + ", " + si(cells * c.pcm.write_energy, "J") + "; " + grouped(tiles_per_second(c), 1) +
              " tiles/s; the core does " + si(peak_mvm_rate(c) / c.cores * tile, "vectors") + " meanwhile");
+    line(out, "Drivers",
+         si(write_power(c), "W") + " while every writer is busy, limit " + si(c.pcm.write_power_limit, "W"));
     line(out, "ResNet-50",
          grouped(f.resnet.tiles) +
              " tiles: " + seconds_text(static_cast<double>(f.resnet.tiles) / tiles_per_second(c)) + " and " +
@@ -277,6 +279,7 @@ nlohmann::ordered_json to_json(const Facts& f)
                        {"tile_j", 2.0 * c.core.n * c.core.n * c.pcm.write_energy},
                        {"tiles_per_second", tiles_per_second(c)},
                        {"resnet50_pass_s", static_cast<double>(f.resnet.tiles) / tiles_per_second(c)},
+                       {"drivers_w", write_power(c)},
                        {"endurance_cycles", c.pcm.endurance}};
     json["peak_power_w"] = {{"laser", p.laser},     {"transmit", p.transmit},
                             {"receive", p.receive}, {"die_to_die", p.die_to_die},

@@ -38,6 +38,7 @@ report::RunSummary summarise(const RunRequest& request, const Prepared& prepared
     summary.plan = prepared.program.plan;
     summary.guest_errors = session.guest_errors;
     summary.notes = prepared.notes;
+    summary.notes.insert(summary.notes.end(), session.notes.begin(), session.notes.end());
     const auto& host = request.config.host;
     summary.host = {session.wall_seconds, host.threads, host.trace, host.simd, machine_name(), LIGHTCARD_VERSION};
     return summary;

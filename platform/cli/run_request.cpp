@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lightcard/platform/cli/run_request.h"
 
+#include <sstream>
+
 #include "lightcard/model/common/suggest.h"
 #include "lightcard/model/common/units.h"
+#include "lightcard/model/control_chip/lightcard_abi.h"
 
 namespace lightcard::cli {
 
@@ -67,6 +70,8 @@ po::options_description run_options()
         "what the phase-change cells hold: read before the run if the file is there, written after it")(
         "age", po::value<std::string>()->value_name("TIME"),
         "time that passes between set-up and the first image: cells drift (1 d)")(
+        "compensate", po::value<std::string>()->value_name("KINDS"),
+        "after that, calibrate the card: drift, columns, dacs, adcs (several with commas) or all")(
         "check", "with ideal: fail unless every output equals the int8 reference bit for bit")(
         "no-fp32", "do not run the fp32 reference (saves time)")("plan", "print the planner's plan and stop")(
         "threads", po::value<Natural>()->value_name("N"), "worker threads; never changes a result");
@@ -149,6 +154,27 @@ Status read_input_options(const Parsed& parsed, InputOptions& options)
     return read_preprocess(parsed, options.preprocess);
 }
 
+/// "columns,adcs" as bits of CALIBRATE.
+Result<std::uint32_t> calibration_kinds(const std::string& text)
+{
+    const std::pair<const char*, std::uint32_t> known[] = {{"drift", LC_CAL_DRIFT},
+                                                           {"columns", LC_CAL_COLUMNS},
+                                                           {"dacs", LC_CAL_DACS},
+                                                           {"adcs", LC_CAL_ADCS},
+                                                           {"all", LC_CAL_DACS | LC_CAL_ADCS | LC_CAL_COLUMNS}};
+    std::uint32_t kinds = 0;
+    std::istringstream words(text);
+    for (std::string word; std::getline(words, word, ',');) {
+        std::uint32_t bits = 0;
+        for (const auto& [name, value] : known)
+            if (word == name) bits = value;
+        if (bits == 0) return unknown_choice("compensate", word, {"drift", "columns", "dacs", "adcs", "all"});
+        kinds |= bits;
+    }
+    if (kinds == 0) return unknown_choice("compensate", text, {"drift", "columns", "dacs", "adcs", "all"});
+    return kinds;
+}
+
 Status fill(const Parsed& parsed, RunRequest& request)
 {
     if (!parsed.has("model")) return Error{"--model is needed", "", "an ONNX file"};
@@ -170,6 +196,11 @@ Status fill(const Parsed& parsed, RunRequest& request)
     request.compare_float = !parsed.has("no-fp32");
     request.check = parsed.has("check");
     request.pcm_state = parsed.get<std::string>("pcm-state");
+    if (parsed.has("compensate")) {
+        const auto kinds = calibration_kinds(parsed.get<std::string>("compensate"));
+        if (!kinds) return kinds.error();
+        request.compensate = *kinds;
+    }
     if (parsed.has("age")) {
         const auto age = parse_real(parsed.get<std::string>("age"), Dimension::time);
         if (!age) return Error{"--age: " + age.error().what, "", age.error().hint};

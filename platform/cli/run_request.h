@@ -27,8 +27,9 @@ struct RunRequest {
     bool check = false;  ///< ideal: equal to the int8 reference bit for bit
     bool plan_only = false;
 
-    std::string pcm_state;  ///< file: what the PCM holds before and after; empty: a card from the factory
-    double age = 0;         ///< s that pass between set-up and the first image
+    std::string pcm_state;         ///< file: what the PCM holds before and after; empty: a card from the factory
+    double age = 0;                ///< s that pass between set-up and the first image
+    std::uint32_t compensate = 0;  ///< LC_CAL_* measured after that
 
     std::string report, html, trace, outputs;  ///< files; empty: none
     bool quiet = false;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lightcard/platform/cli/session.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
@@ -13,6 +14,7 @@
 #include "lightcard/platform/driver/program_runner.h"
 #include "lightcard/platform/host/in_process_host.h"
 #include "lightcard/platform/report/perfetto.h"
+#include "lightcard/platform/report/units.h"
 
 namespace lightcard::cli {
 
@@ -61,6 +63,42 @@ Status save_pcm(Card& card, const std::string& path)
     return {};
 }
 
+/// J of an account category and of the card since `before`, as the ledger has it.
+double joules_since(const report::Mark& before, const Ledger& now, std::initializer_list<Category> categories)
+{
+    double sum = 0;
+    for (std::size_t i = 0; i < now.accounts().size(); ++i) {
+        const auto& account = now.accounts()[i];
+        if (std::find(categories.begin(), categories.end(), account.spec.category) != categories.end())
+            sum += static_cast<double>(account.count - before.counts[i]) * account.spec.joules_per_count;
+    }
+    return sum;
+}
+
+/// Calibrates every core; what it took is a note of the report, and stands in the set-up part of the ledger.
+Status compensate(const RunRequest& request, Card& card, host::InProcessHost& host, driver::Driver& driver,
+                  SessionResult& result)
+{
+    if (request.compensate == 0) return {};
+    if (!host.drain()) return Error{"the card is still busy", "--compensate", ""};
+    const auto before = report::mark(card.ledger(), card.counters());
+    std::uint64_t banks = 0;
+    for (std::uint32_t core = 0; core < request.config.cores; ++core) {
+        const auto done = driver.calibrate(core, LC_CAL_EVERY_BANK, request.compensate);
+        if (!done) return done.error();
+        banks += done->result;
+    }
+    const auto after = card.counters();
+    const double seconds = static_cast<double>(after.calibrating - before.counters.calibrating) * 1e-12;
+    result.notes.push_back(
+        "Compensation measured " + std::to_string(banks) + " banks in " + report::si(seconds, "s") + ": " +
+        report::si(joules_since(before, card.ledger(), {Category::calibration}), "J") + " of converters, and " +
+        report::si(joules_since(before, card.ledger(), {Category::laser, Category::modulator, Category::bank_switch}),
+                   "J") +
+        " of laser, modulator tuning and bank switches while it ran and the laser was held.");
+    return {};
+}
+
 Status drive(const RunRequest& request, const Prepared& prepared, Card& card, host::InProcessHost& host,
              Progress& progress, SessionResult& result)
 {
@@ -75,8 +113,10 @@ Status drive(const RunRequest& request, const Prepared& prepared, Card& card, ho
     driver::ProgramRunner runner(**driver, prepared.program, options);
     if (auto good = runner.load(); !good) return good;
     if (request.age > 0) {
+        if (!host.drain()) return Error{"the card is still busy", "--age", ""};
         if (auto good = card.age(request.age); !good) return good;
     }
+    if (auto good = compensate(request, card, host, **driver, result); !good) return good;
     result.setup_end = report::mark(card.ledger(), card.counters());
 
     auto buffers = output_buffers(prepared.program, prepared.inputs.count);

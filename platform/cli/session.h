@@ -16,6 +16,7 @@ struct SessionResult {
     CardCounters counters;
     report::Mark setup_end;
     std::uint64_t guest_errors = 0;
+    std::vector<std::string> notes;
     double wall_seconds = 0;
 };
 

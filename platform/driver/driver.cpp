@@ -215,6 +215,31 @@ Result<std::vector<lc_log_progress>> Driver::progress_log(std::uint32_t entries)
     return log;
 }
 
+Result<Completion> Driver::calibrate(std::uint32_t core, std::uint32_t bank, std::uint32_t kinds, std::uint32_t samples)
+{
+    lc_sqe sqe = make_command(LC_ADM_CALIBRATE);
+    sqe.u.calibrate.core = static_cast<std::uint16_t>(core);
+    sqe.u.calibrate.bank = static_cast<std::uint16_t>(bank);
+    sqe.u.calibrate.kinds = kinds;
+    sqe.u.calibrate.samples = samples;
+    return admin(sqe);
+}
+
+bool Driver::needs_calibration()
+{
+    return (transport_->read32(LC_REG_CSTS) & LC_CSTS_NEEDS_CAL) != 0;
+}
+
+void Driver::set_power_state(std::uint32_t state)
+{
+    transport_->write32(LC_REG_PWR_CTRL, state);
+}
+
+std::uint32_t Driver::power_state()
+{
+    return transport_->read32(LC_REG_PWR_STATUS) & LC_PWR_STATUS_STATE;
+}
+
 Result<std::uint64_t> Driver::get_feature(std::uint32_t feature)
 {
     lc_sqe sqe = make_command(LC_ADM_GET_FEATURE);

@@ -66,6 +66,17 @@ public:
     Result<std::vector<lc_log_weights>> weights_log();                        ///< [core * banks + bank]
     Result<std::vector<lc_log_progress>> progress_log(std::uint32_t entries = 64);  ///< commands in flight
 
+    /// LC_CAL_* measurements of a core, of one bank or LC_CAL_EVERY_BANK; result: banks measured. Takes the core's
+    /// turn.
+    Result<Completion> calibrate(std::uint32_t core, std::uint32_t bank, std::uint32_t kinds,
+                                 std::uint32_t samples = 0);
+    /// CSTS says that results may be off until then.
+    bool needs_calibration();
+    /// Asks for a power state (LC_PWR_CTRL_TARGET_*); the card goes there when it is idle, and wakes by itself.
+    void set_power_state(std::uint32_t state);
+    /// The state it is in.
+    std::uint32_t power_state();
+
     Result<std::uint64_t> get_feature(std::uint32_t feature);
     Status set_feature(std::uint32_t feature, std::uint64_t value);
 

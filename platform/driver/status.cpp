@@ -218,6 +218,8 @@ const char* opcode_name(std::uint8_t opcode, bool admin)
                 return "GET_FEATURE";
             case LC_ADM_ASYNC_EVENT:
                 return "ASYNC_EVENT";
+            case LC_ADM_CALIBRATE:
+                return "CALIBRATE";
             default:
                 return "unknown admin command";
         }

@@ -5,6 +5,8 @@
 #include <set>
 
 #include "lightcard/model/card/config_fields.h"
+#include "lightcard/model/card/peak.h"
+#include "lightcard/model/photonic_core/link_budget.h"
 #include "lightcard/tb/unit/config_testing.h"
 
 namespace lightcard {
@@ -71,6 +73,25 @@ TEST(Devices, MaterialsAreConsistentWithThemselves)
     EXPECT_EQ(material("sb2se3").cell_extinction_db, 25);
     EXPECT_EQ(material("gsse").endurance, 500'000u);
     EXPECT_LT(material("gst-optical").endurance, material("gsse").endurance);
+}
+
+/// Where the electronic die sits moves energy, latency and receiver noise together.
+TEST(Devices, PackagingMovesEnergyLatencyAndNoise)
+{
+    const auto packaged = [](const char* name) { return parse(kSchema + "devices: [" + name + "]\n"); };
+    const auto stacked = packaged("packaging-stacked-3d"), side = packaged("packaging-interposer"),
+               organic = packaged("packaging-organic");
+    EXPECT_DOUBLE_EQ(peak_power(stacked).card(), peak_power(default_card()).card());
+    // 106.5 Tb/s at peak (8 bits a sample, both ways): 32 W over an interposer.
+    EXPECT_NEAR(peak_power(side).die_to_die, 32, 0.1);
+    EXPECT_NEAR(peak_power(organic).die_to_die, 58.6, 0.1);
+    EXPECT_LT(stacked.core.die_to_die_latency, side.core.die_to_die_latency);
+    EXPECT_LT(side.core.die_to_die_latency, organic.core.die_to_die_latency);
+    const auto snr = [](const CardConfig& card) {
+        return photonic_core::solve_link_budget(card.core, card.pcm).snr_workload_db;
+    };
+    EXPECT_LT(snr(side), snr(stacked) - 0.3);
+    EXPECT_LT(snr(organic), snr(side) - 1.5);
 }
 
 TEST(Devices, AreRefusedByName)

@@ -82,6 +82,28 @@ TEST(DecodeAdmin, TheRest)
     feature.u.feature.rsvd = 1;
     EXPECT_EQ(fault_of(feature).field, SQE_AT(u.feature.rsvd));
 
+    lc_sqe calibrate{};
+    calibrate.opcode = LC_ADM_CALIBRATE;
+    calibrate.u.calibrate.bank = LC_CAL_EVERY_BANK;
+    calibrate.u.calibrate.kinds = LC_CAL_KINDS;
+    EXPECT_TRUE(decode_admin(calibrate, queue_limits()).ok());
+    calibrate.u.calibrate.samples = 2;
+    EXPECT_EQ(fault_of(calibrate).field, SQE_AT(u.calibrate.samples));
+    calibrate.u.calibrate.samples = 65537;
+    EXPECT_EQ(fault_of(calibrate).field, SQE_AT(u.calibrate.samples));
+    calibrate.u.calibrate.samples = 65536;
+    EXPECT_TRUE(decode_admin(calibrate, queue_limits()).ok());
+    calibrate.u.calibrate.kinds = LC_CAL_KINDS + 1;
+    EXPECT_EQ(fault_of(calibrate).field, SQE_AT(u.calibrate.kinds));
+    calibrate.u.calibrate.kinds = 0;
+    EXPECT_EQ(fault_of(calibrate).field, SQE_AT(u.calibrate.kinds));
+    calibrate.u.calibrate.bank = 0xfffe;
+    EXPECT_EQ(fault_of(calibrate).field, SQE_AT(u.calibrate.bank));
+    calibrate.u.calibrate.core = 0xffff;
+    EXPECT_EQ(fault_of(calibrate).field, SQE_AT(u.calibrate.core));
+    calibrate.u.raw[12] = 1;
+    EXPECT_EQ(fault_of(calibrate).field, SQE_AT(u.raw) + 12);
+
     lc_sqe unknown{};
     unknown.opcode = 0x7f;
     EXPECT_EQ(fault_of(unknown).status, LC_SC_INVALID_OPCODE);

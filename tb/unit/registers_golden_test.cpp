@@ -53,7 +53,7 @@ constexpr Golden kGolden[] = {
     {"ERR_MASK", 0x0a4, 0x00000000, 0x000001ff, 0x00000000, "reserved bits 0xfffffe00 of ERR_MASK written"},
     {"ERR_SEV", 0x0a8, 0x00000000, 0x000001ff, 0x00000000, "reserved bits 0xfffffe00 of ERR_SEV written"},
     {"ERR_FIRST", 0x0b0, 0x00000000, 0x00000000, 0x00000000, "write to read-only ERR_FIRST"},
-    {"PWR_CTRL", 0x0c0, 0x00000000, 0x00000000, 0x00000000, "reserved bits 0xfffffff0 of PWR_CTRL written"},
+    {"PWR_CTRL", 0x0c0, 0x00000000, 0x0000000f, 0x00000000, "reserved bits 0xfffffff0 of PWR_CTRL written"},
     {"PWR_STATUS", 0x0c4, 0x00000000, 0x00000000, 0x00000000, "reserved bits 0x7ffffff0 of PWR_STATUS written"},
     {"HEARTBEAT", 0x0d0, 0x00000000, 0x00000000, 0x00000000, "write to read-only HEARTBEAT"},
     {"TIME_NS", 0x0d8, 0x00000000, 0x00000000, 0x00000000, "write to read-only TIME_NS"},
@@ -104,7 +104,8 @@ TEST(RegisterGolden, SideEffects)
     EXPECT_EQ(doorbell.outcome.text, "read of write-only DOORBELL_SQ_TAIL[0]");
     EXPECT_EQ(doorbell.outcome.severity, Severity::guest_error);
     EXPECT_EQ(bank.read(0x100, 4).outcome.severity, Severity::unimplemented);
-    EXPECT_FALSE(bank.write(0x0c0, 4, 3).ok());
+    EXPECT_TRUE(bank.write(0x0c0, 4, 3).ok());
+    EXPECT_EQ(bank.read(0x0c0, 4).value, 3u);
     EXPECT_EQ(bank.read(0x2000, 4).outcome.severity, Severity::guest_error);
 }
 

@@ -2,6 +2,9 @@
 // Writing weights: time, energy and endurance of ResNet-50 on a core whose two banks are rewritten in turn.
 #include <cmath>
 
+#include "lightcard/model/card/peak.h"
+#include "lightcard/model/pcm_memory/cell_array.h"
+#include "lightcard/model/pcm_memory/effective_tile.h"
 #include "lightcard/platform/cli/ladder/ladder.h"
 #include "lightcard/platform/cli/sustain.h"
 
@@ -111,10 +114,71 @@ void add_endurance(Rows& rows)
     }
 }
 
+/// What the drivers of each write scheme draw, from the sheet's energy a cell.
+void add_write_power(Rows& rows)
+{
+    constexpr const char* kSource = "parameter sheet: write power, 17 nJ a cell";
+    struct Scheme {
+        const char *scheme, *slot;
+        double watts;
+    };
+    for (const auto& s : {Scheme{"row_parallel", "10 us", 0.44}, {"array_parallel", "1 us", 557}}) {
+        const Setup setup{"extends: lc128",
+                          {kUnlimited, {"card.pcm.write_scheme", s.scheme}, {"card.pcm.write_slot", s.slot}},
+                          {"card.pcm.write_energy", "16 nJ"}};
+        rows.push_back(on_card(row_of(std::string("drivers of a ") + s.scheme + " write, " + s.slot, kSource, s.watts,
+                                      0.012 * s.watts, "W"),
+                               setup, [](const CardConfig& card) { return write_power(card); }));
+    }
+}
+
+/// Cells drawn one by one, as the card draws them, against the closed forms.
+void add_cells(Rows& rows)
+{
+    constexpr std::uint32_t kSide = 128;
+    constexpr double kCells = 2.0 * kSide * kSide;
+    const auto failed = [](const CardConfig& card) {
+        const std::vector<std::uint32_t> wear(kSide, static_cast<std::uint32_t>(0.8 * double(card.pcm.endurance)));
+        double sum = 0;
+        for (const auto& pair : pcm_memory::pair_limits(card.pcm, {20240703, 0, 0}, {wear, {}, {}}, kSide, kSide))
+            for (const float stuck : pair.stuck) sum += stuck >= 0;
+        return 100 * sum / kCells;
+    };
+    const double share = 18.60;  // Phi(ln 0.8 / 0.25)
+    rows.push_back(on_card(row_of("cells that have failed at 0.8 of the endurance, drawn",
+                                  "Schechter et al., ISCA 2010: lives scatter by a quarter; log-normal closed form",
+                                  share, 300 * std::sqrt(share / 100 * (1 - share / 100) / kCells) + 0.005, "%"),
+                           {"extends: lc128", {}, {"card.pcm.endurance_spread", "0.3"}}, failed));
+    const auto drifted = [](const CardConfig& card) {
+        RunConfig run;
+        run.fidelity = Fidelity::device;
+        run.noise.programming = run.noise.levels = false;
+        const std::vector<std::int8_t> weights(kSide * kSide, 60);
+        const double floor = std::pow(10.0, -card.pcm.cell_extinction_db / 10);
+        double sum = 0;
+        for (const auto& pair : pcm_memory::make_cells(card.pcm, run, {20240703, 0, 0, 1, nullptr}, kSide, kSide,
+                                                       weights.data(), kSide, 86400))
+            sum += (pair.plus.transmission - floor) / (1 - floor) / (60 / 127.0) - 1;
+        return 100 * sum / (kSide * kSide);
+    };
+    const double errors = 3.0 / kSide;
+    rows.push_back(
+        on_card(row_of("contrast gained by optical cells in a day, drawn", "parameter sheet: nu 0.001, t0 20 s", 0.8406,
+                       0.0004 * 8.37 * 100 * errors + 0.0001, "%"),
+                {"extends: lc128", {}, {"card.pcm.drift_t0", "30 s"}}, drifted));
+    const Setup electrical{"extends: lc128\ndevices: [electrical-ibm]", {}, {"card.pcm.drift_t0", "30 s"}};
+    rows.push_back(on_card(row_of("contrast lost by electrical cells in a day, drawn",
+                                  "IBM aihwkit PCM model: nu 0.049 +- 0.008 at full conductance, t0 20 s", -33.49,
+                                  4.5 * errors + 0.005, "%"),
+                           electrical, drifted));
+}
+
 }  // namespace
 
 void add_memory(Rows& rows)
 {
+    add_write_power(rows);
+    add_cells(rows);
     add_write_wall(rows);
     add_endurance(rows);
 }
