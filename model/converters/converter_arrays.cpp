@@ -16,17 +16,22 @@ DacArray::DacArray(sc_core::sc_module_name name, const std::string& path, const 
     modulator_account_ =
         services_.ledger.open({path + ".modulator", Category::modulator, "sample", parameters.modulator_energy,
                                Scope::core, true, "card.converters.modulator_energy"});
-    calibration_account_ = services_.ledger.open({path + ".calibration_dac", Category::calibration, "sample",
-                                                  parameters.dac_energy + parameters.modulator_energy, Scope::core,
-                                                  true, "card.converters.dac_energy"});
+    calibration_dac_account_ =
+        services_.ledger.open({path + ".calibration_dac", Category::calibration, "sample", parameters.dac_energy,
+                               Scope::core, true, "card.converters.dac_energy"});
+    calibration_modulator_account_ =
+        services_.ledger.open({path + ".calibration_modulator", Category::calibration, "sample",
+                               parameters.modulator_energy, Scope::core, true, "card.converters.modulator_energy"});
 }
 
 void DacArray::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay)
 {
     light->b_transport(payload, delay);
     if (const auto* calibration = payload.get_extension<CalibrationTransaction>(); calibration != nullptr) {
-        services_.ledger.charge(calibration_account_, calibration->dac_samples, calibration->start, calibration->end,
-                                calibration->cause);
+        if (calibration->kind != CalibrationTransaction::Kind::begin) return;
+        for (const auto account : {calibration_dac_account_, calibration_modulator_account_})
+            services_.ledger.charge(account, calibration->dac_samples, calibration->start, calibration->end,
+                                    calibration->cause);
         return;
     }
     const auto* mvm = payload.get_extension<MvmTransaction>();
@@ -45,9 +50,12 @@ AdcArray::AdcArray(sc_core::sc_module_name name, const std::string& path, const 
                                                Scope::core, true, "card.converters.tia_energy"});
     adc_account_ = services_.ledger.open({path + ".adc", Category::adc, "sample", parameters.adc_energy, Scope::core,
                                           true, "card.converters.adc_energy"});
-    calibration_account_ = services_.ledger.open({path + ".calibration_adc", Category::calibration, "sample",
-                                                  parameters.tia_energy + parameters.adc_energy, Scope::core, true,
-                                                  "card.converters.adc_energy"});
+    calibration_receiver_account_ =
+        services_.ledger.open({path + ".calibration_receiver", Category::calibration, "sample", parameters.tia_energy,
+                               Scope::core, true, "card.converters.tia_energy"});
+    calibration_adc_account_ =
+        services_.ledger.open({path + ".calibration_adc", Category::calibration, "sample", parameters.adc_energy,
+                               Scope::core, true, "card.converters.adc_energy"});
 }
 
 namespace {
@@ -80,8 +88,9 @@ photonic_core::MvmStats convert(const MvmTransaction& mvm, std::uint32_t pass, s
 void AdcArray::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time&)
 {
     if (const auto* calibration = payload.get_extension<CalibrationTransaction>(); calibration != nullptr) {
-        services_.ledger.charge(calibration_account_, calibration->adc_samples, calibration->start, calibration->end,
-                                calibration->cause);
+        for (const auto account : {calibration_receiver_account_, calibration_adc_account_})
+            services_.ledger.charge(account, calibration->adc_samples, calibration->start, calibration->end,
+                                    calibration->cause);
         payload.set_response_status(tlm::TLM_OK_RESPONSE);
         return;
     }

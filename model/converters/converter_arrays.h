@@ -25,7 +25,7 @@ private:
     void b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
 
     Services& services_;
-    AccountId dac_account_, modulator_account_, calibration_account_;
+    AccountId dac_account_, modulator_account_, calibration_dac_account_, calibration_modulator_account_;
 };
 
 class AdcArray : public sc_core::sc_module {
@@ -38,7 +38,7 @@ private:
     void b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
 
     Services& services_;
-    AccountId receiver_account_, adc_account_, calibration_account_;
+    AccountId receiver_account_, adc_account_, calibration_receiver_account_, calibration_adc_account_;
 };
 
 }  // namespace lightcard::converters
