@@ -7,8 +7,9 @@
 #include <iostream>
 #include <string>
 
-#include <tlm_utils/tlm_quantumkeeper.h>
 #include <systemc>
+// Not on its own: it needs all of SystemC before it.
+#include <tlm_utils/tlm_quantumkeeper.h>
 
 #include <lightcard/model/card/card.h>
 
