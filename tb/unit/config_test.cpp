@@ -23,6 +23,7 @@ const char* const kShipped[] = {
     "lc128",
     "lc128-1x52",
     "lc128-anchor",
+    "lc128-electrical",
     "lc128-library",
     "lc64",
     "lc256",

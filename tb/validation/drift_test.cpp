@@ -40,10 +40,8 @@ CardConfig resident_card()
 /// The shipped electrical profile: a power law, a third of the conductance in a day, 3.8 % programming error.
 CardConfig electrical_card()
 {
-    CardConfig config =
-        must(parse_card("schema: lightcard/card/1\nextends: lc128\ndevices: [electrical-ibm]\n", "drift_test.yaml"));
+    CardConfig config = must(load_card("lc128-electrical"));
     config.run.ageing = Ageing::live;
-    config.pcm.banks = 16;
     return config;
 }
 
