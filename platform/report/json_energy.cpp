@@ -168,7 +168,11 @@ Json counters_json(const CardCounters& c)
             {"link_bytes_down", c.link_bytes_down},
             {"dram_bytes", c.dram_bytes},
             {"sram_bits", c.sram_bits},
-            {"laser_on_ps", c.laser_on}};
+            {"laser_on_ps", c.laser_on},
+            {"calibrations", c.calibrations},
+            {"calibrating_ps", c.calibrating},
+            {"throttled_ps", c.throttled},
+            {"hottest_die_c", c.hottest_die}};
 }
 
 }  // namespace lightcard::report
