@@ -115,6 +115,7 @@ control_chip::CardFacts facts_of(const CardConfig& config)
 std::unique_ptr<WorkerPool> prepare(CardServices& services, const CardConfig& config)
 {
     services.run = config.run;
+    services.simd = config.host.simd;
     if (config.host.threads < 2) return nullptr;
     auto workers = std::make_unique<WorkerPool>(config.host.threads);
     services.workers = workers.get();

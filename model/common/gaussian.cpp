@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "lightcard/model/common/gaussian_table.h"
+#include "lightcard/model/common/random_avx2.h"
 #include "lightcard/model/common/simd.h"
 
 namespace lightcard {
@@ -47,9 +48,21 @@ float gaussian(std::uint32_t word)
     return draw(word);
 }
 
-LIGHTCARD_CLONES void gaussian(const std::uint32_t* words, float* draws, std::size_t count)
+LIGHTCARD_CLONES void gaussian_portable(const std::uint32_t* words, float* draws, std::size_t count)
 {
     for (std::size_t i = 0; i < count; ++i) draws[i] = draw(words[i]);
+}
+
+void gaussian(const std::uint32_t* words, float* draws, std::size_t count)
+{
+    std::size_t done = 0;
+    if constexpr (random_avx2::kBuilt) {
+        if (has_avx2()) {
+            done = count / 8 * 8;
+            random_avx2::gaussian(words, draws, done);
+        }
+    }
+    for (; done < count; ++done) draws[done] = draw(words[done]);
 }
 
 }  // namespace lightcard

@@ -13,5 +13,7 @@ namespace lightcard {
 float gaussian(std::uint32_t word);
 /// draws[i] = gaussian(words[i])
 void gaussian(const std::uint32_t* words, float* draws, std::size_t count);
+/// The same without vector instructions: what the others are tested against.
+void gaussian_portable(const std::uint32_t* words, float* draws, std::size_t count);
 
 }  // namespace lightcard

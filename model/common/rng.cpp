@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "lightcard/model/common/random_avx2.h"
 #include "lightcard/model/common/simd.h"
 
 namespace lightcard {
@@ -82,7 +83,15 @@ std::array<std::uint32_t, 4> philox4x32_10(const std::array<std::uint32_t, 4>& c
     return c;
 }
 
-void static_words(const StaticKey& key, NoiseSource source, std::uint32_t count, std::uint32_t* words)
+SampleCounter sample_counter(const SampleKey& key, NoiseSource source)
+{
+    const auto halves = split(philox_key(key.seed, key.weight_id));
+    return {{halves[0], halves[1]},
+            {static_cast<std::uint32_t>(key.ordinal), static_cast<std::uint32_t>(key.ordinal >> 32), 0,
+             source_field(source, key.pass)}};
+}
+
+void static_words_portable(const StaticKey& key, NoiseSource source, std::uint32_t count, std::uint32_t* words)
 {
     const std::uint64_t k = philox_key(key.seed, key.epoch);
     std::uint32_t blocks[4][kLanes];
@@ -94,8 +103,8 @@ void static_words(const StaticKey& key, NoiseSource source, std::uint32_t count,
     }
 }
 
-void sample_words(const SampleKey& key, NoiseSource source, std::uint32_t first_row, std::uint32_t count,
-                  std::uint32_t* words)
+void sample_words_portable(const SampleKey& key, NoiseSource source, std::uint32_t first_row, std::uint32_t count,
+                           std::uint32_t* words)
 {
     const std::uint64_t k = philox_key(key.seed, key.weight_id);
     Counter counter{static_cast<std::uint32_t>(key.ordinal), static_cast<std::uint32_t>(key.ordinal >> 32), 0,
@@ -118,6 +127,38 @@ void sample_words(const SampleKey& key, NoiseSource source, std::uint32_t first_
         words = std::copy(block + (row - start), block + (stop - start), words);
         row = stop;
     }
+}
+
+void static_words(const StaticKey& key, NoiseSource source, std::uint32_t count, std::uint32_t* words)
+{
+    if constexpr (random_avx2::kBuilt) {
+        if (count % random_avx2::kBlocks == 0 && has_avx2()) {
+            const auto halves = split(philox_key(key.seed, key.epoch));
+            random_avx2::philox_planes({halves[0], halves[1]},
+                                {key.column << 16, key.bank, key.core, source_field(source, 0)}, count, words, count);
+            return;
+        }
+    }
+    static_words_portable(key, source, count, words);
+}
+
+void sample_words(const SampleKey& key, NoiseSource source, std::uint32_t first_row, std::uint32_t count,
+                  std::uint32_t* words)
+{
+    if constexpr (random_avx2::kBuilt) {
+        // Whole groups of 32 rows; what is left at the end goes the portable way.
+        constexpr std::uint32_t kRows = 4 * random_avx2::kBlocks;
+        const std::uint32_t whole = first_row % 4 == 0 ? count / kRows * kRows : 0;
+        if (whole > 0 && has_avx2()) {
+            SampleCounter start = sample_counter(key, source);
+            start.counter[2] = first_row / 4;
+            random_avx2::philox_rows(start.key, start.counter, whole / 4, words);
+            first_row += whole;
+            count -= whole;
+            words += whole;
+        }
+    }
+    if (count > 0) sample_words_portable(key, source, first_row, count, words);
 }
 
 }  // namespace lightcard

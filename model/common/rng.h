@@ -52,6 +52,18 @@ struct SampleKey {
 void sample_words(const SampleKey& key, NoiseSource source, std::uint32_t first_row, std::uint32_t count,
                   std::uint32_t* words);
 
+/// Key and counter of a sample draw, for kernels that run the generator themselves; counter[2] is row / 4.
+struct SampleCounter {
+    std::uint32_t key[2];
+    std::uint32_t counter[4];
+};
+SampleCounter sample_counter(const SampleKey& key, NoiseSource source);
+
+/// The same words without vector instructions: what the others are tested against.
+void sample_words_portable(const SampleKey& key, NoiseSource source, std::uint32_t first_row, std::uint32_t count,
+                           std::uint32_t* words);
+void static_words_portable(const StaticKey& key, NoiseSource source, std::uint32_t count, std::uint32_t* words);
+
 /// The raw block function, for known-answer tests.
 std::array<std::uint32_t, 4> philox4x32_10(const std::array<std::uint32_t, 4>& counter,
                                            const std::array<std::uint32_t, 2>& key);

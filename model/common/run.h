@@ -58,7 +58,7 @@ struct RunConfig {
 struct HostConfig {
     std::uint32_t threads = 1;
     bool trace = false;
-    std::string simd = "auto";
+    std::string simd = "auto";  ///< kernels: auto, portable, avx2, avx512_vnni
 };
 
 }  // namespace lightcard

@@ -26,6 +26,7 @@ public:
     ActivityStream activity;
     Diagnostics diagnostics;
     RunConfig run;
+    std::string simd = "auto";      ///< HostConfig::simd
     WorkerPool* workers = nullptr;  ///< null = compute on the kernel thread
 };
 

@@ -10,3 +10,17 @@
 #define LIGHTCARD_CLONES
 #endif
 #define LIGHTCARD_INLINE inline __attribute__((always_inline))
+
+namespace lightcard {
+
+/// Whether this CPU runs AVX2. A load and a test: the compiler's run time asked the CPU before main().
+inline bool has_avx2()
+{
+#if defined(__x86_64__)
+    return __builtin_cpu_supports("avx2") != 0;
+#else
+    return false;
+#endif
+}
+
+}  // namespace lightcard

@@ -7,12 +7,17 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "lightcard/model/common/run.h"
 #include "lightcard/model/pcm_memory/cell_array.h"
 #include "lightcard/model/pcm_memory/cell_life.h"
 #include "lightcard/model/pcm_memory/parameters.h"
+
+namespace lightcard::photonic_core {
+class PreparedTile;
+}
 
 namespace lightcard::pcm_memory {
 
@@ -52,6 +57,8 @@ struct EffectiveTile {
     std::vector<CellPair> cells;              ///< [col][rows]; fidelity device only
     std::uint32_t core = 0;  ///< where the bank is, for the static errors of the converters it is read with
     StaticError levels, programming, drift, wear;
+    /// The same for the kernels (photonic_core::prepare_tile); null: every job prepares it for itself.
+    std::shared_ptr<const photonic_core::PreparedTile> prepared;
     /// Sum over all cells of the squared error expected of each static source, in host-weight units^2.
     double expected_level_error2 = 0, expected_programming_error2 = 0, expected_drift_error2 = 0;
 };

@@ -325,6 +325,7 @@ void PcmMemory::fetch(ProgramTransaction& program)
         }
         // What drift leaves of the mean once it has been compensated.
         if (!bank.gains.empty()) cached.tile.drift.gain = (1 + cached.tile.drift.gain) * mean_gain - 1;
+        cached.tile.prepared = photonic_core::prepare_tile(chain_, cached.tile, cached.gains.data());
         cached.epoch = bank.epoch;
         cached.age = age;
     }

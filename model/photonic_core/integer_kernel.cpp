@@ -160,6 +160,19 @@ KernelIsa best_kernel_isa()
     return KernelIsa::portable;
 }
 
+const char* to_string(KernelIsa isa)
+{
+    if (isa == KernelIsa::avx512_vnni) return "avx512_vnni";
+    return isa == KernelIsa::avx2 ? "avx2" : "portable";
+}
+
+KernelIsa kernel_isa(const std::string& simd)
+{
+    for (const KernelIsa isa : {KernelIsa::portable, KernelIsa::avx2, KernelIsa::avx512_vnni})
+        if (simd == to_string(isa)) return std::min(isa, best_kernel_isa());
+    return best_kernel_isa();
+}
+
 PlaneKernel::PlaneKernel(const std::int8_t* plane, std::uint32_t cols, std::uint32_t row_stride, KernelIsa isa)
     : plane_(plane), cols_(cols), row_stride_(row_stride), isa_(isa)
 {

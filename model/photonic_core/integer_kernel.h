@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 namespace lightcard::photonic_core {
@@ -12,6 +13,10 @@ enum class KernelIsa : std::uint8_t { portable, avx2, avx512_vnni };
 
 /// The fastest this CPU runs.
 KernelIsa best_kernel_isa();
+const char* to_string(KernelIsa isa);
+
+/// The one that run.host.simd asks for; what the CPU lacks is left out: the fastest it has up to there.
+KernelIsa kernel_isa(const std::string& simd);
 
 /// One int8 plane, rearranged once for the instructions that will read it.
 class PlaneKernel {

@@ -9,9 +9,11 @@
 #include "lightcard/model/common/rng.h"
 #include "lightcard/model/common/simd.h"
 #include "lightcard/model/photonic_core/device_mvm.h"
+#include "lightcard/model/photonic_core/fused_mvm.h"
 #include "lightcard/model/photonic_core/integer_kernel.h"
 #include "lightcard/model/photonic_core/read_noise.h"
 #include "lightcard/model/photonic_core/sample_chain.h"
+#include "lightcard/model/photonic_core/symbol_terms.h"
 
 namespace lightcard::photonic_core {
 namespace {
@@ -55,15 +57,6 @@ void pack_inputs(const MvmJob& job, std::uint32_t first, std::uint32_t count, Bl
     }
 }
 
-/// u8 codes as s8, less 128: what the integer kernel can multiply.
-std::vector<std::int8_t> signed_common(const pcm_memory::EffectiveTile& tile)
-{
-    std::vector<std::int8_t> plane(tile.common.size());
-    std::transform(tile.common.begin(), tile.common.end(), plane.begin(),
-                   [](std::uint8_t code) { return static_cast<std::int8_t>(code - 128); });
-    return plane;
-}
-
 /// Adds the input sums to the statistics and returns sum(x).
 LIGHTCARD_CLONES std::uint32_t count_inputs(const std::uint8_t* x, std::uint32_t rows, MvmStats& stats)
 {
@@ -100,7 +93,7 @@ struct DacErrors {
     const std::int8_t* curve;           ///< of the DACs at these codes
     const std::uint8_t *below, *above;  ///< codes of the neighbour lanes in this symbol
     float lane_leak;                    ///< of a neighbour's code
-    float sigma;                        ///< of the noise
+    float scale;                        ///< dither_scale()
 };
 
 /// codes = errors in dither steps, plus 128; returns the sum of the errors. A draw is the sum of the four bytes of its
@@ -110,7 +103,7 @@ LIGHTCARD_CLONES std::int32_t dither_codes(const std::uint32_t* words, const Dac
                                            std::uint8_t* codes)
 {
     constexpr float kMagic = 0x1.8p23F;
-    const float scale = errors.sigma * (1.0F / 147.80054F);
+    const float scale = errors.scale;
     // Copies: what is written are bytes, which could alias anything.
     const std::int8_t* __restrict curve = errors.curve;
     const std::uint8_t* __restrict below = errors.below, * __restrict above = errors.above;
@@ -143,8 +136,8 @@ public:
     explicit NoiseChain(const MvmJob& job)
         : job_(job),
           tile_(*job.tile),
-          columns_(column_constants(job)),
-          common_(signed_common(*job.tile)),
+          columns_(column_constants(*job.chain, *job.tile, job.gains)),
+          common_(signed_codes(job.tile->common)),
           kernel_(common_.data(), common_.empty() ? 0 : tile_.cols, tile_.row_stride),
           read_(job)
     {
@@ -182,7 +175,7 @@ private:
         const DacErrors errors{block.curve.data(), beside[0] != nullptr ? beside[0] : block.dark.data(),
                                beside[1] != nullptr ? beside[1] : block.dark.data(),
                                static_cast<float>(statics.lane_crosstalk / step),
-                               static_cast<float>(std::sqrt(job_.chain->dac_variance) / step)};
+                               dither_scale(*job_.chain)};
         sample_words(key_of(vector), NoiseSource::dac, 0, tile_.rows, block.words.data());
         block.dither_sum[v] = dither_codes(block.words.data(), errors, tile_.rows,
                                            block.dither.data() + std::size_t{v} * tile_.row_stride);
@@ -195,7 +188,7 @@ private:
         if (common_.empty()) {
             std::fill_n(block.light.begin() + static_cast<std::ptrdiff_t>(at), tile_.cols, 0);
         }
-        finish_light(block.light.data() + at, leaked_light(x_sum) + (common_.empty() ? 0 : 128 * x_sum),
+        finish_light(block.light.data() + at, leaked_light(*job_.chain, x_sum) + (common_.empty() ? 0 : 128 * x_sum),
                      columns_.floor_light);
         const SampleKey key = key_of(vector);
         sample_words(key, NoiseSource::sample, job_.first_row, tile_.cols, block.words.data());
@@ -207,16 +200,15 @@ private:
         row.light = block.light.data() + at;
         row.dither = block.dithered.data() + at;
         row.normal = block.normals.data();
-        row.rin = intensity_error(key, NoiseSource::rin);
-        const double warming = relative_warming(job_);
-        row.warming = static_cast<float>(warming);
-        row.tilt = static_cast<float>(warming / (1 + warming) * job_.chain->temperature_imbalance / 2 *
-                                      job_.chain->common_to_acc);
-        row.rin_leak = intensity_error(key, NoiseSource::rin_leak);
+        row.rin = intensity_draw(key, NoiseSource::rin);
+        const Warming warming = warming_of(job_);
+        row.warming = warming.change;
+        row.tilt = warming.tilt;
+        row.rin_leak = intensity_draw(key, NoiseSource::rin_leak);
         row.lane = lane_of(job_, vector);
-        const auto added = static_cast<float>(block.dither_sum[v] * job_.chain->dither_step);
-        row.x_sum = static_cast<float>(x_sum) + added;
-        row.spill = brightness(x_sum) > 0 ? std::max(-1.0F, added / static_cast<float>(brightness(x_sum))) : 0.0F;
+        const AddedInputs added = added_inputs(*job_.chain, x_sum, block.dither_sum[v]);
+        row.x_sum = static_cast<float>(x_sum) + added.sum;
+        row.spill = added.spill;
         if (read_.on()) row.read = block.read.data() + at;
         row.analog = block.analog.data();
         row.y = job_.y + std::size_t{vector} * tile_.cols;
@@ -224,22 +216,13 @@ private:
         stats.clipped += noisy_samples(*job_.chain, columns_, row);
     }
 
-    /// Light of all n modulators, in input codes.
-    double brightness(std::uint32_t x_sum) const { return x_sum + job_.chain->modulator_floor_code * job_.chain->n; }
-
-    /// What the crossings add to every column, in the unit of light.
-    std::int32_t leaked_light(std::uint32_t x_sum) const
-    {
-        return static_cast<std::int32_t>(job_.chain->statics->crossing_leak * 255 * brightness(x_sum) + 0.5);
-    }
-
-    /// Laser RIN: one draw a symbol, common to every column of the tile. Light is not negative.
-    float intensity_error(const SampleKey& key, NoiseSource source) const
+    /// Laser RIN: one draw a symbol, common to every column of the tile.
+    float intensity_draw(const SampleKey& key, NoiseSource source) const
     {
         if (job_.chain->rin_variance == 0) return 0;
         std::uint32_t word;
         sample_words(key, source, job_.first_row, 1, &word);
-        return std::max(-1.0F, static_cast<float>(std::sqrt(job_.chain->rin_variance)) * gaussian(word));
+        return intensity_error(*job_.chain, gaussian(word));
     }
 
     const MvmJob& job_;
@@ -279,7 +262,7 @@ void run_exact(const MvmJob& job)
 
 void run_quantised(const MvmJob& job, MvmStats& stats)
 {
-    const ColumnConstants columns = column_constants(job);
+    const ColumnConstants columns = column_constants(*job.chain, *job.tile, job.gains);
     const std::uint32_t cols = job.tile->cols;
     for_each_block(job, [&](std::uint32_t first, std::uint32_t count, const PlaneKernel&, Block& block) {
         for (std::uint32_t v = 0; v < count; ++v) {
@@ -313,6 +296,11 @@ void run_noisy(const MvmJob& job, MvmStats& stats)
     for_each_block(job, [&](std::uint32_t first, std::uint32_t count, const PlaneKernel& hi, Block& block) {
         noise.run_block(first, count, hi, block, stats);
     });
+}
+
+/// What no sample has to be looked at for.
+void count_job(const MvmJob& job, MvmStats& stats)
+{
     count_paths(job, stats);
     std::uint64_t norm2 = 0;
     for (std::uint64_t column : job.tile->column_norm2) norm2 += column;
@@ -351,18 +339,42 @@ std::array<const std::uint8_t*, 2> neighbours(const MvmJob& job, std::uint32_t v
     return {below ? x - job.x_stride : nullptr, above ? x + job.x_stride : nullptr};
 }
 
-MvmStats run_mvm(const MvmJob& job)
+namespace {
+
+void run_portable(const MvmJob& job, MvmStats& stats)
 {
-    MvmStats stats;
-    stats.samples = std::uint64_t{job.vectors} * job.tile->cols;
     if (job.chain->noisy) {
         run_noisy(job, stats);
-        // The sums that attribution needs are those of stat; the samples are not.
-        if (job.chain->device) stats.clipped = run_device(job);
     } else if (job.chain->converters) {
         run_quantised(job, stats);
     } else {
         run_exact(job);
+    }
+}
+
+}  // namespace
+
+std::shared_ptr<const PreparedTile> prepare_tile(const AnalogChain& chain, const pcm_memory::EffectiveTile& tile,
+                                                 const ColumnGain* gains)
+{
+    if (chain.isa == KernelIsa::portable || !PreparedTile::takes(chain, tile, gains)) return nullptr;
+    return std::make_shared<const PreparedTile>(chain, tile, gains, chain.isa);
+}
+
+MvmStats run_mvm(const MvmJob& job)
+{
+    MvmStats stats;
+    stats.samples = std::uint64_t{job.vectors} * job.tile->cols;
+    const auto prepared = job.tile->prepared ? job.tile->prepared : prepare_tile(*job.chain, *job.tile, job.gains);
+    if (prepared) {
+        run_fused(job, *prepared, stats);
+    } else {
+        run_portable(job, stats);
+    }
+    if (job.chain->noisy) {
+        count_job(job, stats);
+        // The sums that attribution needs are those of stat; the samples are not.
+        if (job.chain->device) stats.clipped = run_device(job);
     }
     if (job.chain->converters) stats.sum_lsb2 = sum_of_lsb2(job);
     return stats;

@@ -12,6 +12,7 @@
 #include "lightcard/model/converters/parameters.h"
 #include "lightcard/model/pcm_memory/effective_tile.h"
 #include "lightcard/model/photonic_core/front_end.h"
+#include "lightcard/model/photonic_core/integer_kernel.h"
 #include "lightcard/model/photonic_core/link_budget.h"
 #include "lightcard/model/photonic_core/parameters.h"
 #include "lightcard/model/photonic_core/static_errors.h"
@@ -49,6 +50,7 @@ struct AnalogChain {
     FrontEnd front_end;                                             ///< the same in amperes, source by source
     std::shared_ptr<const StaticErrors> statics;                    ///< of this core; set if noisy
     std::shared_ptr<const Trims> trims;                             ///< its converters' registers; null = at rest
+    KernelIsa isa = best_kernel_isa();                              ///< who computes it; never shows in a result
 };
 
 AnalogChain make_analog_chain(const Parameters& core, const pcm_memory::Parameters& pcm,
@@ -188,6 +190,11 @@ struct MvmJob {
     std::uint32_t pass = 0;
 };
 MvmStats run_mvm(const MvmJob& job);
+
+/// The tile as the vector kernels read it, for EffectiveTile::prepared: valid for this chain and these gains. Null: the
+/// portable path will run it. Without it every job prepares the tile for itself.
+std::shared_ptr<const PreparedTile> prepare_tile(const AnalogChain& chain, const pcm_memory::EffectiveTile& tile,
+                                                 const ColumnGain* gains);
 
 /// Relative change of every transmission, by temperature.
 double relative_warming(const MvmJob& job);

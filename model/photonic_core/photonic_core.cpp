@@ -6,6 +6,17 @@
 #include "lightcard/model/photonic_core/calibration.h"
 
 namespace lightcard::photonic_core {
+namespace {
+
+AnalogChain chain_of(const Parameters& parameters, const pcm_memory::Parameters& pcm,
+                     const converters::Parameters& converters, const Services& services, std::uint32_t core)
+{
+    AnalogChain chain = make_analog_chain(parameters, pcm, converters, services.run, core);
+    chain.isa = kernel_isa(services.simd);
+    return chain;
+}
+
+}  // namespace
 
 PhotonicCore::PhotonicCore(sc_core::sc_module_name name, std::uint32_t core, const std::string& path,
                            const Parameters& parameters, const pcm_memory::Parameters& pcm,
@@ -22,7 +33,7 @@ PhotonicCore::PhotonicCore(sc_core::sc_module_name name, std::uint32_t core, con
       thermal_setting_(thermal),
       thermal_(thermal),
       budget_(solve_link_budget(parameters, pcm)),
-      chain_(make_analog_chain(parameters, pcm, converters, services.run, core)),
+      chain_(chain_of(parameters, pcm, converters, services, core)),
       bits_per_input_(converters.dac_bits),
       bits_per_output_(converters.adc_bits)
 {

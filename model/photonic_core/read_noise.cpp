@@ -13,7 +13,18 @@ double brightest(const AnalogChain& chain)
     return 255.0 + chain.modulator_floor_code;
 }
 
-/// u8 codes as s8, less 128: what the integer kernel can multiply.
+}  // namespace
+
+std::vector<std::uint8_t> squared_light(const AnalogChain& chain)
+{
+    std::vector<std::uint8_t> squares(256);
+    for (std::uint32_t code = 0; code < squares.size(); ++code) {
+        const double relative = (code + chain.modulator_floor_code) / brightest(chain);
+        squares[code] = static_cast<std::uint8_t>(std::floor(255.0 * relative * relative + 0.5));
+    }
+    return squares;
+}
+
 std::vector<std::int8_t> signed_codes(const std::vector<std::uint8_t>& codes)
 {
     std::vector<std::int8_t> plane(codes.size());
@@ -22,19 +33,13 @@ std::vector<std::int8_t> signed_codes(const std::vector<std::uint8_t>& codes)
     return plane;
 }
 
-}  // namespace
-
 ReadNoise::ReadNoise(const MvmJob& job)
     : tile_(*job.tile),
       plane_(signed_codes(job.tile->read_variance)),
-      squares_(256),
+      squares_(squared_light(*job.chain)),
       kernel_(plane_.data(), plane_.empty() ? 0 : tile_.cols, tile_.row_stride),
       unit_(static_cast<float>(unit(*job.chain, tile_)))
 {
-    for (std::uint32_t code = 0; code < squares_.size(); ++code) {
-        const double relative = (code + job.chain->modulator_floor_code) / brightest(*job.chain);
-        squares_[code] = static_cast<std::uint8_t>(std::floor(255.0 * relative * relative + 0.5));
-    }
 }
 
 double ReadNoise::unit(const AnalogChain& chain, const pcm_memory::EffectiveTile& tile)

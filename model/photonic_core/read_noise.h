@@ -12,6 +12,12 @@
 
 namespace lightcard::photonic_core {
 
+/// [input code] square of the light's amplitude, of 255 at the brightest; the modulator's floor included.
+std::vector<std::uint8_t> squared_light(const AnalogChain& chain);
+
+/// u8 codes as s8, less 128: what PlaneKernel can multiply.
+std::vector<std::int8_t> signed_codes(const std::vector<std::uint8_t>& codes);
+
 class ReadNoise {
 public:
     explicit ReadNoise(const MvmJob& job);

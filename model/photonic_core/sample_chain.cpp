@@ -137,16 +137,15 @@ LIGHTCARD_CLONES WeightSums weight_sums(const pcm_memory::EffectiveTile& tile, s
 
 }  // namespace
 
-ColumnConstants column_constants(const MvmJob& job)
+ColumnConstants column_constants(const AnalogChain& chain, const pcm_memory::EffectiveTile& tile,
+                                 const ColumnGain* gains)
 {
-    const AnalogChain& chain = *job.chain;
-    const pcm_memory::EffectiveTile& tile = *job.tile;
     ColumnConstants columns;
     columns.receiver_variance = static_cast<float>(chain.thermal_variance + chain.shot_constant);
     const std::vector<float> signs = imbalance_signs(chain.seed, tile.core, tile.cols);
     const double unused_rows = chain.n > tile.rows ? chain.n - tile.rows : 0;
     for (std::uint32_t c = 0; c < tile.cols; ++c) {
-        const ColumnGain gain = chain.converters ? job.gains[c] : ColumnGain{};
+        const ColumnGain gain = chain.converters ? gains[c] : ColumnGain{};
         const double adc_sigma = chain.converters ? chain.adc_noise_ratio * gain.lsb * chain.adc_codes : 0;
         columns.lsb.push_back(gain.lsb);
         columns.inverse_lsb.push_back(static_cast<float>(1.0 / gain.lsb));
@@ -179,6 +178,13 @@ std::uint32_t noisy_samples(const AnalogChain& chain, const ColumnConstants& col
     const float half = static_cast<float>(chain.adc_codes / 2);
     scale(row, columns.inverse_lsb.data(), lane);
     if (lane.adc_inl != nullptr) bend(row, lane.adc_inl, half);
+    return convert(row, columns.digital_gain.data(), -half, half - 1.0F);
+}
+
+std::uint32_t bent_samples(const AnalogChain& chain, const ColumnConstants& columns, const SampleRow& row)
+{
+    const float half = static_cast<float>(chain.adc_codes / 2);
+    bend(row, lane_errors(*chain.statics, row.lane).adc_inl, half);
     return convert(row, columns.digital_gain.data(), -half, half - 1.0F);
 }
 

@@ -22,7 +22,9 @@ struct ColumnConstants {
     std::vector<double> lsb;
     std::vector<std::int64_t> digital_gain;
 };
-ColumnConstants column_constants(const MvmJob& job);
+/// `gains` [cols], read if the chain has converters.
+ColumnConstants column_constants(const AnalogChain& chain, const pcm_memory::EffectiveTile& tile,
+                                 const ColumnGain* gains);
 
 /// One vector: exact sums in, acc units out.
 struct SampleRow {
@@ -47,6 +49,9 @@ struct SampleRow {
 
 /// Fidelity stat: docs/model-equations.md section 3, then the ADC. Returns samples at an end code.
 std::uint32_t noisy_samples(const AnalogChain& chain, const ColumnConstants& columns, const SampleRow& row);
+
+/// The end of noisy_samples for an ADC that bends: row.analog is its input in LSB. Returns samples at an end code.
+std::uint32_t bent_samples(const AnalogChain& chain, const ColumnConstants& columns, const SampleRow& row);
 
 /// Fidelity ideal with converters: the ADC alone, on the exact sum, in double. Returns samples at an end code.
 std::uint32_t quantised_samples(const AnalogChain& chain, const ColumnConstants& columns, const SampleRow& row);

@@ -128,7 +128,7 @@ TEST(ConfigTable, ChoicesAreInTheOrderOfTheirEnumerations)
                                            {"run.ageing", "step"},
                                            {"run.signed_inputs", "two_pass"},
                                            {"run.quant", "true"},
-                                           {"host.simd", "scalar"}});
+                                           {"host.simd", "portable"}});
     EXPECT_EQ(card.pcm.write_scheme, pcm_memory::WriteScheme::serial);
     EXPECT_EQ(card.core.packaging, photonic_core::Packaging::organic);
     EXPECT_EQ(card.run.fidelity, Fidelity::ideal);
@@ -136,7 +136,7 @@ TEST(ConfigTable, ChoicesAreInTheOrderOfTheirEnumerations)
     EXPECT_EQ(card.run.ageing, Ageing::step);
     EXPECT_EQ(card.run.signed_inputs, SignedInputs::two_pass);
     EXPECT_TRUE(card.run.quant);
-    EXPECT_EQ(card.host.simd, "scalar");
+    EXPECT_EQ(card.host.simd, "portable");
     EXPECT_EQ(load("lc128", {{"run.ageing", "live"}}).run.ageing, Ageing::live);
     EXPECT_EQ(load("lc128", {{"card.core.packaging", "interposer_2_5d"}}).core.packaging,
               photonic_core::Packaging::interposer_2_5d);

@@ -50,6 +50,29 @@ TEST(SampleWords, LastRowsOfTheRange)
     EXPECT_EQ(tail.back(), sample({}, 0xffffffffu, 1).front());
 }
 
+/// Vector kernels, where this CPU has them, against the portable generator.
+TEST(SampleWords, EqualThePortableOnes)
+{
+    for (std::uint32_t first : {0u, 1u, 4u, 66u, 4096u})
+        for (std::uint32_t count : {1u, 31u, 32u, 33u, 128u, 500u}) {
+            const SampleKey key{7, 0x123456789abcdefull, 0xffffffffull, first};
+            std::vector<std::uint32_t> expected(count);
+            sample_words_portable(key, NoiseSource::dac, first, count, expected.data());
+            EXPECT_EQ(sample(key, first, count, NoiseSource::dac), expected) << first << " " << count;
+        }
+}
+
+TEST(StaticWords, EqualThePortableOnes)
+{
+    for (std::uint32_t count : {1u, 8u, 96u, 100u, 128u, 512u}) {
+        const StaticKey key{3, 5, 1, 2, 511};
+        std::vector<std::uint32_t> expected(4 * count), words(4 * count);
+        static_words_portable(key, NoiseSource::cell, count, expected.data());
+        static_words(key, NoiseSource::cell, count, words.data());
+        EXPECT_EQ(words, expected) << count;
+    }
+}
+
 TEST(StaticWords, RowsAreIndependentOfTheCount)
 {
     const StaticKey key{3, 9, 1, 2, 77};
@@ -138,6 +161,22 @@ TEST(Gaussian, BulkEqualsSingle)
 }
 
 /// 2e7 draws: central moments and tails within 5 standard errors; the bits by a hash.
+/// All octaves, both signs, and the words around every octave's ends, each in eight places of a vector.
+TEST(Gaussian, BulkEqualsThePortableOne)
+{
+    std::vector<std::uint32_t> words;
+    for (std::uint32_t octave = 0; octave < 32; ++octave)
+        for (std::uint32_t offset : {0u, 1u, 2u, 0xffffffffu, 0xfffffffeu})
+            for (std::uint32_t sign : {0u, 0x80000000u}) words.push_back(sign ^ ((1u << octave) + offset));
+    std::vector<float> expected(words.size()), draws(words.size());
+    for (int turn = 0; turn < 8; ++turn) {
+        std::rotate(words.begin(), words.begin() + 1, words.end());
+        gaussian_portable(words.data(), expected.data(), words.size());
+        gaussian(words.data(), draws.data(), words.size());
+        EXPECT_EQ(draws, expected);
+    }
+}
+
 TEST(Gaussian, MomentsTailsAndBits)
 {
     constexpr std::uint32_t kRow = 1000, kRows = 20000;
