@@ -25,7 +25,8 @@ set(LIGHTCARD_PUBLIC_HEADERS
   model/common/time.h
   model/card/card.h model/card/config.h model/card/counters.h
   model/*/parameters.h model/pcm_memory/cell_array.h model/pcm_memory/cell_life.h model/pcm_memory/effective_tile.h
-  model/photonic_core/front_end.h model/photonic_core/link_budget.h model/photonic_core/mvm.h
+  model/photonic_core/front_end.h model/photonic_core/integer_kernel.h model/photonic_core/link_budget.h
+  model/photonic_core/mvm.h
   model/photonic_core/static_errors.h
   model/control_chip/lightcard_abi.h model/control_chip/lightcard_regs.h
   platform/host/*.h

@@ -8,6 +8,7 @@
 #include "lightcard/model/common/det_math.h"
 #include "lightcard/model/common/gaussian.h"
 #include "lightcard/model/common/rng.h"
+#include "lightcard/model/common/simd.h"
 #include "lightcard/model/pcm_memory/cell_moments.h"
 #include "lightcard/model/pcm_memory/write_loop.h"
 
@@ -59,7 +60,10 @@ CellModel make_cell_model(const Parameters& pcm, const RunConfig& run, double ag
         if (levels) contrast = round_half_even(contrast * steps) / steps;
         model.target[magnitude] = contrast;
         if (model.programming_errors) model.sigma[magnitude] = programming_sigma(pcm, contrast);
-        model.programming[magnitude] = clamped_error(contrast, model.sigma[magnitude]);
+        // Neighbouring weights aim at the same level, and the moments are a series each.
+        const bool same = magnitude > 0 && contrast == model.target[magnitude - 1];
+        model.programming[magnitude] =
+            same ? model.programming[magnitude - 1] : clamped_error(contrast, model.sigma[magnitude]);
     }
     return model;
 }
@@ -89,23 +93,43 @@ EffectiveTile exact_tile(std::uint32_t rows, std::uint32_t cols, const std::int8
     return tile;
 }
 
-/// Splits an effective weight (256 units a step) into the planes and accounts for it.
-void store_weight(EffectiveTile& tile, std::uint32_t row, std::uint32_t col, double units)
+/// Splits the effective weights of a column, 256 units a step, into the planes; returns the sum of their squares.
+LIGHTCARD_CLONES std::uint64_t store_weights(const double* plus, const double* minus, std::uint32_t rows,
+                                             std::int8_t* __restrict hi, std::int8_t* __restrict lo,
+                                             std::int32_t& any_lo)
 {
-    const auto weight = static_cast<std::int32_t>(round_half_even(std::clamp(units, -kLargest, kLargest)));
-    const std::int32_t lo = ((weight + 128) & 255) - 128;
-    const std::size_t at = static_cast<std::size_t>(col) * tile.row_stride + row;
-    tile.lo[at] = static_cast<std::int8_t>(lo);
-    tile.hi[at] = static_cast<std::int8_t>((weight - lo) / 256);
-    tile.lo_is_zero &= lo == 0;
-    tile.column_norm2[col] += static_cast<std::uint64_t>(static_cast<std::int64_t>(weight) * weight);
+    constexpr double kMagic = 0x1.8p52;
+    std::uint64_t norm2 = 0;
+    std::int32_t any = 0;
+    for (std::uint32_t row = 0; row < rows; ++row) {
+        const double units = (plus[row] - minus[row]) * kFullScale * kUnit;
+        const double above = units < -kLargest ? -kLargest : units;
+        const double within = kLargest < above ? kLargest : above;
+        const auto weight = static_cast<std::int32_t>((within + kMagic) - kMagic);
+        const std::int32_t low = ((weight + 128) & 255) - 128;
+        lo[row] = static_cast<std::int8_t>(low);
+        hi[row] = static_cast<std::int8_t>((weight - low) >> 8);
+        any |= low;
+        norm2 += static_cast<std::uint32_t>(weight * weight);
+    }
+    any_lo |= any;
+    return norm2;
 }
 
-void store_common(EffectiveTile& tile, std::uint32_t row, std::uint32_t col, double transmission)
+/// Codes of the light that a column's pairs let through; returns their sum.
+LIGHTCARD_CLONES std::uint32_t store_common(const double* plus, const double* minus, std::uint32_t rows, double floor,
+                                            std::uint8_t* __restrict codes)
 {
-    const auto code = static_cast<std::uint8_t>(round_half_even(std::min(1.0, transmission) * 255.0));
-    tile.common[static_cast<std::size_t>(col) * tile.row_stride + row] = code;
-    tile.common_sum[col] += code;
+    constexpr double kMagic = 0x1.8p52;
+    std::uint32_t sum = 0;
+    for (std::uint32_t row = 0; row < rows; ++row) {
+        const double transmission = floor + (1.0 - floor) * 0.5 * (plus[row] + minus[row]);
+        const double within = transmission < 1.0 ? transmission : 1.0;
+        const auto code = static_cast<std::int32_t>((within * 255.0 + kMagic) - kMagic);
+        codes[row] = static_cast<std::uint8_t>(code);
+        sum += static_cast<std::uint32_t>(code);
+    }
+    return sum;
 }
 
 /// Both cells at their noisiest are just within the codes.
@@ -165,18 +189,28 @@ void expect_errors(EffectiveTile& tile, const CellModel& model, const std::int8_
 {
     const double gain = model.drift_factor.mean;
     tile.drift.gain = gain;
+    constexpr std::int32_t kLowest = -128;
+    std::array<PairErrors, 256> of_weight;
+    for (std::int32_t weight = kLowest; weight < 128; ++weight)
+        of_weight[static_cast<std::size_t>(weight - kLowest)] = pair_errors(model, weight);
     for (std::uint32_t col = 0; col < tile.cols; ++col) {
         ColumnError levels, programming;
+        // Sums of all cells, in order; kept at hand while a column is in work.
+        double programming2 = tile.programming.random2, drift2 = tile.drift.random2,
+               drift_error2 = tile.expected_drift_error2;
         for (std::uint32_t row = 0; row < tile.rows; ++row) {
             const std::int32_t weight = weights[col * stride + row];
-            const PairErrors errors = pair_errors(model, weight);
+            const PairErrors& errors = of_weight[static_cast<std::size_t>(weight - kLowest)];
             const double total = errors.level + errors.programming_mean;
             levels.add(errors.level, total);
             programming.add(errors.programming_mean, total);
-            tile.programming.random2 += errors.programming_variance;
-            tile.drift.random2 += errors.drift_variance;
-            tile.expected_drift_error2 += errors.drift_variance + gain * gain * weight * weight;
+            programming2 += errors.programming_variance;
+            drift2 += errors.drift_variance;
+            drift_error2 += errors.drift_variance + gain * gain * weight * weight;
         }
+        tile.programming.random2 = programming2;
+        tile.drift.random2 = drift2;
+        tile.expected_drift_error2 = drift_error2;
         add_column(tile.levels, levels, levels.e + programming.e, tile.rows);
         add_column(tile.programming, programming, levels.e + programming.e, tile.rows);
         tile.expected_level_error2 += levels.e2;
@@ -205,15 +239,41 @@ void aim(const CellModel& model, const std::int8_t* weights, ColumnContrasts& co
     }
 }
 
-/// Static errors of one polarity, drawn. `programming` and `nu`: one standard normal a row.
+/// What the write loop leaves, one standard normal draw a row.
+LIGHTCARD_CLONES void misprogram(const double* sigma, const float* draws, std::size_t rows, double* __restrict contrast)
+{
+    for (std::size_t row = 0; row < rows; ++row) {
+        const double c = contrast[row] + sigma[row] * static_cast<double>(draws[row]);
+        const double above = c < 0.0 ? 0.0 : c;
+        contrast[row] = 1.0 < above ? 1.0 : above;
+    }
+}
+
+/// drift_factor() of the logarithmic law, for a whole column.
+LIGHTCARD_CLONES void age_column(const DriftModel& drift, const float* draws, std::size_t rows, double* __restrict contrast)
+{
+    const double mean = drift.nu, sigma = drift.nu_sigma, log_age = drift.log_age;
+    for (std::size_t row = 0; row < rows; ++row) {
+        const double nu = mean + sigma * static_cast<double>(draws[row]);
+        const double rising = 0.0 < nu ? nu : 0.0;
+        const double aged = contrast[row] * (1.0 + rising * log_age);
+        contrast[row] = aged < kWidestContrast ? aged : kWidestContrast;
+    }
+}
+
+/// Static errors of one polarity, drawn. `programming` and `nu`: one standard normal a row; nu is only read if aged.
 void disturb(const CellModel& model, const std::vector<double>& sigma, const float* programming, const float* nu,
              std::vector<double>& contrast)
 {
-    for (std::size_t row = 0; row < contrast.size(); ++row) {
-        double c = contrast[row];
-        if (model.programming_errors) c = std::clamp(c + sigma[row] * static_cast<double>(programming[row]), 0.0, 1.0);
-        contrast[row] = std::min(kWidestContrast, c * drift_factor(model.drift, static_cast<double>(nu[row])));
+    if (model.programming_errors) misprogram(sigma.data(), programming, contrast.size(), contrast.data());
+    if (!(model.drift.log_age > 0)) return;
+    if (model.drift.law == DriftLaw::logarithmic) {
+        age_column(model.drift, nu, contrast.size(), contrast.data());
+        return;
     }
+    for (std::size_t row = 0; row < contrast.size(); ++row)
+        contrast[row] =
+            std::min(kWidestContrast, contrast[row] * drift_factor(model.drift, static_cast<double>(nu[row])));
 }
 
 /// The same, each draw replaced by its mean. Targets come from the table, so they index it back exactly.
@@ -267,13 +327,17 @@ void expect_wear(EffectiveTile& tile, const CellModel& model, const std::vector<
 
 void store_column(EffectiveTile& tile, const CellModel& model, std::uint32_t col, const ColumnContrasts& column)
 {
-    tile.column_norm2[col] = 0;
-    for (std::uint32_t row = 0; row < tile.rows; ++row) {
-        const double plus = column.plus[row], minus = column.minus[row];
-        store_weight(tile, row, col, (plus - minus) * kFullScale * kUnit);
-        if (model.read_noise > 0) store_read_variance(tile, model, row, col, plus, minus);
-        if (model.optics) store_common(tile, row, col, model.floor + (1.0 - model.floor) * 0.5 * (plus + minus));
-    }
+    const double *plus = column.plus.data(), *minus = column.minus.data();
+    const std::size_t first = std::size_t{col} * tile.row_stride;
+    std::int32_t any_lo = 0;
+    tile.column_norm2[col] =
+        store_weights(plus, minus, tile.rows, tile.hi.data() + first, tile.lo.data() + first, any_lo);
+    tile.lo_is_zero &= any_lo == 0;
+    if (model.optics)
+        tile.common_sum[col] = store_common(plus, minus, tile.rows, model.floor, tile.common.data() + first);
+    if (model.read_noise > 0)
+        for (std::uint32_t row = 0; row < tile.rows; ++row)
+            store_read_variance(tile, model, row, col, plus[row], minus[row]);
 }
 
 /// `place` null: every draw at its mean.
@@ -303,7 +367,7 @@ EffectiveTile make_tile(const Parameters& parameters, const RunConfig& run, cons
         if (errors && place != nullptr) {
             static_words({place->seed, place->epoch, place->core, place->bank, col}, NoiseSource::cell, rows,
                          words.data());
-            gaussian(words.data(), draws.data(), words.size());
+            gaussian(words.data(), draws.data(), model.drift.log_age > 0 ? words.size() : words.size() / 2);
             disturb(model, column.plus_sigma, draws.data(), draws.data() + 2 * rows, column.plus);
             disturb(model, column.minus_sigma, draws.data() + rows, draws.data() + 3 * rows, column.minus);
         } else if (errors) {
