@@ -106,8 +106,7 @@ inline __attribute__((always_inline)) __m256 polynomial(__m256 t, const Coeffici
 
 __attribute__((noinline)) __m256 rare_octaves(__m256 t, __m256i octave)
 {
-    return polynomial(
-        t, [&](int power) { return _mm256_i32gather_ps(detail::kGaussianTable[power], octave, 4); });
+    return polynomial(t, [&](int power) { return _mm256_i32gather_ps(detail::kGaussianTable[power], octave, 4); });
 }
 
 inline __attribute__((always_inline)) __m256 draw(const Quantile& quantile, __m256i words)
@@ -117,8 +116,8 @@ inline __attribute__((always_inline)) __m256 draw(const Quantile& quantile, __m2
     const __m256 tail = _mm256_add_ps(_mm256_mul_ps(k, _mm256_set1_ps(0x1.fffffep-1F)), _mm256_set1_ps(0.5F));
     const __m256i bits = _mm256_castps_si256(tail);
     const __m256i octave = _mm256_sub_epi32(_mm256_srli_epi32(bits, 23), _mm256_set1_epi32(126));
-    const __m256i fraction = _mm256_or_si256(_mm256_and_si256(bits, _mm256_set1_epi32(0x7FFFFF)),
-                                             _mm256_set1_epi32(0x3F800000));
+    const __m256i fraction =
+        _mm256_or_si256(_mm256_and_si256(bits, _mm256_set1_epi32(0x7FFFFF)), _mm256_set1_epi32(0x3F800000));
     const __m256 t = _mm256_sub_ps(_mm256_castsi256_ps(fraction), _mm256_set1_ps(1.5F));
     __m256 z;
     if (__builtin_expect(_mm256_movemask_epi8(_mm256_cmpgt_epi32(_mm256_set1_epi32(24), octave)) != 0, 0)) {
@@ -166,8 +165,7 @@ void gaussian(const std::uint32_t* words, float* draws, std::uint64_t count)
 {
     const Quantile quantile;
     for (std::uint64_t i = 0; i < count; i += 8)
-        _mm256_storeu_ps(draws + i,
-                         draw(quantile, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(words + i))));
+        _mm256_storeu_ps(draws + i, draw(quantile, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(words + i))));
 }
 
 }  // namespace lightcard::random_avx2

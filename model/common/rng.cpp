@@ -135,7 +135,8 @@ void static_words(const StaticKey& key, NoiseSource source, std::uint32_t count,
         if (count % random_avx2::kBlocks == 0 && has_avx2()) {
             const auto halves = split(philox_key(key.seed, key.epoch));
             random_avx2::philox_planes({halves[0], halves[1]},
-                                {key.column << 16, key.bank, key.core, source_field(source, 0)}, count, words, count);
+                                       {key.column << 16, key.bank, key.core, source_field(source, 0)}, count, words,
+                                       count);
             return;
         }
     }

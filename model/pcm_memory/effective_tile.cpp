@@ -250,7 +250,8 @@ LIGHTCARD_CLONES void misprogram(const double* sigma, const float* draws, std::s
 }
 
 /// drift_factor() of the logarithmic law, for a whole column.
-LIGHTCARD_CLONES void age_column(const DriftModel& drift, const float* draws, std::size_t rows, double* __restrict contrast)
+LIGHTCARD_CLONES void age_column(const DriftModel& drift, const float* draws, std::size_t rows,
+                                 double* __restrict contrast)
 {
     const double mean = drift.nu, sigma = drift.nu_sigma, log_age = drift.log_age;
     for (std::size_t row = 0; row < rows; ++row) {

@@ -151,8 +151,8 @@ LIGHTCARD_ALWAYS std::uint32_t noisy_columns(const Columns& columns, const Lane&
     __m256 u = add(mul(_mm256_cvtepi32_ps(total), all(1.0F / 256.0F)), mul(of(columns.crosstalk), all(row.x_sum)));
     if (row.dither != nullptr) u = add(u, mul(_mm256_cvtepi32_ps(load(row.dither + c)), all(columns.dither_step)));
 
-    __m256i bright = _mm256_add_epi32(load(row.light + c), _mm256_add_epi32(_mm256_set1_epi32(row.light_shift),
-                                                                           of(columns.floor_light)));
+    __m256i bright = _mm256_add_epi32(load(row.light + c),
+                                      _mm256_add_epi32(_mm256_set1_epi32(row.light_shift), of(columns.floor_light)));
     if (!whole) bright = _mm256_and_si256(bright, mask);
     const __m256i floor_acc = of(columns.floor_acc);
     const __m256i y = _mm256_srai_epi32(_mm256_add_epi32(total, _mm256_set1_epi32(128)), 8);
@@ -163,8 +163,8 @@ LIGHTCARD_ALWAYS std::uint32_t noisy_columns(const Columns& columns, const Lane&
 
     const __m256 light = mul(_mm256_cvtepi32_ps(bright), all(row.intensity));
     const __m256 lit = add(u, _mm256_cvtepi32_ps(floor_acc));
-    const __m256 laser = add(mul(all(row.change), lit),
-                             mul(add(mul(all(row.leak), of(columns.imbalance)), all(row.tilt)), light));
+    const __m256 laser =
+        add(mul(all(row.change), lit), mul(add(mul(all(row.leak), of(columns.imbalance)), all(row.tilt)), light));
     __m256 adc_variance = of(columns.adc_variance);
     if (row.read != nullptr) {
         __m256i codes = load(row.read + c);
@@ -175,7 +175,8 @@ LIGHTCARD_ALWAYS std::uint32_t noisy_columns(const Columns& columns, const Lane&
     }
     const __m256 receiver = add(mul(all(columns.receiver_variance), of(lane.shortfall2)),
                                 mul(mul(all(columns.shot), of(lane.shortfall)), light));
-    const __m256 z = add(add(u, laser), mul(_mm256_sqrt_ps(add(adc_variance, receiver)), _mm256_loadu_ps(row.normal + c)));
+    const __m256 z =
+        add(add(u, laser), mul(_mm256_sqrt_ps(add(adc_variance, receiver)), _mm256_loadu_ps(row.normal + c)));
     const __m256 v = add(mul(mul(z, of(columns.inverse_lsb)), of(lane.adc_gain)), of(lane.adc_offset));
     if (row.analog != nullptr) {
         store_columns(reinterpret_cast<std::int32_t*>(row.analog), columns.cols, c, _mm256_castps_si256(v));
@@ -196,11 +197,11 @@ LIGHTCARD_ALWAYS __m128i quantised_codes(__m128i total, __m256d lsb, __m256d low
                                          std::uint32_t lanes, std::uint32_t& clipped)
 {
     const __m256d y = _mm256_mul_pd(_mm256_cvtepi32_pd(total), _mm256_set1_pd(1.0 / 256.0));
-    const __m256d code =
-        round_half_even(_mm256_min_pd(_mm256_max_pd(_mm256_div_pd(y, lsb), lowest), highest));
+    const __m256d code = round_half_even(_mm256_min_pd(_mm256_max_pd(_mm256_div_pd(y, lsb), lowest), highest));
     const __m256d at_end =
         _mm256_or_pd(_mm256_cmp_pd(code, lowest, _CMP_EQ_OQ), _mm256_cmp_pd(code, highest, _CMP_EQ_OQ));
-    clipped += static_cast<std::uint32_t>(__builtin_popcount(static_cast<unsigned>(_mm256_movemask_pd(at_end)) & lanes));
+    clipped +=
+        static_cast<std::uint32_t>(__builtin_popcount(static_cast<unsigned>(_mm256_movemask_pd(at_end)) & lanes));
     return _mm256_cvttpd_epi32(code);
 }
 
@@ -265,10 +266,10 @@ std::int32_t dac_errors(const DacErrors& errors, std::uint32_t rows, std::int16_
         };
         const __m256i pairs = _mm256_maddubs_epi16(load(errors.words + row), _mm256_set1_epi8(1));
         const __m256i sum = _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
-        const __m256i lanes = _mm256_add_epi32(_mm256_cvtepu8_epi32(eight(errors.below)),
-                                               _mm256_cvtepu8_epi32(eight(errors.above)));
-        const __m256 fixed = add(_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(eight(errors.curve))),
-                                 mul(leak, _mm256_cvtepi32_ps(lanes)));
+        const __m256i lanes =
+            _mm256_add_epi32(_mm256_cvtepu8_epi32(eight(errors.below)), _mm256_cvtepu8_epi32(eight(errors.above)));
+        const __m256 fixed =
+            add(_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(eight(errors.curve))), mul(leak, _mm256_cvtepi32_ps(lanes)));
         const __m256 drawn = mul(_mm256_cvtepi32_ps(_mm256_sub_epi32(sum, _mm256_set1_epi32(510))), scale);
         const __m256 steps = round_half_even(add(drawn, fixed));
         const __m256 within = _mm256_min_ps(_mm256_max_ps(steps, _mm256_set1_ps(-128.0F)), _mm256_set1_ps(127.0F));
@@ -305,8 +306,8 @@ std::uint32_t quantised_row(const std::int32_t* total, std::uint32_t cols, const
         const __m256i mask = mask_of(cols, c);
         const auto lanes = static_cast<std::uint32_t>(_mm256_movemask_ps(_mm256_castsi256_ps(mask)));
         const __m256i eight = load(total + c);
-        const __m128i first = quantised_codes(_mm256_castsi256_si128(eight), _mm256_loadu_pd(lsb + c), low, high,
-                                              lanes & 15, clipped);
+        const __m128i first =
+            quantised_codes(_mm256_castsi256_si128(eight), _mm256_loadu_pd(lsb + c), low, high, lanes & 15, clipped);
         const __m128i second = quantised_codes(_mm256_extracti128_si256(eight, 1), _mm256_loadu_pd(lsb + c + 4), low,
                                                high, lanes >> 4, clipped);
         const auto table_of = [&](const std::int32_t* at) { return _mm256_maskload_epi32(at + c, mask); };

@@ -11,7 +11,7 @@
 
 namespace lightcard::photonic_core::avx2 {
 
-inline constexpr std::uint32_t kGroup = 16;    ///< columns a group of a plane; strides of sums are multiples
+inline constexpr std::uint32_t kGroup = 16;  ///< columns a group of a plane; strides of sums are multiples
 inline constexpr std::uint32_t kMostRows = 256;
 
 /// sums[v][c] = sum over rows of x[v][row] plane[c][row], both s16, `vectors` rows of x_stride and sums_stride.

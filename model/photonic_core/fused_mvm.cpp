@@ -94,7 +94,8 @@ public:
     {
         for (std::uint32_t first = 0; first < job_.vectors; first += kBlock) {
             const std::uint32_t count = std::min(kBlock, job_.vectors - first);
-            for (std::uint32_t v = 0; v < count; ++v) inputs_[v] = avx2::widen_inputs(input(first + v), rows_, x_.row(v, row_stride_));
+            for (std::uint32_t v = 0; v < count; ++v)
+                inputs_[v] = avx2::widen_inputs(input(first + v), rows_, x_.row(v, row_stride_));
             if (chain_.noisy) {
                 noisy_block(first, count, stats);
             } else {
@@ -202,7 +203,8 @@ private:
         }
         if (packed_) return multiply(read_.data(), squares_, count, read_sums_);
         multiply_bytes(tile_.read_kernel, squares_, 0, count);
-        collect(count, read_sums_, [&](std::uint32_t v, std::uint32_t, std::int32_t sum) { return sum + 128 * totals[v]; });
+        collect(count, read_sums_,
+                [&](std::uint32_t v, std::uint32_t, std::int32_t sum) { return sum + 128 * totals[v]; });
     }
 
     void exact_block(std::uint32_t first, std::uint32_t count, MvmStats& stats)
@@ -214,8 +216,8 @@ private:
             if (!chain_.converters) {
                 avx2::exact_row(total, cols_, output(first + v));
             } else {
-                stats.clipped += avx2::quantised_row(total, cols_, tile_.lsb.data(), -half, half - 1.0,
-                                                     gain(), output(first + v));
+                stats.clipped +=
+                    avx2::quantised_row(total, cols_, tile_.lsb.data(), -half, half - 1.0, gain(), output(first + v));
             }
         }
     }
@@ -280,7 +282,8 @@ private:
         if (!statics.dac.empty()) {
             const std::int8_t* curves = statics.dac.data() + std::size_t{lane_of(job_, vector)} * statics.n * 256;
             const std::uint8_t* x = input(vector);
-            for (std::uint32_t row = 0; row < rows_; ++row) curve_.data()[row] = curves[std::size_t{row} * 256 + x[row]];
+            for (std::uint32_t row = 0; row < rows_; ++row)
+                curve_.data()[row] = curves[std::size_t{row} * 256 + x[row]];
         }
         const auto beside = neighbours(job_, vector);
         avx2::DacErrors errors{};
@@ -316,7 +319,8 @@ private:
             random_avx2::philox_blocks(start.key, blocks);
             float draws[random_avx2::kBlocks];
             random_avx2::gaussian(blocks[job_.first_row % 4], draws, random_avx2::kBlocks);
-            for (std::uint32_t i = 0; i < random_avx2::kBlocks; ++i) errors[begin + i] = intensity_error(chain_, draws[i]);
+            for (std::uint32_t i = 0; i < random_avx2::kBlocks; ++i)
+                errors[begin + i] = intensity_error(chain_, draws[i]);
         }
     }
 
@@ -394,9 +398,7 @@ void run_fused(const MvmJob& job, const PreparedTile& tile, MvmStats& stats)
 
 #else
 
-void run_fused(const MvmJob&, const PreparedTile&, MvmStats&)
-{
-}
+void run_fused(const MvmJob&, const PreparedTile&, MvmStats&) {}
 
 #endif
 

@@ -174,8 +174,7 @@ private:
         const double step = job_.chain->dither_step;
         const DacErrors errors{block.curve.data(), beside[0] != nullptr ? beside[0] : block.dark.data(),
                                beside[1] != nullptr ? beside[1] : block.dark.data(),
-                               static_cast<float>(statics.lane_crosstalk / step),
-                               dither_scale(*job_.chain)};
+                               static_cast<float>(statics.lane_crosstalk / step), dither_scale(*job_.chain)};
         sample_words(key_of(vector), NoiseSource::dac, 0, tile_.rows, block.words.data());
         block.dither_sum[v] = dither_codes(block.words.data(), errors, tile_.rows,
                                            block.dither.data() + std::size_t{v} * tile_.row_stride);

@@ -41,9 +41,8 @@ bool PreparedTile::takes(const AnalogChain& chain, const pcm_memory::EffectiveTi
     if (!chain.converters) return true;
     constexpr std::uint32_t kMostCodes = 1u << 16;
     constexpr std::int64_t kLargest = std::int64_t{1} << 47;
-    return chain.adc_codes <= kMostCodes && std::all_of(gains, gains + tile.cols, [](const ColumnGain& gain) {
-               return gain.digital_gain < kLargest;
-           });
+    return chain.adc_codes <= kMostCodes &&
+           std::all_of(gains, gains + tile.cols, [](const ColumnGain& gain) { return gain.digital_gain < kLargest; });
 }
 
 PreparedTile::PreparedTile(const AnalogChain& chain, const pcm_memory::EffectiveTile& tile, const ColumnGain* gains,

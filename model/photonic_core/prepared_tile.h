@@ -14,8 +14,8 @@ namespace lightcard::photonic_core {
 
 class PreparedTile {
 public:
-    /// `gains` [cols], read if the chain has converters. `products`: who sums; the chain behind the sums is AVX2's where
-    /// the CPU has it and chain.isa allows.
+    /// `gains` [cols], read if the chain has converters. `products`: who sums; the chain behind the sums is AVX2's
+    /// where the CPU has it and chain.isa allows.
     PreparedTile(const AnalogChain& chain, const pcm_memory::EffectiveTile& tile, const ColumnGain* gains,
                  KernelIsa products);
     PreparedTile(const PreparedTile&) = delete;  // kernels point into the planes
@@ -25,15 +25,15 @@ public:
     /// 16 bits, a CPU without AVX2). run_mvm() then takes the portable path, which takes all.
     static bool takes(const AnalogChain& chain, const pcm_memory::EffectiveTile& tile, const ColumnGain* gains);
 
-    std::uint32_t pairs = 0;                ///< of rows, in packed planes
-    std::uint32_t groups = 0;               ///< of 16 columns
-    std::vector<std::int16_t> weights;      ///< packed effective weights; empty unless products are AVX2's
-    std::vector<std::uint8_t> common;       ///< packed
-    std::vector<std::uint8_t> read;         ///< packed variance codes of reading a cell; empty = none
+    std::uint32_t pairs = 0;            ///< of rows, in packed planes
+    std::uint32_t groups = 0;           ///< of 16 columns
+    std::vector<std::int16_t> weights;  ///< packed effective weights; empty unless products are AVX2's
+    std::vector<std::uint8_t> common;   ///< packed
+    std::vector<std::uint8_t> read;     ///< packed variance codes of reading a cell; empty = none
     ColumnConstants columns;
     std::vector<std::int32_t> gain_high, gain_low;  ///< [cols] digital_gain = 65536 high + low
-    std::vector<double> lsb;                 ///< [cols up to a multiple of 8], 1 beyond them
-    std::vector<std::uint8_t> squares;       ///< squared_light()
+    std::vector<double> lsb;                        ///< [cols up to a multiple of 8], 1 beyond them
+    std::vector<std::uint8_t> squares;              ///< squared_light()
 
     // Unless products are AVX2's: planes of bytes, codes less 128 where they are unsigned.
     std::vector<std::int8_t> hi_plane, lo_plane, common_plane, read_plane;

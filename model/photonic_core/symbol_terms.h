@@ -34,9 +34,8 @@ struct Warming {
 inline Warming warming_of(const MvmJob& job)
 {
     const double warming = relative_warming(job);
-    return {static_cast<float>(warming), static_cast<float>(warming / (1 + warming) *
-                                                            job.chain->temperature_imbalance / 2 *
-                                                            job.chain->common_to_acc)};
+    return {static_cast<float>(warming), static_cast<float>(warming / (1 + warming) * job.chain->temperature_imbalance /
+                                                            2 * job.chain->common_to_acc)};
 }
 
 /// What DACs and neighbour lanes add to the inputs of a vector: `sum` of the codes, `spill` of all light (>= -1).

@@ -61,11 +61,26 @@ void chain_bench(benchmark::State& state, const RunConfig& run, double read_nois
     count_macs(state, 1.0 * kSide * kSide * vectors);
 }
 
-void chain_exact(benchmark::State& state) { chain_bench(state, ideal(false), 0); }
-void chain_quantised(benchmark::State& state) { chain_bench(state, ideal(true), 0); }
-void chain_column_noise(benchmark::State& state) { chain_bench(state, column_noise(), 0); }
-void chain_all_noise(benchmark::State& state) { chain_bench(state, RunConfig{}, 0); }
-void chain_with_read_noise(benchmark::State& state) { chain_bench(state, RunConfig{}, 0.01); }
+void chain_exact(benchmark::State& state)
+{
+    chain_bench(state, ideal(false), 0);
+}
+void chain_quantised(benchmark::State& state)
+{
+    chain_bench(state, ideal(true), 0);
+}
+void chain_column_noise(benchmark::State& state)
+{
+    chain_bench(state, column_noise(), 0);
+}
+void chain_all_noise(benchmark::State& state)
+{
+    chain_bench(state, RunConfig{}, 0);
+}
+void chain_with_read_noise(benchmark::State& state)
+{
+    chain_bench(state, RunConfig{}, 0.01);
+}
 BENCHMARK(chain_exact)->Arg(49)->Arg(3136);
 BENCHMARK(chain_quantised)->Arg(49)->Arg(3136);
 BENCHMARK(chain_column_noise)->Arg(49)->Arg(3136);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/// The matrix products of ResNet-50 v1.5 at 224 x 224 (He et al., CVPR 2016; stride in the 3 x 3 convolution), one image.
+/// The matrix products of ResNet-50 v1.5 at 224 x 224 (He et al., CVPR 2016; stride in the 3 x 3 convolution), one
+/// image.
 #pragma once
 
 #include <cstdint>

@@ -53,7 +53,8 @@ public:
         tiles_.resize(places_.size());
         gains_.resize(places_.size());
         inputs_.resize(std::size_t{112 * 112} * kSide);
-        for (auto& input : inputs_) input = static_cast<std::uint8_t>(std::max<int>(0, static_cast<int>(random() % 256) - 100));
+        for (auto& input : inputs_)
+            input = static_cast<std::uint8_t>(std::max<int>(0, static_cast<int>(random() % 256) - 100));
         sums_.resize(std::size_t{112 * 112} * kSide);
         totals_.resize(sums_.size());
     }
@@ -127,8 +128,10 @@ public:
     {
 #if defined(LIGHTCARD_BENCH_CBLAS)
         for (const auto& gemm : bench::resnet50()) {
-            const auto m = static_cast<int>(gemm.vectors), k = static_cast<int>(gemm.k), n = static_cast<int>(gemm.columns);
-            cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, m, n, k, 1, a_.data(), k, b_.data(), n, 0, c_.data(), n);
+            const auto m = static_cast<int>(gemm.vectors), k = static_cast<int>(gemm.k),
+                       n = static_cast<int>(gemm.columns);
+            cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, m, n, k, 1, a_.data(), k, b_.data(), n, 0, c_.data(),
+                        n);
         }
 #endif
     }
@@ -171,12 +174,9 @@ int main(int argc, char** argv)
     for (Network* network : {&exact, &quantised, &sampled, &all, &reading}) network->program(0);
 
     std::vector<std::pair<std::string, std::function<void()>>> variants = {
-        {"exact", [&] { exact.run(); }},
-        {"quantised", [&] { quantised.run(); }},
-        {"sample_noise", [&] { sampled.run(); }},
-        {"default_noise", [&] { all.run(); }},
-        {"everything", [&] { reading.run(); }},
-        {"program", [&] { all.program(0); }},
+        {"exact", [&] { exact.run(); }},          {"quantised", [&] { quantised.run(); }},
+        {"sample_noise", [&] { sampled.run(); }}, {"default_noise", [&] { all.run(); }},
+        {"everything", [&] { reading.run(); }},   {"program", [&] { all.program(0); }},
         {"redrift", [&] { all.program(1e6); }},
     };
 #if defined(LIGHTCARD_BENCH_CBLAS)

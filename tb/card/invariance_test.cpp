@@ -3,6 +3,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "lightcard/model/photonic_core/integer_kernel.h"
 #include "lightcard/tb/card/network_rig.h"
 
 namespace lightcard::test {
@@ -24,6 +25,7 @@ struct Setting {
     bool trace = false;
     std::uint64_t seed = 1;
     Fidelity fidelity = Fidelity::stat;
+    std::string simd = "auto";
 };
 
 CardConfig card_of(const Setting& setting)
@@ -33,6 +35,7 @@ CardConfig card_of(const Setting& setting)
     config.run.seed = setting.seed;
     config.pcm.banks = setting.banks;
     config.host.threads = setting.threads;
+    config.host.simd = setting.simd;
     return config;
 }
 
@@ -67,7 +70,7 @@ TEST(Invariance, ThreadsAndTracingNeverShow)
     const auto network = lenet(kImages);
     const auto reference = everything({}, network);
     EXPECT_GT(reference.size(), 1000u);
-    for (const auto threads : {2u, 3u}) {
+    for (const auto threads : {2u, 3u, 8u}) {
         Setting setting;
         setting.threads = threads;
         EXPECT_EQ(everything(setting, network), reference) << threads << " threads";
@@ -76,6 +79,27 @@ TEST(Invariance, ThreadsAndTracingNeverShow)
     traced.trace = true;
     EXPECT_EQ(everything(traced, network), reference);
 }
+
+/// Noise and figures of a network through one set of kernels; what the CPU lacks is skipped by name.
+class InvarianceOfKernels : public testing::TestWithParam<const char*> {};
+
+TEST_P(InvarianceOfKernels, NeverShow)
+{
+    const std::string simd = GetParam();
+    if (to_string(photonic_core::kernel_isa(simd)) != simd) GTEST_SKIP() << simd << " is not on this CPU";
+    const auto network = lenet(6);
+    for (const auto fidelity : {Fidelity::stat, Fidelity::ideal}) {
+        Setting portable, setting;
+        portable.fidelity = setting.fidelity = fidelity;
+        portable.simd = "portable";
+        setting.simd = simd;
+        setting.threads = 2;
+        EXPECT_EQ(everything(setting, network), everything(portable, network));
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(, InvarianceOfKernels, testing::Values("avx2", "avx512_vnni"),
+                         [](const auto& kernels) { return std::string(kernels.param); });
 
 TEST(Invariance, AnotherSeedIsOtherNoise)
 {

@@ -13,6 +13,10 @@ struct Kernel {
     const char* name;
     KernelIsa products;
 };
+void PrintTo(const Kernel& kernel, std::ostream* out)
+{
+    *out << kernel.name;
+}
 
 class EveryKernel : public testing::TestWithParam<Kernel> {
 protected:
@@ -132,7 +136,8 @@ TEST_P(EveryKernel, LeavesTheRestToThePortablePath)
 }
 
 INSTANTIATE_TEST_SUITE_P(, EveryKernel,
-                         testing::Values(Kernel{"planes_of_bytes", KernelIsa::portable}, Kernel{"avx2", KernelIsa::avx2},
+                         testing::Values(Kernel{"planes_of_bytes", KernelIsa::portable},
+                                         Kernel{"avx2", KernelIsa::avx2},
                                          Kernel{"avx512_vnni", KernelIsa::avx512_vnni}),
                          [](const auto& kernel) { return kernel.param.name; });
 
