@@ -98,8 +98,14 @@ struct Correlation {
 TEST(NoiseQuality, IndependentAlongEveryAxisOfTheKey)
 {
     constexpr std::uint32_t kColumns = 512, kTurns = 4000;
-    const char* names[] = {"next column",  "column in the same lane of a vector", "next vector",   "next lane but three",
-                           "next tile",    "next pass",                           "next seed",     "other source",
+    const char* names[] = {"next column",
+                           "column in the same lane of a vector",
+                           "next vector",
+                           "next lane but three",
+                           "next tile",
+                           "next pass",
+                           "next seed",
+                           "other source",
                            "next tile, next vector"};
     std::vector<Correlation> correlations(std::size(names));
     for (std::uint32_t turn = 0; turn < kTurns; ++turn) {
@@ -143,10 +149,12 @@ TEST(NoiseQuality, WrongDrawsAreFound)
     constexpr std::uint32_t kDraws = 1u << 24;
     double m2 = 0;
     for (std::uint32_t row = 0; row < kDraws / 4096; ++row)
-        for (const float draw : draws_of({3, 3, row, 0}, 0, 4096)) m2 += 1.002 * static_cast<double>(draw) * static_cast<double>(draw);
+        for (const float draw : draws_of({3, 3, row, 0}, 0, 4096))
+            m2 += 1.002 * static_cast<double>(draw) * static_cast<double>(draw);
     EXPECT_LT(p_of((m2 / kDraws - 1) * std::sqrt(kDraws / 2.0)), kLeast);
     Correlation repeated;
-    for (std::uint32_t turn = 0; turn < 10; ++turn) repeated.add(draws_of({1, 1, turn, 0}, 0, 64), draws_of({1, 1, turn, 0}, 0, 64));
+    for (std::uint32_t turn = 0; turn < 10; ++turn)
+        repeated.add(draws_of({1, 1, turn, 0}, 0, 64), draws_of({1, 1, turn, 0}, 0, 64));
     EXPECT_LT(repeated.p(), kLeast);
 }
 
