@@ -364,7 +364,8 @@ MvmStats run_mvm(const MvmJob& job)
 {
     MvmStats stats;
     stats.samples = std::uint64_t{job.vectors} * job.tile->cols;
-    const auto prepared = job.tile->prepared ? job.tile->prepared : prepare_tile(*job.chain, *job.tile, job.gains);
+    auto prepared = job.tile->prepared;
+    if (!prepared || !prepared->is_for(job.gains)) prepared = prepare_tile(*job.chain, *job.tile, job.gains);
     if (prepared) {
         run_fused(job, *prepared, stats);
     } else {

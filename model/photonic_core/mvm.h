@@ -191,8 +191,9 @@ struct MvmJob {
 };
 MvmStats run_mvm(const MvmJob& job);
 
-/// The tile as the vector kernels read it, for EffectiveTile::prepared: valid for this chain and these gains. Null: the
-/// portable path will run it. Without it every job prepares the tile for itself.
+/// The tile as the vector kernels read it, for EffectiveTile::prepared: valid for chains with this one's variances, and
+/// for jobs with these very `gains`. Null: the portable path will run it. Without it every job prepares the tile for
+/// itself.
 std::shared_ptr<const PreparedTile> prepare_tile(const AnalogChain& chain, const pcm_memory::EffectiveTile& tile,
                                                  const ColumnGain* gains);
 

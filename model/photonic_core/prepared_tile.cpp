@@ -57,7 +57,8 @@ PreparedTile::PreparedTile(const AnalogChain& chain, const pcm_memory::Effective
       hi(hi_plane.data(), hi_plane.empty() ? 0 : tile.cols, tile.row_stride, products),
       lo(lo_plane.data(), lo_plane.empty() ? 0 : tile.cols, tile.row_stride, products),
       common_kernel(common_plane.data(), common_plane.empty() ? 0 : tile.cols, tile.row_stride, products),
-      read_kernel(read_plane.data(), read_plane.empty() ? 0 : tile.cols, tile.row_stride, products)
+      read_kernel(read_plane.data(), read_plane.empty() ? 0 : tile.cols, tile.row_stride, products),
+      gains_(gains)
 {
     if (products == KernelIsa::avx2) {
         weights = pack<std::int16_t>(

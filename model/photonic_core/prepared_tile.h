@@ -25,6 +25,9 @@ public:
     /// 16 bits, a CPU without AVX2). run_mvm() then takes the portable path, which takes all.
     static bool takes(const AnalogChain& chain, const pcm_memory::EffectiveTile& tile, const ColumnGain* gains);
 
+    /// Prepared for other gains than these, it is of no use to a job.
+    bool is_for(const ColumnGain* gains) const { return gains == gains_; }
+
     std::uint32_t pairs = 0;            ///< of rows, in packed planes
     std::uint32_t groups = 0;           ///< of 16 columns
     std::vector<std::int16_t> weights;  ///< packed effective weights; empty unless products are AVX2's
@@ -38,6 +41,9 @@ public:
     // Unless products are AVX2's: planes of bytes, codes less 128 where they are unsigned.
     std::vector<std::int8_t> hi_plane, lo_plane, common_plane, read_plane;
     PlaneKernel hi, lo, common_kernel, read_kernel;
+
+private:
+    const ColumnGain* gains_;
 };
 
 }  // namespace lightcard::photonic_core

@@ -43,7 +43,7 @@ protected:
             std::make_shared<const PreparedTile>(chain, problem.tile, gains.data(), GetParam().products);
         for (int i = 0; i < 3; ++i) cuts.push_back(static_cast<std::uint32_t>(problem.random()) % problem.vectors);
         std::sort(cuts.begin(), cuts.end());
-        const Result got = problem.multiply(chain, problem.tile, cuts);
+        const Result got = problem.multiply(chain, problem.tile, cuts, gains.data());
         EXPECT_EQ(got.y, expected.y) << what;
         EXPECT_TRUE(same(got.stats, expected.stats)) << what;
         problem.tile.prepared = nullptr;
@@ -121,6 +121,23 @@ TEST_P(EveryKernel, ExtremeCodes)
                 run.quant = fidelity == 1;
                 compare(problem, run, std::to_string(rows) + " rows of " + std::to_string(weight));
             }
+}
+
+/// A calibration probes a bank in ranges of its own: what was prepared for the layer's is not used.
+TEST_P(EveryKernel, WhatWasPreparedForOtherGainsIsNotUsed)
+{
+    Problem problem(100, 20, 30, 1);
+    problem.program(RunConfig{});
+    AnalogChain chain = problem.chain(RunConfig{});
+    const std::vector<ColumnGain> others(problem.cols, column_gain(chain, problem.rows, 5000));
+    problem.tile.prepared =
+        std::make_shared<const PreparedTile>(chain, problem.tile, others.data(), GetParam().products);
+    const Result got = problem.multiply(chain, problem.tile, {0, problem.vectors});
+    const Result in_the_other_range = problem.multiply(chain, problem.tile, {0, problem.vectors}, others.data());
+    problem.tile.prepared = nullptr;
+    chain.isa = KernelIsa::portable;
+    EXPECT_EQ(got.y, problem.multiply(chain, problem.tile, {0, problem.vectors}).y);
+    EXPECT_NE(got.y, in_the_other_range.y);
 }
 
 /// More rows than a 32-bit sum of both planes holds, and an output without ADC: the portable path takes them.

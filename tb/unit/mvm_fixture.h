@@ -103,7 +103,7 @@ struct Problem {
     }
 
     Result multiply(const AnalogChain& chain_to_use, const pcm_memory::EffectiveTile& tile_to_use,
-                    const std::vector<std::uint32_t>& cuts) const
+                    const std::vector<std::uint32_t>& cuts, const ColumnGain* other_gains = nullptr) const
     {
         Result result;
         result.y.resize(std::size_t{vectors} * cols);
@@ -112,7 +112,7 @@ struct Problem {
             MvmJob job;
             job.chain = &chain_to_use;
             job.tile = &tile_to_use;
-            job.gains = gains.data();
+            job.gains = other_gains != nullptr ? other_gains : gains.data();
             job.x = x.data() + cuts[i] * stride;
             job.x_stride = stride;
             job.vectors = cuts[i + 1] - cuts[i];
