@@ -296,7 +296,7 @@ TEST(ConfigHash, EveryParameterOfCardAndRunCounts)
         for (const std::string& text :
              {std::string(field.low), std::string(field.high), std::string("on"), std::string("off"),
               std::string("serial"), std::string("organic"), std::string("ideal"), std::string("at"),
-              std::string("live"), std::string("two_pass"), std::string("scalar"), std::string("passive"),
+              std::string("live"), std::string("two_pass"), std::string("portable"), std::string("passive"),
               std::string("routing"), std::string("adaptive"), std::string("power"), std::string("automatic"),
               std::string("loop")}) {
             if (config::set_field(field, card, text) && config::get_field(field, card) != before) break;
