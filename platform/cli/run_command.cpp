@@ -84,6 +84,22 @@ Status check_pcm_state(const RunRequest& request)
     return error;
 }
 
+Status write_bytes(const Console& console, const std::string& path, const std::vector<std::uint8_t>& bytes)
+{
+    if (path.empty()) return {};
+    return write_output(console, path, [&](std::ostream& out) {
+        out.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+    });
+}
+
+/// What another host needs to run the same on the same card.
+Status save_program(const Console& console, const RunRequest& request, const Prepared& prepared)
+{
+    if (!request.save_program.empty())
+        if (auto written = driver::write_program_file(prepared.program, request.save_program); !written) return written;
+    return write_bytes(console, request.save_codes, prepared.codes);
+}
+
 /// --check: every output equal to the int8 reference.
 int verdict(const Console& console, const report::Accuracy& accuracy)
 {
@@ -102,11 +118,13 @@ int run(const Console& console, const RunRequest& request)
     Prepared prepared;
     if (const auto failure = prepare(request, progress, prepared))
         return fail(console, failure->status, failure->error);
+    if (const auto saved = save_program(console, request, prepared); !saved)
+        return fail(console, kUsage, saved.error());
     if (request.plan_only) {
         for (const auto& line : prepared.program.plan) console.out << line << '\n';
         return kOk;
     }
-    for (const auto& target : {request.report, request.html, request.outputs})
+    for (const auto& target : {request.report, request.html, request.outputs, request.save_output_codes})
         if (const auto good = check_writable(target); !good) return fail(console, kUsage, good.error());
     std::ofstream trace;
     if (!request.trace.empty()) {
@@ -116,6 +134,8 @@ int run(const Console& console, const RunRequest& request)
     }
     auto session = run_session(request, prepared, request.trace.empty() ? nullptr : &trace, progress);
     if (!session) return fail(console, kCard, session.error());
+    if (const auto saved = write_bytes(console, request.save_output_codes, session->outputs); !saved)
+        return fail(console, kUsage, saved.error());
     const auto outputs = real_outputs(prepared, session->outputs);
     if (!outputs) return fail(console, kCard, outputs.error());
     const auto accuracy = judge(request, prepared, *outputs, progress);

@@ -88,7 +88,13 @@ po::options_description output_options()
         "the report as one page with plots, for a browser")(
         "trace", po::value<std::string>()->default_value("", "")->value_name("FILE"), "timeline for ui.perfetto.dev")(
         "outputs", po::value<std::string>()->default_value("", "")->value_name("FILE"),
-        "the network's outputs as raw f32, [image][class]")("quiet", "no text report")(
+        "the network's outputs as raw f32, [image][class]")(
+        "save-program", po::value<std::string>()->default_value("", "")->value_name("FILE"),
+        "the compiled network, for lightcard-smi in a guest (docs/program-format.md)")(
+        "save-codes", po::value<std::string>()->default_value("", "")->value_name("FILE"),
+        "the inputs as the card takes them, one image after another")(
+        "save-output-codes", po::value<std::string>()->default_value("", "")->value_name("FILE"),
+        "the first output as the card writes it, one image after another")("quiet", "no text report")(
         "progress", "show progress even if standard error is no terminal");
     return options;
 }
@@ -211,6 +217,9 @@ Status fill(const Parsed& parsed, RunRequest& request)
     request.html = parsed.get<std::string>("html");
     request.trace = parsed.get<std::string>("trace");
     request.outputs = parsed.get<std::string>("outputs");
+    request.save_program = parsed.get<std::string>("save-program");
+    request.save_codes = parsed.get<std::string>("save-codes");
+    request.save_output_codes = parsed.get<std::string>("save-output-codes");
     request.quiet = parsed.has("quiet");
     request.progress = parsed.has("progress");
     return {};

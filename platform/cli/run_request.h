@@ -32,6 +32,7 @@ struct RunRequest {
     std::uint32_t compensate = 0;  ///< LC_CAL_* measured after that
 
     std::string report, html, trace, outputs;  ///< files; empty: none
+    std::string save_program, save_codes, save_output_codes;
     bool quiet = false;
     bool progress = false;
 };

@@ -11,6 +11,7 @@
 #include <ostream>
 
 #include "lightcard/model/card/card.h"
+#include "lightcard/platform/driver/driver.h"
 #include "lightcard/platform/driver/program_runner.h"
 #include "lightcard/platform/host/in_process_host.h"
 #include "lightcard/platform/report/perfetto.h"

@@ -10,24 +10,24 @@ namespace lightcard::driver {
 
 class DmaMemory {
 public:
-    static Result<DmaMemory> allocate(Transport& transport, std::size_t bytes)
+    static Result<DmaMemory> allocate(DmaAllocator& allocator, std::size_t bytes)
     {
-        auto buffer = transport.allocate(bytes);
+        auto buffer = allocator.allocate(bytes);
         if (!buffer) return buffer.error();
-        return DmaMemory(transport, *buffer);
+        return DmaMemory(allocator, *buffer);
     }
 
     DmaMemory() = default;
     ~DmaMemory() { release(); }
     DmaMemory(DmaMemory&& other) noexcept
-        : transport_(std::exchange(other.transport_, nullptr)), buffer_(std::exchange(other.buffer_, {}))
+        : allocator_(std::exchange(other.allocator_, nullptr)), buffer_(std::exchange(other.buffer_, {}))
     {
     }
     DmaMemory& operator=(DmaMemory&& other) noexcept
     {
         if (this == &other) return *this;
         release();
-        transport_ = std::exchange(other.transport_, nullptr);
+        allocator_ = std::exchange(other.allocator_, nullptr);
         buffer_ = std::exchange(other.buffer_, {});
         return *this;
     }
@@ -37,14 +37,14 @@ public:
     std::size_t bytes() const { return buffer_.bytes; }
 
 private:
-    DmaMemory(Transport& transport, const DmaBuffer& buffer) : transport_(&transport), buffer_(buffer) {}
+    DmaMemory(DmaAllocator& allocator, const DmaBuffer& buffer) : allocator_(&allocator), buffer_(buffer) {}
     void release()
     {
-        if (transport_ != nullptr) transport_->free(buffer_);
-        transport_ = nullptr;
+        if (allocator_ != nullptr) allocator_->free(buffer_);
+        allocator_ = nullptr;
     }
 
-    Transport* transport_ = nullptr;
+    DmaAllocator* allocator_ = nullptr;
     DmaBuffer buffer_;
 };
 

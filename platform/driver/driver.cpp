@@ -166,6 +166,18 @@ Status Driver::shutdown()
     return first.ok() ? disabled : first;
 }
 
+Result<std::uint32_t> Driver::submit_to(std::size_t queue, const lc_sqe& sqe, const void* operands)
+{
+    auto cid = queues_[queue]->submit(sqe, operands);
+    if (!cid) return cid.error();
+    return std::uint32_t{*cid};
+}
+
+Result<Completion> Driver::wait_for(std::size_t queue, std::uint32_t ticket, Picoseconds timeout)
+{
+    return queues_[queue]->wait(static_cast<std::uint16_t>(ticket), timeout);
+}
+
 Result<std::vector<std::uint8_t>> Driver::read_page(lc_sqe sqe, std::uint32_t bytes)
 {
     auto memory = DmaMemory::allocate(*transport_, bytes);
@@ -183,36 +195,6 @@ Result<std::vector<std::uint8_t>> Driver::log_page(std::uint32_t page, std::uint
     sqe.u.page.page = page;
     sqe.u.page.offset = offset;
     return read_page(sqe, bytes);
-}
-
-template <class Entry>
-Result<std::vector<Entry>> Driver::read_log(std::uint32_t page, std::uint32_t entries)
-{
-    auto bytes = log_page(page, entries * static_cast<std::uint32_t>(sizeof(Entry)));
-    if (!bytes) return bytes.error();
-    std::vector<Entry> log(entries);
-    std::memcpy(log.data(), bytes->data(), bytes->size());
-    return log;
-}
-
-Result<std::vector<lc_log_error>> Driver::error_log(std::uint32_t entries)
-{
-    auto log = read_log<lc_log_error>(LC_LOG_ERROR, entries);
-    if (log) log->erase(std::find_if(log->begin(), log->end(), [](auto& e) { return e.count == 0; }), log->end());
-    return log;
-}
-
-Result<std::vector<lc_log_weights>> Driver::weights_log()
-{
-    return read_log<lc_log_weights>(LC_LOG_WEIGHTS, identity_.cores * identity_.banks);
-}
-
-Result<std::vector<lc_log_progress>> Driver::progress_log(std::uint32_t entries)
-{
-    auto log = read_log<lc_log_progress>(LC_LOG_PROGRESS, entries);
-    // An I/O command has a queue number: an entry without one lies behind the end.
-    if (log) log->erase(std::find_if(log->begin(), log->end(), [](auto& e) { return e.sq_id == 0; }), log->end());
-    return log;
 }
 
 Result<Completion> Driver::calibrate(std::uint32_t core, std::uint32_t bank, std::uint32_t kinds, std::uint32_t samples)

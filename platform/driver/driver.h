@@ -16,6 +16,7 @@
 #include "lightcard/model/control_chip/lightcard_abi.h"
 #include "lightcard/platform/driver/bring_up.h"
 #include "lightcard/platform/driver/commands.h"
+#include "lightcard/platform/driver/device.h"
 #include "lightcard/platform/driver/dma_memory.h"
 #include "lightcard/platform/driver/queue_pair.h"
 #include "lightcard/platform/driver/transport.h"
@@ -29,21 +30,24 @@ struct DriverOptions {
     Picoseconds admin_timeout = 10 * kSecond;
 };
 
-class Driver {
+class Driver : public Device {
 public:
     /// Probe, boot, admin queue, IDENTIFY, I/O queues. The transport outlives the driver.
     static Result<std::unique_ptr<Driver>> bring_up(Transport& transport, const DriverOptions& options = {});
     /// Disables the card (posted) if shutdown() did not.
-    ~Driver();
+    ~Driver() override;
     Driver(const Driver&) = delete;
     Driver& operator=(const Driver&) = delete;
 
     Transport& transport() { return *transport_; }
-    const lc_identify& identity() const { return identity_; }
+    const lc_identify& identity() const override { return identity_; }
+    DmaAllocator& memory() override { return *transport_; }
     const Capabilities& capabilities() const { return capabilities_; }
-    std::size_t queues() const { return queues_.size(); }
+    std::size_t queues() const override { return queues_.size(); }
     QueuePair& queue(std::size_t index) { return *queues_[index]; }  ///< I/O queue index + 1
     QueuePair& admin_queue() { return *admin_; }
+    Result<std::uint32_t> submit_to(std::size_t queue, const lc_sqe& sqe, const void* operands) override;
+    Result<Completion> wait_for(std::size_t queue, std::uint32_t ticket, Picoseconds timeout) override;
 
     /// One admin command; a failed one is an error.
     Result<Completion> admin(const lc_sqe& sqe);
@@ -60,11 +64,8 @@ public:
     /// Queues deleted, shutdown notified, card disabled. Nothing works after it but reset().
     Status shutdown();
 
-    /// Reads `bytes` of a log page from `offset`; what the page does not have reads as zeros.
-    Result<std::vector<std::uint8_t>> log_page(std::uint32_t page, std::uint32_t bytes, std::uint32_t offset = 0);
-    Result<std::vector<lc_log_error>> error_log(std::uint32_t entries = 16);  ///< newest first, entries that exist
-    Result<std::vector<lc_log_weights>> weights_log();                        ///< [core * banks + bank]
-    Result<std::vector<lc_log_progress>> progress_log(std::uint32_t entries = 64);  ///< commands in flight
+    Result<std::vector<std::uint8_t>> log_page(std::uint32_t page, std::uint32_t bytes,
+                                               std::uint32_t offset = 0) override;
 
     /// LC_CAL_* measurements of a core, of one bank or LC_CAL_EVERY_BANK; result: banks measured. Takes the core's
     /// turn.
@@ -86,8 +87,6 @@ private:
     Status identify();
     Status make_queues();
     Result<std::vector<std::uint8_t>> read_page(lc_sqe sqe, std::uint32_t bytes);
-    template <class Entry>
-    Result<std::vector<Entry>> read_log(std::uint32_t page, std::uint32_t entries);
 
     Transport* transport_;
     DriverOptions options_;

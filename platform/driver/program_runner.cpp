@@ -5,6 +5,8 @@
 #include <cstring>
 #include <deque>
 
+#include "lightcard/platform/driver/commands.h"
+
 namespace lightcard::driver {
 namespace {
 
@@ -30,9 +32,9 @@ ProgramTarget target_of(const lc_identify& card)
     return target;
 }
 
-ProgramRunner::ProgramRunner(Driver& driver, const Program& program, RunnerOptions options)
-    : driver_(&driver),
-      queue_(&driver.queue(std::min(options.queue, driver.queues() - 1))),
+ProgramRunner::ProgramRunner(Device& device, const Program& program, RunnerOptions options)
+    : device_(&device),
+      queue_(std::min(options.queue, device.queues() - 1)),
       program_(&program),
       options_(std::move(options))
 {
@@ -41,7 +43,7 @@ ProgramRunner::ProgramRunner(Driver& driver, const Program& program, RunnerOptio
 
 Status ProgramRunner::load()
 {
-    if (auto status = check_target(*program_, target_of(driver_->identity())); !status) return status;
+    if (auto status = check_target(*program_, target_of(device_->identity())); !status) return status;
     for (const auto* tensors : {&program_->inputs, &program_->outputs})
         for (const auto& tensor : *tensors)
             if (tensor.arg >= LC_ARGS)
@@ -63,16 +65,16 @@ Status ProgramRunner::load_weights()
     const std::uint64_t total = program_->weights.size();
     if (total == 0) return {};
     std::uint64_t chunk = std::max(1u, options_.copy_chunk);
-    if (driver_->identity().max_transfer != 0) chunk = std::min(chunk, driver_->identity().max_transfer);
+    if (device_->identity().max_transfer != 0) chunk = std::min(chunk, device_->identity().max_transfer);
     chunk = std::min(chunk, total);
-    auto memory = DmaMemory::allocate(driver_->transport(), chunk);
+    auto memory = DmaMemory::allocate(device_->memory(), chunk);
     if (!memory) return memory.error();
     for (std::uint64_t offset = 0; offset < total; offset += chunk) {
         const auto bytes = static_cast<std::uint32_t>(std::min(chunk, total - offset));
         std::memcpy(memory->host(), program_->weights.data() + offset, bytes);
         lc_sqe copy = make_copy(dram_pointer(program_->dram_base + offset), host_pointer(memory->bus()), bytes);
         copy.context = options_.context;
-        auto done = queue_->run(copy, nullptr, options_.timeout);
+        auto done = device_->run_on(queue_, copy, nullptr, options_.timeout);
         if (!done) return in_network(done.error(), *program_);
         tell("load", offset + bytes, total);
     }
@@ -86,9 +88,9 @@ Status ProgramRunner::run_setup()
     if (!records) return records.error();
     const auto count = static_cast<std::uint32_t>(program_->setup.size());
     const lc_exec_op operands = make_exec(host_pointer(records->bus()), count);
-    auto cid = queue_->submit(exec_command(), &operands);
-    if (!cid) return cid.error();
-    auto done = queue_->wait(*cid, options_.timeout);
+    auto ticket = device_->submit_to(queue_, exec_command(), &operands);
+    if (!ticket) return ticket.error();
+    auto done = device_->wait_for(queue_, *ticket, options_.timeout);
     if (!done) return in_network(done.error(), *program_);
     if (!done->ok()) return in_network(to_error(*done, program_->setup.data(), program_->setup.size()), *program_);
     tell("setup", count, count);
@@ -97,7 +99,7 @@ Status ProgramRunner::run_setup()
 
 Result<DmaMemory> ProgramRunner::stage_records(const std::vector<lc_record>& records)
 {
-    auto memory = DmaMemory::allocate(driver_->transport(), records.size() * sizeof(lc_record));
+    auto memory = DmaMemory::allocate(device_->memory(), records.size() * sizeof(lc_record));
     if (memory) std::memcpy(memory->host(), records.data(), records.size() * sizeof(lc_record));
     return memory;
 }
@@ -109,7 +111,7 @@ Status ProgramRunner::make_slots()
     for (auto& slot : slots_) {
         for (const auto* tensors : {&program_->inputs, &program_->outputs})
             for (const auto& tensor : *tensors) {
-                auto memory = DmaMemory::allocate(driver_->transport(), tensor.bytes_per_image * program_->batch);
+                auto memory = DmaMemory::allocate(device_->memory(), tensor.bytes_per_image * program_->batch);
                 if (!memory) return memory.error();
                 (tensors == &program_->inputs ? slot.inputs : slot.outputs).push_back(std::move(*memory));
             }
@@ -174,15 +176,15 @@ Status ProgramRunner::start(Slot& slot)
         operands.args[program_->inputs[i].arg] = host_pointer(slot.inputs[i].bus());
     for (std::size_t i = 0; i < slot.outputs.size(); ++i)
         operands.args[program_->outputs[i].arg] = host_pointer(slot.outputs[i].bus());
-    auto cid = queue_->submit(exec_command(), &operands);
-    if (!cid) return cid.error();
-    slot.cid = *cid;
+    auto ticket = device_->submit_to(queue_, exec_command(), &operands);
+    if (!ticket) return ticket.error();
+    slot.ticket = *ticket;
     return {};
 }
 
 Result<ExecTime> ProgramRunner::finish(Slot& slot, const std::vector<std::uint8_t*>& outputs)
 {
-    auto done = queue_->wait(slot.cid, options_.timeout);
+    auto done = device_->wait_for(queue_, slot.ticket, options_.timeout);
     if (!done) return done.error();
     if (!done->ok()) return to_error(*done, program_->commands.data(), program_->commands.size());
     for (std::size_t i = 0; i < slot.outputs.size(); ++i) {

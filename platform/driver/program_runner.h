@@ -7,7 +7,8 @@
 #include <vector>
 
 #include "lightcard/model/common/result.h"
-#include "lightcard/platform/driver/driver.h"
+#include "lightcard/platform/driver/device.h"
+#include "lightcard/platform/driver/dma_memory.h"
 #include "lightcard/platform/driver/program.h"
 
 namespace lightcard::driver {
@@ -33,8 +34,8 @@ struct ExecTime {
 
 class ProgramRunner {
 public:
-    /// The driver and the program outlive the runner.
-    ProgramRunner(Driver& driver, const Program& program, RunnerOptions options = {});
+    /// The device and the program outlive the runner.
+    ProgramRunner(Device& device, const Program& program, RunnerOptions options = {});
 
     /// Checks the target, copies the weights section to program.dram_base, runs `setup`. Once per card power-on, or
     /// after somebody else used the card.
@@ -49,7 +50,7 @@ private:
     /// Buffers of one EXEC in flight.
     struct Slot {
         std::vector<DmaMemory> inputs, outputs;
-        std::uint16_t cid = 0;
+        std::uint32_t ticket = 0;
         std::uint64_t first_image = 0;
         std::uint32_t images = 0;
     };
@@ -64,8 +65,8 @@ private:
     lc_sqe exec_command() const;
     void tell(const char* stage, std::uint64_t done, std::uint64_t total) const;
 
-    Driver* driver_;
-    QueuePair* queue_;
+    Device* device_;
+    std::size_t queue_;
     const Program* program_;
     RunnerOptions options_;
     DmaMemory commands_;

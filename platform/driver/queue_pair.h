@@ -19,8 +19,6 @@
 
 namespace lightcard::driver {
 
-constexpr Picoseconds kDefaultTimeout = 100 * kSecond;  ///< card time; weight writing takes seconds
-
 class QueuePair {
 public:
     /// Ring and operand memory of `entries` (2 .. 65535) slots for queue `id`; 0 is the admin queue.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /// The one thing the user-mode driver needs from a card: registers, DMA-able memory, interrupts.
-/// Implemented by the in-process host (platform/host), and later by a vfio-user client and /dev/lightcard.
+/// Implemented by the in-process host (platform/host) and a vfio-user client (platform/vfio_user).
 /// Free of SystemC.
 #pragma once
 
@@ -12,6 +12,8 @@
 
 namespace lightcard::driver {
 
+constexpr Picoseconds kDefaultTimeout = 100 * kSecond;  ///< of a command, card time; weight writing takes seconds
+
 /// Memory that both sides see. `host` is this process's view, `bus` what the card uses in DMA.
 struct DmaBuffer {
     std::uint8_t* host = nullptr;
@@ -19,17 +21,21 @@ struct DmaBuffer {
     std::size_t bytes = 0;
 };
 
-class Transport {
+/// Where DMA memory comes from.
+class DmaAllocator {
 public:
-    virtual ~Transport() = default;
+    virtual ~DmaAllocator() = default;
 
+    /// Zeroed, page-aligned, physically contiguous; lives until free() or the allocator's end.
+    virtual Result<DmaBuffer> allocate(std::size_t bytes) = 0;
+    virtual void free(const DmaBuffer& buffer) = 0;
+};
+
+class Transport : public DmaAllocator {
+public:
     /// BAR0 registers, 4 or 8 bytes wide. Writes are posted.
     virtual std::uint32_t read32(std::uint32_t offset) = 0;
     virtual void write32(std::uint32_t offset, std::uint32_t value) = 0;
-
-    /// Zeroed, page-aligned, physically contiguous; lives until free() or the transport's end.
-    virtual Result<DmaBuffer> allocate(std::size_t bytes) = 0;
-    virtual void free(const DmaBuffer& buffer) = 0;
 
     virtual std::uint32_t interrupt_vectors() const = 0;
     /// Number of interrupts seen on a vector since the start. Never blocks.

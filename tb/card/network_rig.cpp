@@ -10,6 +10,7 @@
 #include "lightcard/platform/compiler/onnx_import.h"
 #include "lightcard/platform/compiler/quant_tensor.h"
 #include "lightcard/platform/compiler/quantise.h"
+#include "lightcard/platform/driver/driver.h"
 #include "lightcard/platform/driver/program_runner.h"
 
 namespace lightcard::test {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A compiled program on the card: weights loaded, batches in flight on rotating buffers, partial batch, failures named.
+#include "lightcard/platform/driver/driver.h"
 #include "lightcard/platform/driver/program_runner.h"
 
 #include "rig.h"
