@@ -30,7 +30,8 @@ set(LIGHTCARD_PUBLIC_HEADERS
   model/photonic_core/static_errors.h
   model/control_chip/lightcard_abi.h model/control_chip/lightcard_regs.h
   platform/host/*.h
-  platform/driver/bring_up.h platform/driver/commands.h platform/driver/dma_memory.h platform/driver/driver.h
+  platform/driver/bring_up.h platform/driver/commands.h platform/driver/device.h platform/driver/dma_memory.h
+  platform/driver/driver.h
   platform/driver/program.h platform/driver/program_runner.h platform/driver/queue_pair.h platform/driver/status.h
   platform/driver/transport.h
   platform/compiler/calibrate.h platform/compiler/float_executor.h platform/compiler/graph.h

@@ -25,9 +25,9 @@ constexpr const char* kHelp =
     "                                    --save-codes); --outputs gets the bytes of the first output\n"
     "  lightcard-smi stress [--seconds N] [--kib N] [--background N]\n"
     "                                    copies to the card and back, checked, with N more in flight; survives resets\n"
-    "  lightcard-smi measure [--rounds N]\n"
-    "                                    register reads and writes (root), doorbell to interrupt, commands a second, "
-    "DMA\n"
+    "  lightcard-smi measure [--rounds N] [--echo ADDRESS]\n"
+    "                                    register reads and writes (root), doorbell to interrupt, commands a second,\n"
+    "                                    DMA; --echo: against a device that only answers (tb/guest/echo.cpp)\n"
     "\n"
     "  --card N   /dev/lightcardN (default 0)\n";
 

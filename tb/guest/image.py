@@ -4,6 +4,7 @@ import gzip
 import lzma
 import os
 import pathlib
+import re
 import shutil
 import stat
 import subprocess
@@ -25,19 +26,47 @@ def missing_host_tools():
 
 def build_module(toolbox, folder, arguments=("W=1",), environment=None):
     """Builds lightcard.ko in `folder`; returns it and everything the build said."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    for source in (ROOT / "platform/linux").iterdir():
-        if source.suffix in (".c", ".h") or source.name == "Kbuild":
-            shutil.copy(source, folder)
+    copy_sources(ROOT / "platform/linux", folder)
     for name in HEADERS:
         shutil.copy(ROOT / "model/control_chip" / name, folder)
+    return folder / "lightcard.ko", make(toolbox, folder, arguments, environment)
+
+
+def copy_sources(source, folder):
+    """A clean copy of a module's folder: nothing is built in the source tree."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for path in pathlib.Path(source).iterdir():
+        if path.suffix in (".c", ".h") or path.name in ("Kbuild", "Makefile"):
+            shutil.copy(path, folder)
+
+
+def build_other(toolbox, source, folder):
+    """Somebody's own module: the .ko files that its folder makes."""
+    copy_sources(source, folder)
+    said = make(toolbox, folder, ("W=1",))
+    print("".join(line + "\n" for line in said.splitlines() if "warning:" in line), end="")
+    return sorted(folder.glob("*.ko"))
+
+
+def write_tutorial(folder):
+    """The module that docs/driver-tutorial.md writes, as a reader would have it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    text = (ROOT / "docs/driver-tutorial.md").read_text(encoding="utf-8")
+    (folder / "first.c").write_text("\n".join(re.findall(r"```c\n(.*?)```", text, re.DOTALL)), encoding="utf-8")
+    (folder / "Kbuild").write_text("obj-m := first.o\n", encoding="utf-8")
+    for name in HEADERS:
+        shutil.copy(ROOT / "model/control_chip" / name, folder)
+
+
+def make(toolbox, folder, arguments, environment=None):
+    """What the build said."""
     done = subprocess.run(["make", "-C", toolbox.headers, f"M={folder}", *arguments, "modules"], text=True,
                           env=dict(os.environ, **(environment or {})), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, check=False)
     if done.returncode != 0:
         raise BuildFailed("the kernel module does not build:\n" + done.stdout)
-    return folder / "lightcard.ko", done.stdout
+    return done.stdout
 
 
 def libraries_of(program, folders):
@@ -90,7 +119,7 @@ def module_bytes(path):
     return lzma.decompress(path.read_bytes()) if path.suffix == ".xz" else path.read_bytes()
 
 
-def build_initramfs(toolbox, path, module, programs, data):
+def build_initramfs(toolbox, path, modules, programs, data):
     """`programs`: static executables; `data`: files that the scenarios look for in /data."""
     image = Initramfs()
     image.add("init", HERE / "init", 0o755)
@@ -98,7 +127,8 @@ def build_initramfs(toolbox, path, module, programs, data):
     image.program(toolbox.find_tool("lspci"), [toolbox.tools / "usr/lib/x86_64-linux-gnu",
                                                toolbox.tools / "lib/x86_64-linux-gnu"])
     image.add("bin/setpci", toolbox.find_tool("setpci"), 0o755)
-    image.add("mod/lightcard.ko", module)
+    for module in modules:
+        image.add("mod/" + pathlib.Path(module).name, module)
     for name in VFIO_MODULES:
         image.file(f"mod/{name}.ko", module_bytes(toolbox.module(name)))
     for program in programs:

@@ -26,21 +26,20 @@ def end(process, patience=10):
     return process.wait()
 
 
-class ServedCard:
-    """`lightcard serve` in a process of its own."""
+class Device:
+    """A vfio-user server in a process of its own: `lightcard serve`, or the echo."""
 
-    def __init__(self, lightcard, folder, name, *arguments):
+    def __init__(self, folder, name, command, *more):
+        """`command` and the path of the socket; then `more`."""
         self.path = str(folder / f"{name}.sock")
-        self.control = str(folder / f"{name}.ctl")
         self.log = folder / f"{name}.log"
         with open(self.log, "w", encoding="utf-8") as log:
-            self.process = subprocess.Popen([lightcard, "serve", "--socket", self.path, *arguments], stdout=log, stderr=log,
-                                            stdin=subprocess.DEVNULL)
+            self.process = subprocess.Popen([*command, self.path, *more], stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         limit = time.monotonic() + 60
         while "listens on" not in self.text():
             if self.process.poll() is not None or time.monotonic() > limit:
                 end(self.process)
-                raise GuestFailed("lightcard serve does not start:\n" + self.text())
+                raise GuestFailed(f"{command[0]} does not start:\n" + self.text())
             time.sleep(0.02)
 
     def text(self):
@@ -50,7 +49,7 @@ class ServedCard:
 class Machine:
     """One QEMU with a card behind each of its root ports."""
 
-    def __init__(self, toolbox, initramfs, lightcard, folder, cards=1, iommu=False, serve=(), cpus=1, append=""):
+    def __init__(self, toolbox, initramfs, lightcard, folder, cards=1, iommu=False, serve=(), cpus=1, append="", echo=None):
         self.folder = pathlib.Path(folder)
         self.toolbox, self.initramfs = toolbox, initramfs
         self.iommu, self.cpus, self.append = iommu, cpus, append
@@ -60,7 +59,8 @@ class Machine:
         self.cards = []
         self.started = time.monotonic()
         for number in range(cards):
-            self.cards.append(ServedCard(lightcard, self.folder, f"card{number}", *serve))
+            self.cards.append(Device(self.folder, f"card{number}", [lightcard, "serve", "--socket"], *serve))
+        self.devices = self.cards + ([Device(self.folder, "echo", [echo])] if echo else [])
 
     def __enter__(self):
         return self
@@ -78,7 +78,7 @@ class Machine:
                    f"console=ttyS0 quiet panic=-1 {'intel_iommu=on ' if self.iommu else ''}{self.append}"]
         if self.iommu:
             command += ["-device", "intel-iommu,caching-mode=on"]
-        for number, card in enumerate(self.cards):
+        for number, card in enumerate(self.devices):
             command += ["-device", f"pcie-root-port,id=rp{number},slot={number + 1},chassis={number + 1},x-speed=16,x-width=16"]
             command += ["-device", json.dumps({"driver": "vfio-user-pci", "bus": f"rp{number}", "x-msg-timeout": 60000,
                                                "socket": {"type": "unix", "path": card.path}})]
@@ -103,9 +103,9 @@ class Machine:
                 time.sleep(0.02)
         self.wait_ready()
 
-    def shell(self):
+    def shell(self, append=""):
         """A person at the console, until the guest ends."""
-        self.append += " lightcard.shell"
+        self.append += f" lightcard.shell {append}"
         try:
             return subprocess.run(self.command(["-serial", "stdio"]), check=False).returncode
         finally:
@@ -120,10 +120,10 @@ class Machine:
         self.channel = None
         if self.qemu is not None:
             end(self.qemu)
-        for card in self.cards:
+        for card in self.devices:
             status = end(card.process)
             if status != 0 and self.qemu is not None:
-                raise GuestFailed(f"lightcard serve ended with {status}:\n{card.text()[-2000:]}")
+                raise GuestFailed(f"a server ended with {status}:\n{card.text()[-2000:]}")
 
     def qemu_text(self):
         return (self.folder / "qemu.log").read_text(encoding="utf-8", errors="replace")

@@ -201,6 +201,27 @@ def reboots(guest, times=10):
     guest.healthy()
 
 
+def latency(guest):
+    """What the way to the card costs, against a device that only answers. Printed; the ratio of a read must stay sane."""
+    echo = guest.sh("lspci -Dn -d 1d9b:eeee").split()[0]
+    guest.sh(f"echo 1 > /sys/bus/pci/devices/{echo}/enable")
+    text = guest.smi(f"measure --rounds 4000 --echo {echo}", patience=120)
+    print(text, end="")
+    ratio = float(re.search(r"against the echo +([0-9.]+)", text).group(1))
+    expect(ratio < 2.5, f"a read of MAGIC takes {ratio} times that of the echo")
+
+
+def tutorial(guest):
+    """The driver that docs/driver-tutorial.md writes loads, copies, and leaves; the other one finds the card as it should be."""
+    guest.sh("rmmod lightcard; insmod /mod/first.ko")
+    text = guest.sh("dmesg | tail -n 3")
+    expect("65536 bytes there and back: right" in text, text)
+    guest.sh("rmmod first")
+    guest.load()
+    guest.healthy()
+    guest.kernel_quiet()
+
+
 # --- a machine with an IOMMU
 def iommu_driver(guest):
     """The driver behind a virtual IOMMU: every page is a map of its own."""
@@ -229,7 +250,8 @@ class Group:
 
 GROUPS = [
     Group("driver", [driver, lspci, lenet, two_cards, isolation, flr, bus_reset, unbind_in_use, one_vector, reload], cards=2),
-    Group("reboot", [driver, lenet, reboots]),
+    Group("latency", [driver, latency], echo=True),
+    Group("reboot", [driver, lenet, tutorial, reboots]),
     Group("iommu", [iommu_driver, vfio_pci], iommu=True),
 ]
 JOB = ("driver", [driver, lspci, lenet])  # what `scripts/guest` does unless told otherwise

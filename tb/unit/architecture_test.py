@@ -37,6 +37,8 @@ MAY_INCLUDE = {
     "platform/report": ["model/common", "shared", "model/card/config.h", "model/card/counters.h"],
     "platform/host": ["model/", "platform/driver"],
     "platform/vfio_user": ["model/", "platform/driver"],
+    "platform/linux": ["shared"],
+    "platform/smi": ["model/common", "shared", "platform/driver", "platform/linux"],
     "platform/cli": ["model/", "platform/"],
 }
 # The transactions between blocks carry the tile and the kernel's operands; no other header of model/common looks up.
@@ -45,11 +47,15 @@ INCLUDE_EXCEPTIONS = {
     ("model/common/transactions.h", "model/photonic_core/mvm.h"),
 }
 
-SYSTEMC_FREE_FOLDERS = ["model/common", "platform/compiler", "platform/driver", "platform/report"]
+SYSTEMC_FREE_FOLDERS = ["model/common", "platform/compiler", "platform/driver", "platform/linux", "platform/report",
+                        "platform/smi"]
 SYSTEMC_ALLOWED = {"model/common/transactions.h"}
 SYSTEMC_HEADER = re.compile(r"^(systemc(\.h)?|sysc/.*|tlm(\.h)?|tlm_.*)$")
 # Libraries that may need SystemC to link. Everything else must not.
 SYSTEMC_LIBRARIES = {"lightcard_model", "lightcard_host", "lightcard_vfio_server"}
+
+# What a kernel driver is built from: under the kernel's licence, or BSD.
+KERNEL_HEADERS = ("model/control_chip/lightcard_abi.h", "model/control_chip/lightcard_regs.h")
 
 SOURCE = re.compile(r"\.(h|hpp|cpp|cc|c|py|sh|cmake)$|^[a-z-]+$|^CMakeLists.txt$")
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]', re.MULTILINE)
@@ -145,8 +151,11 @@ def check_spdx(root, paths):
     errors = []
     for path in paths:
         head = read(root, path).split("\n")[:2]
-        licence = "GPL-2.0-only OR BSD-3-Clause" if path in ("model/control_chip/lightcard_abi.h",
-                                                             "model/control_chip/lightcard_regs.h") else "Apache-2.0"
+        licence = "Apache-2.0"
+        if path in KERNEL_HEADERS or path.startswith("platform/linux/") and not path.endswith(".clang-format"):
+            licence = "GPL-2.0-only OR BSD-3-Clause"
+        if path == "platform/linux/lightcard_uapi.h":
+            licence = "(GPL-2.0-only WITH Linux-syscall-note) OR BSD-3-Clause"
         if not any(f"SPDX-License-Identifier: {licence}" in line for line in head):
             errors.append(f"{path}: no 'SPDX-License-Identifier: {licence}' in the first two lines")
     return errors
