@@ -40,5 +40,6 @@ int reset_card(KernelDevice& card);
 int run_program(KernelDevice& card, Arguments& arguments);
 int stress(KernelDevice& card, Arguments& arguments);
 int measure(KernelDevice& card, Arguments& arguments);
+int measure_registers(Arguments& arguments);
 
 }  // namespace lightcard::smi

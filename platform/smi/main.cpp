@@ -25,9 +25,11 @@ constexpr const char* kHelp =
     "                                    --save-codes); --outputs gets the bytes of the first output\n"
     "  lightcard-smi stress [--seconds N] [--kib N] [--background N]\n"
     "                                    copies to the card and back, checked, with N more in flight; survives resets\n"
-    "  lightcard-smi measure [--rounds N] [--echo ADDRESS]\n"
-    "                                    register reads and writes (root), doorbell to interrupt, commands a second,\n"
-    "                                    DMA; --echo: against a device that only answers (tb/guest/echo.cpp)\n"
+    "  lightcard-smi measure [--rounds N]\n"
+    "                                    doorbell to interrupt, commands a second, DMA\n"
+    "  lightcard-smi registers ADDRESS [--echo ADDRESS] [--rounds N]\n"
+    "                                    reads and writes of a card that no driver has (root); --echo: against a\n"
+    "                                    device that only answers (tb/guest/echo.cpp)\n"
     "\n"
     "  --card N   /dev/lightcardN (default 0)\n";
 
@@ -55,6 +57,7 @@ int dispatch(const std::string& name, Arguments arguments)
     if (name == "run") return with_card(arguments, run_program);
     if (name == "stress") return with_card(arguments, stress);
     if (name == "measure") return with_card(arguments, measure);
+    if (name == "registers") return measure_registers(arguments);
     if (name == "list") {
         if (auto rest = arguments.rest(); !rest) return fail(rest.error(), kUsage);
         return list_cards();

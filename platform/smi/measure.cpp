@@ -90,10 +90,12 @@ std::vector<double> turn_about(std::uint64_t rounds, const std::vector<std::func
 }
 
 /// `echo`: bus name of a device that does nothing (tb/guest/echo.cpp), or empty.
-Status measure_registers(KernelDevice& card, const std::string& echo, std::uint64_t rounds)
+Status time_registers(const std::string& address, const std::string& echo, std::uint64_t rounds)
 {
-    Registers registers(card.info().bus_name), bare(echo.empty() ? card.info().bus_name : echo);
-    if (!registers.ok() || !bare.ok()) return Error{std::strerror(errno), "resource0", "registers are for root"};
+    Registers registers(address), bare(echo.empty() ? address : echo);
+    if (!registers.ok() || !bare.ok())
+        return Error{std::strerror(errno), "resource0", "registers are for root, and no driver may be bound"};
+    if (registers.read(LC_REG_MAGIC) != LC_MAGIC_VALUE) return Error{"no lightcard answers", address, "is it enabled?"};
     const auto times = turn_about(rounds, {[&] { registers.read(LC_REG_MAGIC); }, [&] { registers.read(LC_REG_CSTS); },
                                            [&] { registers.write(LC_REG_LIVENESS, 1); },
                                            [&] { bare.read(LC_REG_MAGIC); }, [&] { bare.write(LC_REG_LIVENESS, 1); }});
@@ -164,9 +166,8 @@ Status measure_dma(KernelDevice& card, bool to_card)
     return failed;
 }
 
-Status measure_all(KernelDevice& card, const std::string& echo, std::uint64_t rounds)
+Status measure_all(KernelDevice& card, std::uint64_t rounds)
 {
-    if (auto done = measure_registers(card, echo, rounds); !done) return done;
     if (auto done = measure_interrupt(card, rounds); !done) return done;
     for (const std::uint64_t depth : {1, 16, 64})
         if (auto done = measure_commands(card, depth, rounds); !done) return done;
@@ -181,9 +182,20 @@ int measure(KernelDevice& card, Arguments& arguments)
 {
     const auto rounds = arguments.number("--rounds", 2000, 1, 10'000'000);
     if (!rounds) return fail(rounds.error(), kUsage);
-    const auto echo = arguments.option("--echo").value_or("");
     if (auto rest = arguments.rest(); !rest) return fail(rest.error(), kUsage);
-    const auto done = measure_all(card, echo, *rounds);
+    const auto done = measure_all(card, *rounds);
+    return done ? kOk : fail(done.error());
+}
+
+int measure_registers(Arguments& arguments)
+{
+    const auto rounds = arguments.number("--rounds", 2000, 1, 10'000'000);
+    if (!rounds) return fail(rounds.error(), kUsage);
+    const auto echo = arguments.option("--echo").value_or("");
+    const auto address = arguments.word();
+    if (auto rest = arguments.rest(); !rest) return fail(rest.error(), kUsage);
+    if (!address) return fail({"registers of which device?", "", "0000:01:00.0"}, kUsage);
+    const auto done = time_registers(*address, echo, *rounds);
     return done ? kOk : fail(done.error());
 }
 

@@ -210,6 +210,23 @@ class Run(Case):
         for a, b in zip(ours, golden):
             self.assertLess(abs(a - b), 0.06 * largest)
 
+    def test_saved_program_and_codes_are_what_the_card_took_and_gave(self):
+        program, codes, given, values = (self.path(name) for name in ("net.lcp", "codes", "given", "values.f32"))
+        self.lightcard(*digits(), "--count", 3, "--fidelity", "ideal", "--no-fp32", "--quiet", "--save-program", program,
+                       "--save-codes", codes, "--save-output-codes", given, "--outputs", values)
+        with open(program, "rb") as file:
+            self.assertEqual(file.read(8), b"LCPROG\r\n")
+        self.assertEqual(os.path.getsize(codes), 3 * 28 * 28)
+        with open(given, "rb") as file, open(values, "rb") as reals:
+            whole, real = array.array("i", file.read()), array.array("f", reals.read())
+        self.assertEqual(len(whole), 3 * 10)
+        for image in range(3):  # one scale a network: codes and values have the same order
+            rank = lambda numbers: sorted(range(10), key=lambda i: numbers[10 * image + i])
+            self.assertEqual(rank(whole), rank(real))
+        self.lightcard(*digits(), "--count", 3, "--fidelity", "ideal", "--plan", "--save-program", self.path("again.lcp"))
+        with open(program, "rb") as one, open(self.path("again.lcp"), "rb") as other:
+            self.assertEqual(one.read(), other.read())
+
     def test_weights_that_stay_are_written_once(self):
         moving = self.report(*digits(), "--count", "32", "--batch", "8", "--no-fp32")
         resident = self.report(*digits(), "--count", "32", "--batch", "8", "--no-fp32", "--set", "card.pcm.banks=16")
