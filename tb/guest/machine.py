@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Served cards, and a QEMU that has them. The guest runs shell commands that come over its second serial port."""
+import ctypes
 import json
 import os
 import pathlib
 import re
 import select
+import signal
 import socket
 import subprocess
 import tempfile
@@ -13,6 +15,13 @@ import time
 
 class GuestFailed(Exception):
     """The guest, QEMU or a server did not do what was expected."""
+
+
+def start(command, log):
+    """A child that does not outlive this process, however it ends (a test's time-out is a SIGKILL)."""
+    def follow():
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=follow)
 
 
 def end(process, patience=10):
@@ -34,7 +43,7 @@ class Device:
         self.path = str(folder / f"{name}.sock")
         self.log = folder / f"{name}.log"
         with open(self.log, "w", encoding="utf-8") as log:
-            self.process = subprocess.Popen([*command, self.path, *more], stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+            self.process = start([*command, self.path, *more], log)
         limit = time.monotonic() + 60
         while "listens on" not in self.text():
             if self.process.poll() is not None or time.monotonic() > limit:
@@ -89,7 +98,7 @@ class Machine:
         serial = ["-chardev", f"file,id=con,path={self.console}", "-serial", "chardev:con", "-chardev",
                   f"socket,id=agent,path={agent},server=on,wait=off", "-serial", "chardev:agent"]
         with open(self.folder / "qemu.log", "w", encoding="utf-8") as log:
-            self.qemu = subprocess.Popen(self.command(serial), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self.qemu = start(self.command(serial), log)
         limit = time.monotonic() + 60
         while self.channel is None:
             try:
