@@ -18,6 +18,7 @@ struct Command {
 
 constexpr Command kCommands[] = {
     {"run", run_command, "run a network on a card; latency, energy, accuracy"},
+    {"plan", plan_command, "what a network asks of a card, and what bounds it; from shapes alone"},
     {"info", info_command, "what a card can do: geometry, peak, what each engine sustains"},
     {"budget", budget_command, "link budget: light, noise by source, the laser for a resolution"},
     {"config", config_command, "every parameter of a card: value, range, source"},

@@ -16,6 +16,9 @@ using Bytes = std::vector<std::uint8_t>;
 /// Contents of a file, unpacked if it is gzip. At most 2 GiB.
 Result<Bytes> read_file(const std::string& path);
 
+/// Lines of a text file, without their ends; empty ones at the end are left out.
+Result<std::vector<std::string>> read_lines(const std::string& path);
+
 /// Array of the idx format (MNIST): elements as real numbers in the file's order.
 struct IdxArray {
     std::vector<std::size_t> shape;
@@ -25,6 +28,11 @@ struct IdxArray {
 bool looks_like_idx(const Bytes& bytes);
 /// Reads at most the first `limit` items of dimension 0.
 Result<IdxArray> parse_idx(const Bytes& bytes, const std::string& path, std::size_t limit);
+
+/// Array of NumPy's .npy format: f4, f8, u1, i1, i2, i4, i8 and b1, little-endian, C order.
+bool looks_like_npy(const Bytes& bytes);
+/// Reads at most the first `limit` items of dimension 0.
+Result<IdxArray> parse_npy(const Bytes& bytes, const std::string& path, std::size_t limit);
 
 /// Labels: `names` are file names where the file gives them (CSV), else empty.
 struct Labels {

@@ -55,10 +55,12 @@ void append_all(Inputs& inputs, const InputOptions& options, std::size_t count, 
         });
 }
 
-Status add_idx(Inputs& inputs, const InputOptions& options, const Bytes& bytes, const std::string& path)
+/// An array without a first dimension of images is one image.
+Status add_array(Inputs& inputs, const InputOptions& options, Result<IdxArray> array, const std::string& path)
 {
-    const auto array = parse_idx(bytes, path, options.limit - inputs.count);
     if (!array) return array.error();
+    if (array->values.size() == options.shape.elements()) array->shape.insert(array->shape.begin(), 1);
+    if (array->shape.empty()) return Error{"a single value", path, ""};
     std::size_t elements = 1;
     for (std::size_t d = 1; d < array->shape.size(); ++d) elements *= array->shape[d];
     if (elements != options.shape.elements()) {
@@ -126,12 +128,37 @@ bool is_raw_name(const std::string& path)
     return std::any_of(std::begin(raw), std::end(raw), [&](const char* known) { return extension == known; });
 }
 
+/// The regular files of a directory, in order of name; hidden ones left out.
+Result<std::vector<std::string>> expand_directories(const std::vector<std::string>& files)
+{
+    namespace fs = std::filesystem;
+    std::vector<std::string> out;
+    for (const auto& path : files) {
+        std::error_code code;
+        if (!fs::is_directory(path, code)) {
+            out.push_back(path);
+            continue;
+        }
+        std::vector<std::string> inside;
+        for (fs::directory_iterator it(path, code), end; !code && it != end; it.increment(code))
+            if (it->is_regular_file(code) && it->path().filename().string()[0] != '.')
+                inside.push_back(it->path().string());
+        if (code) return Error{"cannot be listed: " + code.message(), path, ""};
+        if (inside.empty()) return Error{"the directory has no files", path, ""};
+        std::sort(inside.begin(), inside.end());
+        out.insert(out.end(), inside.begin(), inside.end());
+    }
+    return out;
+}
+
 }  // namespace
 
 Result<Inputs> read_inputs(const std::vector<std::string>& files, const InputOptions& options)
 {
     Inputs inputs;
-    for (const auto& path : files) {
+    const auto listed = expand_directories(files);
+    if (!listed) return listed.error();
+    for (const auto& path : *listed) {
         if (inputs.count >= options.limit) break;
         const auto bytes = read_file(path);
         if (!bytes) return bytes.error();
@@ -141,9 +168,11 @@ Result<Inputs> read_inputs(const std::vector<std::string>& files, const InputOpt
         else if (looks_like_picture(*bytes))
             added = add_picture(inputs, options, *bytes, path);
         else if (looks_like_idx(*bytes))
-            added = add_idx(inputs, options, *bytes, path);
+            added = add_array(inputs, options, parse_idx(*bytes, path, options.limit - inputs.count), path);
+        else if (looks_like_npy(*bytes))
+            added = add_array(inputs, options, parse_npy(*bytes, path, options.limit - inputs.count), path);
         else
-            added = Error{"not a format that is known", path, "idx (also .gz), raw .f32 .u8 .s8 .bin, PNG, JPEG"};
+            added = Error{"not a format that is known", path, "idx (also .gz), .npy, raw .f32 .u8 .s8 .bin, PNG, JPEG"};
         if (!added) return added.error();
     }
     if (inputs.count == 0) return Error{"no images in the inputs", "", ""};

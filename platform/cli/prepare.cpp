@@ -73,6 +73,11 @@ Status read_data(const RunRequest& request, const InputOptions& options, Prepare
         prepared.notes.push_back("the inputs hold " + std::to_string(prepared.inputs.count) +
                                  " images, fewer than --count");
     if (auto good = read_samples(request, options, prepared); !good) return good;
+    if (!request.classes.empty()) {
+        auto classes = read_lines(request.classes);
+        if (!classes) return classes.error();
+        prepared.classes = std::move(*classes);
+    }
     if (request.labels.empty()) return {};
     const auto labels = read_labels(request.labels);
     if (!labels) return labels.error();
@@ -101,6 +106,8 @@ Status compile(const RunRequest& request, Progress& progress, Prepared& prepared
     auto quantised = compiler::quantise(prepared.graph, prepared.samples, quantisation);
     if (!quantised) return quantised.error();
     prepared.quantised = std::move(*quantised);
+    const auto& notes = prepared.quantised.notes;
+    prepared.notes.insert(prepared.notes.end(), notes.begin(), notes.end());
     const auto batch = planned_batch(request, prepared);
     if (!batch) return batch.error();
     auto program = compiler::lower(prepared.quantised, request.config, {*batch});
@@ -115,7 +122,9 @@ std::optional<Failure> prepare(const RunRequest& request, Progress& progress, Pr
 {
     const auto model = read_file(request.model);
     if (!model) return Failure{kUsage, model.error()};
-    auto graph = compiler::import_onnx(model->data(), model->size());
+    compiler::ImportOptions import;
+    import.dimensions = request.dimensions;
+    auto graph = compiler::import_onnx(model->data(), model->size(), import);
     if (!graph)
         return Failure{
             kNetwork,

@@ -19,6 +19,7 @@ struct Prepared {
     Inputs inputs;
     std::vector<std::vector<float>> samples;  ///< that activation ranges are taken from
     std::vector<std::uint8_t> codes;          ///< the inputs as the card takes them, one image after another
+    std::vector<std::string> classes;         ///< names of the classes; empty: none
     std::vector<std::uint32_t> labels;        ///< empty: none
     std::vector<std::string> notes;           ///< what a reader of the report should know
 };

@@ -2,6 +2,7 @@
 // `lightcard run`: prepare, drive the card, judge, report.
 #include <sys/utsname.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -42,6 +43,21 @@ report::RunSummary summarise(const RunRequest& request, const Prepared& prepared
     const auto& host = request.config.host;
     summary.host = {session.wall_seconds, host.threads, host.trace, host.simd, machine_name(), LIGHTCARD_VERSION};
     return summary;
+}
+
+constexpr std::size_t kShownInputs = 32;
+
+std::vector<report::Prediction> predictions(const RunRequest& request, const Prepared& prepared,
+                                            const report::Outputs& outputs)
+{
+    std::vector<report::Prediction> shown;
+    for (std::size_t i = 0; request.top > 0 && i < std::min(outputs.images, kShownInputs); ++i) {
+        shown.push_back(report::predict(outputs, i, request.top, prepared.classes));
+        shown.back().input = prepared.inputs.names.empty()
+                                 ? "image " + std::to_string(i)
+                                 : std::filesystem::path(prepared.inputs.names[i]).filename().string();
+    }
+    return shown;
 }
 
 Status write_results(const Console& console, const RunRequest& request, const report::Report& report,
@@ -144,6 +160,10 @@ int run(const Console& console, const RunRequest& request)
 
     auto summary = summarise(request, prepared, *session);
     summary.accuracy = *accuracy;
+    summary.predictions = predictions(request, prepared, *outputs);
+    if (!prepared.classes.empty() && prepared.classes.size() != outputs->classes)
+        summary.notes.push_back("--classes names " + std::to_string(prepared.classes.size()) +
+                                " classes, the network has " + std::to_string(outputs->classes));
     const auto report = report::make_report(request.config, session->ledger, session->counters, std::move(summary));
     if (const auto written = write_results(console, request, report, *outputs); !written)
         return fail(console, kUsage, written.error());

@@ -6,6 +6,7 @@
 #include "lightcard/model/common/suggest.h"
 #include "lightcard/model/common/units.h"
 #include "lightcard/model/control_chip/lightcard_abi.h"
+#include "lightcard/platform/cli/dimensions.h"
 
 namespace lightcard::cli {
 
@@ -19,9 +20,10 @@ constexpr HelpText kHelp = {
     "sends\n"
     "it through the card's queues, and reports accuracy, latency, utilisation, energy, wear and what limits the run.\n"
     "\n"
-    "Inputs are idx files (MNIST; .gz too), raw arrays (.f32, .u8, .s8, .bin; of whole images), or PNG and JPEG "
-    "pictures,\n"
-    "which are scaled to cover the network's input and cropped in the middle. The network sees\n"
+    "Inputs are idx files (MNIST; .gz too), NumPy arrays (.npy), raw arrays (.f32, .u8, .s8, .bin; of whole images), "
+    "PNG\n"
+    "and JPEG pictures, or directories of any of these, taken in order of name. Pictures are scaled to cover the "
+    "network's input and cropped in the middle. The network sees\n"
     "(value * input-scale - mean) / std; pictures and idx bytes are 0..255 before that.\n",
     "  lightcard run --model lenet.onnx --inputs t10k-images-idx3-ubyte.gz --labels t10k-labels-idx1-ubyte.gz \\\n"
     "      --input-scale 1/255 --count 500\n"
@@ -36,6 +38,11 @@ po::options_description network_options()
         "images, in order (needed)")(
         "labels", po::value<std::string>()->default_value("", "")->value_name("FILE"),
         "class numbers: idx, a byte each (.u8, .bin), a number a line, or CSV with file names")(
+        "classes", po::value<std::string>()->default_value("", "")->value_name("FILE"),
+        "names of the classes, one a line: what the card sees in each input is printed")(
+        "top", po::value<Natural>()->value_name("N"), "how many guesses an input (default with --classes: 5)")(
+        "dim", po::value<std::vector<std::string>>()->composing()->value_name("NAME=VALUE"),
+        "size of a dimension that the file leaves open (default 1); repeatable")(
         "count", po::value<Natural>()->value_name("N"), "images to run (default: all)")(
         "input-scale", po::value<std::string>()->default_value("1")->value_name("X"), "factor on input values: 1/255")(
         "mean", po::value<std::string>()->default_value("0")->value_name("X,..."),
@@ -189,6 +196,11 @@ Status fill(const Parsed& parsed, RunRequest& request)
     request.plan_only = parsed.has("plan");
     if (request.inputs.empty()) return Error{"--inputs is needed", "", "idx, raw or picture files"};
     request.labels = parsed.get<std::string>("labels");
+    request.classes = parsed.get<std::string>("classes");
+    request.top = parsed.has("top") ? parsed.number("top") : request.classes.empty() ? 0 : 5;
+    const auto dimensions = parse_dimensions(parsed.all("dim"));
+    if (!dimensions) return dimensions.error();
+    request.dimensions = *dimensions;
     if (auto good = read_input_options(parsed, request.input_options); !good) return good;
     request.calibration = parsed.all("calibrate");
     request.calibration_count = parsed.number("calibration-count");

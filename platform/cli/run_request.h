@@ -2,6 +2,7 @@
 /// What `lightcard run` was asked to do.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -15,8 +16,11 @@ namespace lightcard::cli {
 struct RunRequest {
     std::string model;
     std::vector<std::string> inputs;
-    std::string labels;                    ///< empty: none
-    InputOptions input_options;            ///< without the shape, which the network gives
+    std::string labels;          ///< empty: none
+    InputOptions input_options;  ///< without the shape, which the network gives
+    std::string classes;         ///< file of class names; empty: none
+    std::size_t top = 0;         ///< predictions to show an image; 0: none
+    std::map<std::string, std::int64_t> dimensions;
     std::vector<std::string> calibration;  ///< empty: the first inputs
     std::size_t calibration_count = 64;
     double percentile = 100;

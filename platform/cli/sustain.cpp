@@ -132,10 +132,20 @@ double ping_pong_rate(const CardConfig& config, std::uint64_t batch)
 
 double power_at(const CardConfig& config, const PeakPower& peak, double images)
 {
+    return power_at(config, peak, resnet50(config.core.n), images);
+}
+
+double power_at(const CardConfig& config, const PeakPower& peak, const Workload& work, double inferences)
+{
     const double efficiency = config.power.vrm_efficiency;
     const double idle = (peak.memory + peak.link + peak.board) / efficiency + peak.fan;
-    const double products = images * static_cast<double>(resnet50(config.core.n).tile_vectors);
+    const double products = inferences * static_cast<double>(work.tile_vectors);
     return idle + peak.core() / efficiency * products / peak_mvm_rate(config);
+}
+
+double pass_write_energy(const CardConfig& config, const Workload& work)
+{
+    return static_cast<double>(work.tiles) * 2.0 * config.core.n * config.core.n * config.pcm.write_energy;
 }
 
 Bound image_rate(const CardConfig& config, const Workload& work, std::uint64_t batch)
@@ -155,6 +165,8 @@ Bound image_rate(const CardConfig& config, const Workload& work, std::uint64_t b
         {"scratchpad", vectors * sram_bits(config, 2) / 8 / static_cast<double>(config.control.sram_bandwidth)},
         {"vector unit",
          images * static_cast<double>(work.vector_elements) / static_cast<double>(config.control.vector_rate)},
+        {"digital MAC engine",
+         images * static_cast<double>(work.dynamic_macs) / static_cast<double>(config.control.digital_mac_rate)},
         {"card memory", memory_bytes / static_cast<double>(config.memory.bandwidth)},
         {"link", images * static_cast<double>(work.input_bytes) / link_rate(config)},
     };

@@ -37,6 +37,7 @@ struct Workload {
     std::uint64_t activation_bytes = 0;                   ///< written and read, int8
     std::uint64_t live_bytes = 0;                         ///< scratchpad one image needs
     std::uint64_t input_bytes = 0;
+    std::uint64_t dynamic_macs = 0;  ///< of two computed operands: the digital MAC engine's
 };
 /// ResNet-50 v1.5 at 224 x 224 from its 54 layers; N = 128: 1,576 tiles, 314,512 tile-MVMs.
 Workload resnet50(std::uint32_t n);
@@ -48,6 +49,9 @@ double ping_pong_rate(const CardConfig& config, std::uint64_t batch);
 /// Card power in W at `images` of ResNet-50 a second, weights in place: what is always on, and the cores in proportion
 /// to the rate (lanes gate, or lasers follow the load).
 double power_at(const CardConfig& config, const PeakPower& peak, double images);
+double power_at(const CardConfig& config, const PeakPower& peak, const Workload& workload, double inferences);
+/// J to program every tile of a network once, cells that no weight uses included.
+double pass_write_energy(const CardConfig& config, const Workload& workload);
 /// MLPerf inference v1.1 closed, offline: an A100's ResNet-50 rate, and its rated power. Never mix the two.
 struct Baseline {
     const char* name;

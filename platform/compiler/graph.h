@@ -228,8 +228,9 @@ struct QuantNode {
 
 struct QuantGraph {
     std::string name;
-    std::uint32_t tile_rows = 128;  ///< N that tile_rms was taken for
-    std::vector<QuantNode> nodes;   ///< topological order
+    std::vector<std::string> notes;  ///< what a reader of a report should know
+    std::uint32_t tile_rows = 128;   ///< N that tile_rms was taken for
+    std::vector<QuantNode> nodes;    ///< topological order
     std::vector<int> inputs, outputs;
 };
 

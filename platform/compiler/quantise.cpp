@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "lightcard/platform/compiler/calibrate.h"
+#include "lightcard/platform/compiler/qdq.h"
 #include "lightcard/platform/compiler/quant_numbers.h"
 #include "lightcard/platform/compiler/quant_tensor.h"
 #include "lightcard/platform/compiler/tile_rms.h"
@@ -18,10 +19,11 @@ constexpr double kUnlimited = std::numeric_limits<double>::infinity();
 
 class Quantiser {
 public:
-    Quantiser(const Graph& graph, std::vector<Range> ranges, const QuantOptions& options)
+    Quantiser(const Graph& graph, std::vector<Range> ranges, std::vector<GivenCodes> given, const QuantOptions& options)
         : options_(options),
           graph_(graph),
           ranges_(std::move(ranges)),
+          given_(std::move(given)),
           quantised_(graph.nodes.size(), -1),
           readers_(graph.nodes.size())
     {
@@ -151,9 +153,20 @@ private:
         return Error{"a tensor of shape " + describe(shape), "", "[1, channels] or [1, channels, H, W]"};
     }
 
+    /// Scale and sign that a network quantised before brings along. A chain takes what is said of its last tensor.
+    bool set_given(QuantTensor& tensor, int i) const
+    {
+        const GivenCodes& codes = given_[index(i)];
+        if (!codes.exact || !(codes.scale > std::numeric_limits<float>::min())) return false;
+        tensor.is_signed = codes.is_signed;
+        tensor.scale = codes.scale;
+        return true;
+    }
+
     /// Scale and sign. `positive`: the graph says that no value is negative.
     void set_scale(QuantTensor& tensor, int i, bool positive, Limits limits) const
     {
+        if (set_given(tensor, i)) return;
         const Range& range = ranges_[index(i)];
         const double low = std::max(range.low, limits.low), high = std::min(range.high, limits.high);
         tensor.is_signed = !positive;
@@ -526,6 +539,7 @@ private:
     const QuantOptions& options_;
     const Graph& graph_;
     std::vector<Range> ranges_;
+    std::vector<GivenCodes> given_;
     std::vector<int> quantised_;  ///< node of result_ that holds the tensor, or -1
     std::vector<std::vector<int>> readers_;
     QuantGraph result_;
@@ -540,8 +554,19 @@ Result<QuantGraph> quantise(const Graph& graph, const std::vector<std::vector<fl
         return Error{"tile_rows and rms_positions must be positive", graph.name, ""};
     auto ranges = calibrate(graph, samples, options.percentile);
     if (!ranges) return ranges.error();
-    auto result = Quantiser(graph, std::move(*ranges), options).run();
+    const Unquantised plain = take_out_pairs(graph);
+    std::vector<Range> plain_ranges;
+    for (std::size_t i = 0; i < plain.origin.size(); ++i) {
+        Range range = std::move((*ranges)[static_cast<std::size_t>(plain.origin[i])]);
+        if (plain.given[i].given) {
+            range.low = plain.given[i].low;
+            range.high = plain.given[i].high;
+        }
+        plain_ranges.push_back(std::move(range));
+    }
+    auto result = Quantiser(plain.graph, std::move(plain_ranges), plain.given, options).run();
     if (!result) return result;
+    result->notes = plain.notes;
     std::vector<std::vector<std::uint8_t>> inputs;
     for (const auto& sample : samples) inputs.push_back(quantise_input(*result, sample.data()));
     const Status measured = measure_rms(*result, inputs, options.rms_positions);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <numeric>
 
 namespace lightcard::report {
 
@@ -26,6 +27,22 @@ std::uint64_t correct(const Outputs& outputs, const std::vector<std::uint32_t>& 
         if (larger < k) ++hits;
     }
     return hits;
+}
+
+Prediction predict(const Outputs& outputs, std::size_t image, std::size_t k, const std::vector<std::string>& names)
+{
+    const float* row = outputs.values.data() + image * outputs.classes;
+    std::vector<std::size_t> order(outputs.classes);
+    std::iota(order.begin(), order.end(), 0);
+    const auto shown = static_cast<std::ptrdiff_t>(std::min(k, outputs.classes));
+    std::partial_sort(order.begin(), order.begin() + shown, order.end(),
+                      [&](std::size_t a, std::size_t b) { return row[a] != row[b] ? row[a] > row[b] : a < b; });
+    Prediction prediction;
+    for (std::ptrdiff_t i = 0; i < shown; ++i) {
+        const std::size_t at = order[static_cast<std::size_t>(i)];
+        prediction.guesses.push_back({at, at < names.size() ? names[at] : "", row[at]});
+    }
+    return prediction;
 }
 
 Agreement compare(const Outputs& card, const Outputs& reference, const std::string& name)

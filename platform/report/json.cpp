@@ -129,6 +129,18 @@ Json weights_json(const Weights& weights)
     return json;
 }
 
+Json predictions_json(const std::vector<Prediction>& predictions)
+{
+    Json list = Json::array();
+    for (const auto& prediction : predictions) {
+        Json guesses = Json::array();
+        for (const auto& guess : prediction.guesses)
+            guesses.push_back({{"index", guess.index}, {"name", guess.name}, {"value", guess.value}});
+        list.push_back({{"input", prediction.input}, {"guesses", std::move(guesses)}});
+    }
+    return list;
+}
+
 Json accuracy_json(const Accuracy& accuracy)
 {
     Json json = {{"labelled_images", accuracy.labelled}, {"top1", accuracy.top1}, {"top5", accuracy.top5}};
@@ -196,6 +208,7 @@ Json to_json(const Report& report)
     json["limit"] = limit_json(report.limit);
     json["engines"] = engines_json(report);
     json["weights"] = weights_json(report.weights);
+    json["predictions"] = predictions_json(report.summary.predictions);
     json["accuracy"] = report.summary.accuracy ? accuracy_json(*report.summary.accuracy) : Json(nullptr);
     json["layers"] = layers_json(report);
     json["energy"] = energy_json(report);

@@ -46,6 +46,17 @@ struct Accuracy {
     std::vector<Agreement> agreements;
 };
 
+/// What the card says of one input: its largest outputs, the largest first.
+struct Prediction {
+    struct Guess {
+        std::uint64_t index = 0;
+        std::string name;  ///< of the class; empty if nobody gave names
+        float value = 0;
+    };
+    std::string input;  ///< file name, or "image 3"
+    std::vector<Guess> guesses;
+};
+
 /// The machine under the model: never part of the hash.
 struct HostInfo {
     double wall_seconds = 0;
@@ -61,8 +72,9 @@ struct RunSummary {
     std::vector<LayerInfo> layers;  ///< layers[i] is layer i + 1
     Mark setup_end;                 ///< after loading and one-off commands, before the first inference
     std::optional<Accuracy> accuracy;
-    std::vector<std::string> plan;   ///< the planner's explanation
-    std::uint64_t guest_errors = 0;  ///< complaints of the card about its driver
+    std::vector<Prediction> predictions;  ///< of the first inputs
+    std::vector<std::string> plan;        ///< the planner's explanation
+    std::uint64_t guest_errors = 0;       ///< complaints of the card about its driver
     std::vector<std::string> notes;
     HostInfo host;
     std::size_t trace_bins = 512;  ///< power trace is merged down to at most this many bins

@@ -76,6 +76,22 @@ void accuracy(std::ostream& out, const Report& r)
     table.print(out);
 }
 
+void predictions(std::ostream& out, const Report& r)
+{
+    if (r.summary.predictions.empty()) return;
+    out << "\n  What the card sees\n";
+    for (const auto& prediction : r.summary.predictions) {
+        std::ostringstream text;
+        for (const auto& guess : prediction.guesses) {
+            text << (&guess == prediction.guesses.data() ? "" : "; ");
+            text << (guess.name.empty() ? "class " + std::to_string(guess.index) : guess.name);
+            text << ' ' << std::setprecision(3) << guess.value;
+        }
+        out << wrapped("    " + prediction.input + ": " + text.str(), 110, "      ") << '\n';
+    }
+    out << '\n';
+}
+
 void speed(std::ostream& out, const Report& r)
 {
     const auto& l = r.latency;
@@ -245,6 +261,7 @@ void weights(std::ostream& out, const Report& r)
 void write_text(std::ostream& out, const Report& report)
 {
     head(out, report);
+    predictions(out, report);
     accuracy(out, report);
     speed(out, report);
     weights(out, report);

@@ -284,6 +284,35 @@ class Run(Case):
         self.assertEqual(report["accuracy"]["labelled_images"], 1)
         self.refused(USAGE, "run", "--model", data("resnet8_cifar10_fp32.onnx"), "--inputs", self.path("cut.png", png[:60]), says=["cut.png"])
 
+    def test_plan_of_a_network_by_its_shapes(self):
+        path = self.path("plan.json")
+        self.lightcard("plan", "resnet50-224", "--card", "lc128-library", "--json", path)
+        with open(path, encoding="utf-8") as file:
+            plan = json.load(file)
+        self.assertEqual((plan["weight_layers"], plan["tiles"], plan["tile_vectors"]), (54, 1576, 314512))
+        self.assertTrue(plan["resident"])
+        text = self.lightcard("plan", data("lenet_mnist.onnx"), "--layers").stdout
+        self.assertEqual(text, self.lightcard("plan", data("lenet_mnist.onnx"), "--layers").stdout)
+        for words in ("reloaded", "wear life", "What would move", "limited by"):
+            self.assertIn(words, text)
+        self.refused(NETWORK, "plan", "resnet50-22", says=["resnet50-224"])
+        self.refused(USAGE, "plan", "resnet50-224", "--dim", "T", says=["--dim takes NAME=VALUE"])
+
+    def test_a_photo_gets_its_name(self):
+        names = self.path("names.txt", "\n".join(f"digit {i}" for i in range(10)).encode())
+        text = self.lightcard(*digits(), "--count", "2", "--fidelity", "ideal", "--classes", names, "--top", "3").stdout
+        self.assertRegex(text, r"image 0: digit 7 [0-9.e+-]+; digit \d")
+        report = self.report(*digits(), "--count", "2", "--fidelity", "ideal", "--classes", names)
+        self.assertEqual(report["predictions"][0]["guesses"][0]["name"], "digit 7")
+        self.assertEqual(len(report["predictions"][0]["guesses"]), 5)
+
+    def test_a_quantised_network_is_taken_as_given(self):
+        report = self.report("run", "--model", data("kws_dscnn_qdq.onnx"), "--inputs", data("kws/samples100.s8"), "--count", "40",
+                             "--labels", data("kws/labels100.u8"), "--input-scale", "0.5847029", "--mean", "48.53034",
+                             "--fidelity", "ideal", "--check")
+        self.assertGreaterEqual(report["accuracy"]["top1_share"], 0.8)
+        self.assertTrue(any("comes quantised" in note for note in report["notes"]))
+
     def test_plan_explains_and_stops(self):
         text = self.lightcard(*digits(), "--count", "2", "--plan").stdout
         self.assertIn("tile", text)

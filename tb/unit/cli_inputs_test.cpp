@@ -107,6 +107,62 @@ TEST_F(CliInputs, IdxOfOtherTypes)
     EXPECT_EQ(shorts->values[0], -2.0f);
 }
 
+Bytes npy(const std::string& type, const std::string& shape, const Bytes& values)
+{
+    std::string header = "{'descr': '" + type + "', 'fortran_order': False, 'shape': " + shape + ", }";
+    header.resize(118, ' ');
+    Bytes bytes = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, 118, 0};
+    bytes.insert(bytes.end(), header.begin(), header.end());
+    bytes.insert(bytes.end(), values.begin(), values.end());
+    return bytes;
+}
+
+TEST_F(CliInputs, NumpyArraysOfImagesAndOfOne)
+{
+    InputOptions options;
+    options.shape = {1, 1, 3};
+    const auto several = read_inputs({write("a.npy", npy("|u1", "(2, 1, 1, 3)", {1, 2, 3, 4, 5, 6}))}, options);
+    ASSERT_TRUE(several) << several.error().message();
+    EXPECT_EQ(several->count, 2u);
+    EXPECT_THAT(several->values, ElementsAre(1, 2, 3, 4, 5, 6));
+    const auto one = read_inputs({write("b.npy", npy("<i2", "(3,)", {1, 0, 255, 255, 3, 0}))}, options);
+    ASSERT_TRUE(one) << one.error().message();
+    EXPECT_THAT(one->values, ElementsAre(1, -1, 3));
+}
+
+TEST_F(CliInputs, BrokenNumpyArraysNameTheFile)
+{
+    InputOptions options;
+    options.shape = {1, 1, 3};
+    const std::pair<Bytes, const char*> wrong[] = {{npy(">f4", "(3,)", Bytes(12)), "type is not known"},
+                                                   {npy("|u1", "(9,)", Bytes(3)), "holds 3 of 9 values"},
+                                                   {npy("|u1", "(3", Bytes(3)), "no shape"},
+                                                   {npy("|u1", "(4294967295, 4294967295, 9)", {}), "too large"}};
+    for (const auto& [bytes, text] : wrong) {
+        const auto inputs = read_inputs({write("x.npy", bytes)}, options);
+        ASSERT_FALSE(inputs) << text;
+        EXPECT_THAT(inputs.error().message(), testing::AllOf(HasSubstr(text), HasSubstr("x.npy")));
+    }
+    Bytes cut = npy("|u1", "(3,)", Bytes(3));
+    cut.resize(40);
+    EXPECT_THAT(read_inputs({write("x.npy", cut)}, options).error().message(), HasSubstr("header is damaged"));
+}
+
+TEST_F(CliInputs, DirectoriesAreTakenInOrderOfName)
+{
+    fs::create_directories(directory_ / "images");
+    write("images/b.u8", {4, 5, 6});
+    write("images/a.u8", {1, 2, 3});
+    write("images/.hidden", {9});
+    InputOptions options;
+    options.shape = {1, 1, 3};
+    const auto inputs = read_inputs({path("images")}, options);
+    ASSERT_TRUE(inputs) << inputs.error().message();
+    EXPECT_THAT(inputs->values, ElementsAre(1, 2, 3, 4, 5, 6));
+    fs::create_directories(directory_ / "empty");
+    EXPECT_THAT(read_inputs({path("empty")}, options).error().message(), HasSubstr("no files"));
+}
+
 TEST_F(CliInputs, BrokenIdxNamesTheFile)
 {
     auto cut = small_idx();

@@ -54,6 +54,15 @@ public:
         for (auto v : values) t->add_int64_data(v);
     }
 
+    /// One scalar of type INT8 or UINT8.
+    void byte(const std::string& name, std::int32_t value, bool is_signed)
+    {
+        auto* t = model.mutable_graph()->add_initializer();
+        t->set_name(name);
+        t->set_data_type(is_signed ? onnx::TensorProto::INT8 : onnx::TensorProto::UINT8);
+        t->add_int32_data(value);
+    }
+
     void output(const std::string& name) { add_value(model.mutable_graph()->add_output(), name); }
 
     std::string bytes() const { return model.SerializeAsString(); }

@@ -326,6 +326,75 @@ std::string error_of(const ModelBuilder& builder)
     return quant ? "no error" : quant.error().message();
 }
 
+/// x -> Conv 1x1 -> QuantizeLinear -> DequantizeLinear -> Relu -> Conv 1x1, the pair with the given zero point.
+Result<QuantGraph> quantised_before(std::int32_t zero, bool is_signed)
+{
+    ModelBuilder b({1, 1, 2, 2});
+    b.tensor("w", {1, 1, 1, 1}, {1});
+    b.tensor("s", {}, {0.5f});
+    b.byte("z", zero, is_signed);
+    b.node("Conv", {"x", "w"}, "a");
+    b.node("QuantizeLinear", {"a", "s", "z"}, "q");
+    b.node("DequantizeLinear", {"q", "s", "z"}, "d");
+    b.node("Conv", {"d", "w"}, "y");
+    b.output("y");
+    const std::string bytes = b.bytes();
+    const auto graph = import_onnx(bytes.data(), bytes.size());
+    if (!graph) return graph.error();
+    return quantise(*graph, {{-1, 0, 2, 3}});
+}
+
+TEST(QuantisedBefore, CodesAreTakenAsGivenWhereTheyFit)
+{
+    struct {
+        std::int32_t zero;
+        bool is_signed, expect_signed;
+    } const cases[] = {{0, false, false}, {-128, true, false}, {0, true, true}, {128, false, true}};
+    for (const auto& c : cases) {
+        const auto quant = quantised_before(c.zero, c.is_signed);
+        ASSERT_TRUE(quant) << quant.error().message();
+        ASSERT_EQ(quant->nodes.size(), 3u) << "input and two products";
+        EXPECT_EQ(quant->nodes[1].out.scale, 0.5);
+        EXPECT_EQ(quant->nodes[1].out.is_signed, c.expect_signed) << c.zero;
+        ASSERT_EQ(quant->notes.size(), 1u);
+    }
+}
+
+TEST(QuantisedBefore, OtherZeroPointsTakeASymmetricScaleAndSaySo)
+{
+    const auto quant = quantised_before(83, true);
+    ASSERT_TRUE(quant) << quant.error().message();
+    const QuantTensor& tensor = quant->nodes[1].out;
+    EXPECT_TRUE(tensor.is_signed);
+    EXPECT_NEAR(tensor.scale, (128 + 83) * 0.5 / 127, 1e-9);
+    ASSERT_EQ(quant->notes.size(), 1u);
+    EXPECT_NE(quant->notes[0].find("zero point"), std::string::npos);
+}
+
+TEST(QuantisedBefore, KeywordsAreSpotted)
+{
+    const auto graph = import_onnx(test::data_path("kws_dscnn_qdq.onnx"));
+    ASSERT_TRUE(graph) << graph.error().message();
+    const std::vector<char> codes = test::read_bytes("kws/samples100.s8"),
+                            labels = test::read_bytes("kws/labels100.u8");
+    std::vector<std::vector<float>> samples(100, std::vector<float>(490));
+    for (std::size_t i = 0; i < 49000; ++i)
+        samples[i / 490][i % 490] = (static_cast<float>(codes[i]) - 83.0f) * 0.5847029f;
+    const auto quant = quantise(*graph, {samples.begin(), samples.begin() + 10});
+    ASSERT_TRUE(quant) << quant.error().message();
+    int right = 0, same = 0;
+    for (std::size_t i = 0; i < samples.size(); ++i) {
+        const auto result = run_int8(*quant, quantise_input(*quant, samples[i].data()).data());
+        ASSERT_TRUE(result);
+        const auto& tensor = quant->nodes[static_cast<std::size_t>(quant->outputs[0])].out;
+        const std::size_t guess = test::argmax(dequantise(tensor, (*result)[0]));
+        right += guess == static_cast<std::size_t>(labels[i]);
+        same += guess == test::argmax((*run_float(*graph, samples[i].data()))[0]);
+    }
+    EXPECT_GE(right, 85);
+    EXPECT_GE(same, 95);
+}
+
 TEST(Refused, ReshapeThatMovesData)
 {
     ModelBuilder b({1, 4, 2, 2});

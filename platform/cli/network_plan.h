@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+/// What a network asks of a card and what the card then does: tiles, writes, bounds by batch size, wear, energy.
+/// Closed forms from shapes and rates (sustain.h): no weights, no kernel.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "lightcard/model/card/config.h"
+#include "lightcard/platform/cli/sustain.h"
+#include "lightcard/platform/compiler/network_shape.h"
+
+namespace lightcard::cli {
+
+/// One batch size on one card.
+struct PlanRow {
+    std::uint64_t batch = 1;
+    Bound bound;               ///< inferences a second, and the part of the card that sets them
+    double latency = 0;        ///< s: of the batch
+    double cells_written = 0;  ///< an inference
+    double life = 0;           ///< s of running without pause until the mean cell is worn out; 0 = weights stay
+    double energy = 0;         ///< J an inference, whole card
+    double write_energy = 0;   ///< J of that for weights
+};
+
+struct LayerPlan {
+    std::string name;
+    std::uint64_t tiles = 0, tile_vectors = 0, macs = 0;
+    double utilisation = 0;  ///< of the cells of its tiles
+    bool dynamic = false;
+};
+
+struct NetworkPlan {
+    compiler::NetworkShape shape;
+    Workload work;
+    std::uint64_t weight_layers = 0;
+    double utilisation = 0;  ///< multiplications done / those the lit tiles could do
+    std::uint64_t banks = 0;
+    std::vector<LayerPlan> layers;
+    std::vector<PlanRow> rows;      ///< the card as it is
+    std::vector<PlanRow> resident;  ///< with a bank for every tile; empty if it has them
+    std::vector<Sensitivity> moves;
+    std::uint64_t batch = 1;  ///< that `moves` is for
+};
+
+Workload workload_of(const compiler::NetworkShape& shape, std::uint32_t n);
+NetworkPlan plan_network(const compiler::NetworkShape& shape, const CardConfig& config, std::uint64_t batch);
+
+}  // namespace lightcard::cli
