@@ -128,7 +128,16 @@ bool is_raw_name(const std::string& path)
     return std::any_of(std::begin(raw), std::end(raw), [&](const char* known) { return extension == known; });
 }
 
-/// The regular files of a directory, in order of name; hidden ones left out.
+/// What a directory is searched for: labels, licences and the like may lie beside the images.
+bool is_input_name(const std::string& path)
+{
+    static constexpr const char* known[] = {".png", ".jpg", ".jpeg", ".npy", ".idx", ".PNG", ".JPG", ".JPEG"};
+    const auto extension = raw_extension(path);
+    return is_raw_name(path) ||
+           std::any_of(std::begin(known), std::end(known), [&](const char* name) { return extension == name; });
+}
+
+/// The inputs in a directory, by extension, in order of name.
 Result<std::vector<std::string>> expand_directories(const std::vector<std::string>& files)
 {
     namespace fs = std::filesystem;
@@ -141,10 +150,11 @@ Result<std::vector<std::string>> expand_directories(const std::vector<std::strin
         }
         std::vector<std::string> inside;
         for (fs::directory_iterator it(path, code), end; !code && it != end; it.increment(code))
-            if (it->is_regular_file(code) && it->path().filename().string()[0] != '.')
-                inside.push_back(it->path().string());
+            if (it->is_regular_file(code) && is_input_name(it->path().string())) inside.push_back(it->path().string());
         if (code) return Error{"cannot be listed: " + code.message(), path, ""};
-        if (inside.empty()) return Error{"the directory has no files", path, ""};
+        if (inside.empty())
+            return Error{"the directory has no inputs", path,
+                         "files that end in .png .jpg .jpeg .npy .idx .f32 .u8 .s8 .bin"};
         std::sort(inside.begin(), inside.end());
         out.insert(out.end(), inside.begin(), inside.end());
     }

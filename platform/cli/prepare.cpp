@@ -8,6 +8,7 @@
 #include "lightcard/platform/compiler/onnx_import.h"
 #include "lightcard/platform/compiler/quant_tensor.h"
 #include "lightcard/platform/compiler/quantise.h"
+#include "lightcard/platform/compiler/random_weights.h"
 
 namespace lightcard::cli {
 
@@ -131,6 +132,11 @@ std::optional<Failure> prepare(const RunRequest& request, Progress& progress, Pr
             {graph.error().what, request.model + (graph.error().where.empty() ? "" : ": ") + graph.error().where,
              graph.error().hint}};
     prepared.graph = std::move(*graph);
+    if (request.random_weights) {
+        compiler::randomise_weights(prepared.graph, *request.random_weights);
+        prepared.notes.push_back("the weights are random, seed " + std::to_string(*request.random_weights) +
+                                 ": time, power and mapping are the network's, outputs are not");
+    }
     const auto shape = input_shape(prepared.graph);
     if (!shape) return Failure{kNetwork, shape.error()};
 

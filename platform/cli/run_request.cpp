@@ -41,6 +41,8 @@ po::options_description network_options()
         "classes", po::value<std::string>()->default_value("", "")->value_name("FILE"),
         "names of the classes, one a line: what the card sees in each input is printed")(
         "top", po::value<Natural>()->value_name("N"), "how many guesses an input (default with --classes: 5)")(
+        "random-weights", po::value<Natural>()->value_name("SEED"),
+        "replace the network's weights by seeded random ones: for time and power of a topology")(
         "dim", po::value<std::vector<std::string>>()->composing()->value_name("NAME=VALUE"),
         "size of a dimension that the file leaves open (default 1); repeatable")(
         "count", po::value<Natural>()->value_name("N"), "images to run (default: all)")(
@@ -198,6 +200,7 @@ Status fill(const Parsed& parsed, RunRequest& request)
     request.labels = parsed.get<std::string>("labels");
     request.classes = parsed.get<std::string>("classes");
     request.top = parsed.has("top") ? parsed.number("top") : request.classes.empty() ? 0 : 5;
+    if (parsed.has("random-weights")) request.random_weights = parsed.number("random-weights");
     const auto dimensions = parse_dimensions(parsed.all("dim"));
     if (!dimensions) return dimensions.error();
     request.dimensions = *dimensions;

@@ -21,7 +21,8 @@ struct RunRequest {
     std::string classes;         ///< file of class names; empty: none
     std::size_t top = 0;         ///< predictions to show an image; 0: none
     std::map<std::string, std::int64_t> dimensions;
-    std::vector<std::string> calibration;  ///< empty: the first inputs
+    std::optional<std::uint64_t> random_weights;  ///< seed
+    std::vector<std::string> calibration;         ///< empty: the first inputs
     std::size_t calibration_count = 64;
     double percentile = 100;
     std::uint32_t batch = 0;  ///< 0: see planned_batch()

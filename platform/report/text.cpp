@@ -87,7 +87,7 @@ void predictions(std::ostream& out, const Report& r)
             text << (guess.name.empty() ? "class " + std::to_string(guess.index) : guess.name);
             text << ' ' << std::setprecision(3) << guess.value;
         }
-        out << wrapped("    " + prediction.input + ": " + text.str(), 110, "      ") << '\n';
+        out << "    " << wrapped(prediction.input + ": " + text.str(), 106, "      ") << '\n';
     }
     out << '\n';
 }

@@ -111,10 +111,8 @@ Bytes npy(const std::string& type, const std::string& shape, const Bytes& values
 {
     std::string header = "{'descr': '" + type + "', 'fortran_order': False, 'shape': " + shape + ", }";
     header.resize(118, ' ');
-    Bytes bytes = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, 118, 0};
-    bytes.insert(bytes.end(), header.begin(), header.end());
-    bytes.insert(bytes.end(), values.begin(), values.end());
-    return bytes;
+    const std::string text = std::string("\x93NUMPY\x01\0v\0", 10) + header + std::string(values.begin(), values.end());
+    return {text.begin(), text.end()};
 }
 
 TEST_F(CliInputs, NumpyArraysOfImagesAndOfOne)
@@ -153,14 +151,14 @@ TEST_F(CliInputs, DirectoriesAreTakenInOrderOfName)
     fs::create_directories(directory_ / "images");
     write("images/b.u8", {4, 5, 6});
     write("images/a.u8", {1, 2, 3});
-    write("images/.hidden", {9});
+    write_text("images/labels.csv", "a.u8,1");
     InputOptions options;
     options.shape = {1, 1, 3};
     const auto inputs = read_inputs({path("images")}, options);
     ASSERT_TRUE(inputs) << inputs.error().message();
     EXPECT_THAT(inputs->values, ElementsAre(1, 2, 3, 4, 5, 6));
     fs::create_directories(directory_ / "empty");
-    EXPECT_THAT(read_inputs({path("empty")}, options).error().message(), HasSubstr("no files"));
+    EXPECT_THAT(read_inputs({path("empty")}, options).error().message(), HasSubstr("no inputs"));
 }
 
 TEST_F(CliInputs, BrokenIdxNamesTheFile)
