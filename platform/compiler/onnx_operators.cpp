@@ -23,7 +23,7 @@ Result<int> real_operand(const NodeView& view, int i)
 
 bool is_constant(const NodeView& view, int i)
 {
-    return view.input(i).kind == Value::Kind::constant;
+    return view.has_input(i) && view.input(i).kind == Value::Kind::constant;
 }
 
 Result<int> constant_operand(const NodeView& view, int i)

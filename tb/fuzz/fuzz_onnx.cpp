@@ -130,7 +130,7 @@ bool accepts(const std::uint8_t* data, std::size_t size)
         return false;
     }
     const int count = static_cast<int>(graph->nodes.size());
-    require(!graph->inputs.empty() && !graph->outputs.empty(), "a network has an input and an output");
+    require(!graph->outputs.empty(), "a network has an output");
     for (const int output : graph->outputs) require(output >= 0 && output < count, "outputs are nodes");
     for (int i = 0; i < count; ++i) {
         const compiler::Node& node = graph->nodes[static_cast<std::size_t>(i)];

@@ -236,6 +236,18 @@ TEST(Hostile, CyclesAndUndefinedInputs)
     EXPECT_THAT(error_of(missing.bytes()), HasSubstr("output 'z'"));
 }
 
+TEST(Hostile, OperatorsWithoutInputs)
+{
+    for (const std::string& op : supported_operator_names()) {
+        for (const ModelBuilder::Names& inputs : {ModelBuilder::Names{}, ModelBuilder::Names{"x"}}) {
+            ModelBuilder b;
+            b.node(op, inputs, "y");
+            b.output("y");
+            EXPECT_FALSE(error_of(b.bytes()).empty()) << op;
+        }
+    }
+}
+
 TEST(Hostile, NodesOutOfOrderAreSorted)
 {
     ModelBuilder b;
