@@ -34,8 +34,9 @@ set(LIGHTCARD_PUBLIC_HEADERS
   platform/driver/driver.h
   platform/driver/program.h platform/driver/program_runner.h platform/driver/queue_pair.h platform/driver/status.h
   platform/driver/transport.h
-  platform/compiler/calibrate.h platform/compiler/float_executor.h platform/compiler/graph.h
-  platform/compiler/int8_reference.h platform/compiler/lower.h platform/compiler/onnx_import.h
+  platform/compiler/block_scale.h platform/compiler/calibrate.h platform/compiler/float_executor.h
+  platform/compiler/graph.h
+  platform/compiler/int8_reference.h platform/compiler/lower.h platform/compiler/numerics.h platform/compiler/onnx_import.h
   platform/compiler/quant_tensor.h platform/compiler/quantise.h
   platform/report/energy_table.h platform/report/json.h platform/report/perfetto.h platform/report/report.h
   platform/report/run_summary.h platform/report/text.h)

@@ -29,7 +29,7 @@ struct LayerCounters {
     Picoseconds busy = 0;                  ///< of the photonic cores
     std::uint64_t tile_vectors = 0, tile_loads = 0, cell_writes = 0, vector_elements = 0, macs = 0;
     photonic_core::MvmStats stats;
-    photonic_core::Attribution error;  ///< acc^2, summed over stats.samples (fidelity stat)
+    photonic_core::Attribution error;  ///< acc^2, summed over error.results (not fidelity ideal)
 };
 
 struct CardCounters {

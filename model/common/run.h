@@ -23,6 +23,12 @@ enum class Thermal : std::uint8_t {
     loop,   ///< follows what the die dissipates
 };
 enum class SignedInputs : std::uint8_t { offset, two_pass };
+/// How codes reach the light: as the tensors hold them, or as adaptive block floating point, every vector of a tile and
+/// every column of weights at its own full range (Basumallik et al., arXiv 2205.06287).
+enum class Numerics : std::uint8_t { int8, abfp };
+/// What the compiler does with rows and columns that a tile leaves dark: nothing, further copies of its columns (their
+/// samples are averaged), or copies of its rows too (more light on the same sum).
+enum class Fill : std::uint8_t { off, columns, both };
 
 /// Which noise terms are on in `stat` and `device`. All on by default; tests switch them off one at a time.
 struct NoiseSources {
@@ -51,6 +57,11 @@ struct RunConfig {
     Picoseconds ageing_step = 0;  ///< with step: age of every cell
     SignedInputs signed_inputs = SignedInputs::offset;
     Thermal thermal = Thermal::fixed;
+    Numerics numerics = Numerics::int8;
+    std::uint32_t passes = 1;  ///< conversions of every sample, averaged
+    double analog_gain = 0;    ///< G in front of the ADC: full scale / G; 0 = from calibration, a column each
+    Fill fill = Fill::off;
+    std::uint32_t weight_slices = 1;  ///< cells a weight, each finer than the last
     NoiseSources noise;
     std::uint32_t at_chunk_vectors = 256;  ///< with at: vectors a chunk
 };

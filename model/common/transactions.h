@@ -70,8 +70,9 @@ struct MvmTransaction : Extension<MvmTransaction> {
     std::uint64_t first_vector = 0;       ///< of this chunk within its command
     std::uint64_t first_sample = 0;       ///< sample ordinal of the chunk's vector 0
     double warming = 0;                   ///< K of the photonic die above the temperature of calibration
-    std::uint32_t passes = 1;             ///< 2: signed inputs as a positive and a negative pass
-    const std::uint8_t* codes = nullptr;  ///< [passes][vectors][rows] DAC codes; null = timing only
+    std::uint32_t passes = 1;             ///< conversions of every sample
+    std::uint32_t code_passes = 1;        ///< 2: signed inputs as a positive and a negative pass; these alternate
+    const std::uint8_t* codes = nullptr;  ///< [code_passes][vectors][rows] DAC codes; null = timing only
     std::int32_t* sums = nullptr;         ///< [passes][vectors][cols] written by the ADC array
     Cause cause;
     Picoseconds earliest = 0;   ///< the core is free and the inputs are there

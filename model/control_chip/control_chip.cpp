@@ -68,12 +68,12 @@ ControlChip::ControlChip(sc_core::sc_module_name name, const Parameters& paramet
     scheduler_.add_engine("vector", LC_ENGINE_VECTOR, 1, *vector_);
     scheduler_.add_engine("digital", LC_ENGINE_DIGITAL, 1, *digital_);
     scheduler_.add_engine("sequencer", LC_ENGINES, 1, *sequencer_);
-    const auto accumulate = MvmEngine::open_accumulate_account(services.ledger, parameters);
+    const auto accounts = MvmEngine::open_accounts(services.ledger, parameters);
     for (std::uint32_t core = 0; core < facts.cores; ++core) {
         writers_.push_back(std::make_unique<WeightWriter>(context_, weights[core]));
         mvm_.push_back(std::make_unique<MvmEngine>(context_, cores[core], core, facts.lanes));
         mvm_.back()->share_sample_counts(samples_);
-        mvm_.back()->set_accumulate_account(accumulate);
+        mvm_.back()->set_accounts(accounts);
         scheduler_.add_engine("writer" + std::to_string(core), LC_ENGINE_WRITER, facts.writers, *writers_.back());
         scheduler_.add_engine("core" + std::to_string(core), LC_ENGINE_CORE, 1, *mvm_.back());
     }

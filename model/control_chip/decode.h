@@ -37,6 +37,7 @@ constexpr std::uint64_t kMaxSpan = 1ull << 31;      ///< input positions a windo
 constexpr std::uint32_t kMaxPoolArea = 1u << 16;    ///< kernel positions of a pool: sums stay exact
 constexpr std::uint32_t kMaxGemmDepth = 1u << 15;   ///< k of a GEMM: sums stay in s32
 constexpr std::uint32_t kMaxRowStride = 1u << 16;   ///< of weights in memory
+constexpr std::uint32_t kMaxPasses = 64;            ///< of an MVM
 constexpr std::uint64_t kPostBytesPerColumn = 9;    ///< s32 bias, s32 multiplier, u8 shift
 
 /// Why a command was refused. `field`: byte offset in the SQE, or 64 + offset in the operand block.

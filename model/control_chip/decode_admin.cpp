@@ -164,12 +164,13 @@ MaybeFault resolve_args(lc_record& record, const std::uint64_t (&args)[LC_ARGS])
 {
     static constexpr std::size_t kProgram[] = {offsetof(lc_program_op, weights), offsetof(lc_program_op, adc_range)};
     static constexpr std::size_t kMvm[] = {offsetof(lc_mvm_op, in.base), offsetof(lc_mvm_op, out.base),
-                                           offsetof(lc_mvm_op, psum), offsetof(lc_mvm_op, post)};
+                                           offsetof(lc_mvm_op, psum), offsetof(lc_mvm_op, post),
+                                           offsetof(lc_mvm_op, scale)};
     static constexpr std::size_t kVector[] = {offsetof(lc_vector_op, in.base), offsetof(lc_vector_op, in2.base),
                                               offsetof(lc_vector_op, out.base)};
     static constexpr std::size_t kGemm[] = {offsetof(lc_gemm_op, a), offsetof(lc_gemm_op, b), offsetof(lc_gemm_op, out),
                                             offsetof(lc_gemm_op, post)};
-    Pointer pointers[4];
+    Pointer pointers[5];
     std::size_t count = 0;
     const auto operand = [&](std::size_t offset) {
         pointers[count++] = {record.operands + offset, sizeof(lc_sqe) + offset};

@@ -27,6 +27,11 @@ MaybeFault check_tile(const DecodeLimits& limits, std::uint16_t core, std::uint1
     return std::nullopt;
 }
 
+std::uint32_t copies_of(std::uint16_t field)
+{
+    return field == 0 ? 1 : field;
+}
+
 MaybeFault check_mvm_fields(const lc_mvm_op& op, const DecodeLimits& limits)
 {
     if (auto fault = check_tile(limits, op.core, op.bank, op.rows, op.cols, OP_FIELD(lc_mvm_op, core))) return fault;
@@ -35,8 +40,17 @@ MaybeFault check_mvm_fields(const lc_mvm_op& op, const DecodeLimits& limits)
     }
     if (!is_code(op.in_format)) return bad_field(OP_FIELD(lc_mvm_op, in_format), "in_format: u8 or s8");
     if (!is_integer(op.out_format)) return bad_field(OP_FIELD(lc_mvm_op, out_format), "out_format: u8, s8 or s32");
-    if (op.rsvd0 != 0) return bad_field(OP_FIELD(lc_mvm_op, rsvd0), "reserved: must be zero");
+    if (op.passes > kMaxPasses) return bad_field(OP_FIELD(lc_mvm_op, passes), "passes: 0 .. 64");
+    if (op.rows % copies_of(op.row_copies) != 0)
+        return bad_field(OP_FIELD(lc_mvm_op, row_copies), "row_copies: must divide rows");
+    if (op.cols % copies_of(op.col_copies) != 0)
+        return bad_field(OP_FIELD(lc_mvm_op, col_copies), "col_copies: must divide cols");
     return check_reserved(op.rsvd, sizeof op.rsvd, OP_FIELD(lc_mvm_op, rsvd));
+}
+
+std::uint32_t outputs_of(const lc_mvm_op& op)
+{
+    return op.cols / copies_of(op.col_copies);
 }
 
 /// Post-processing of a last partial sum: constants, clamp and surface.
@@ -50,11 +64,12 @@ MaybeFault check_mvm_output(const lc_mvm_op& op, const DecodeLimits& limits)
         }
     }
     if (op.post != 0) {
-        const Wide bytes = Wide{op.cols} * kPostBytesPerColumn;
+        const Wide bytes = Wide{outputs_of(op)} * kPostBytesPerColumn;
         if (auto fault = check_words(op.post, bytes, Reach::scratchpad, limits, OP_FIELD(lc_mvm_op, post)))
             return fault;
     }
-    const SurfaceShape shape{op.in.images, op.in.out_h, op.in.out_w, op.cols, format_bytes(op.out_format), 0, true};
+    const SurfaceShape shape{op.in.images, op.in.out_h, op.in.out_w, outputs_of(op), format_bytes(op.out_format), 0,
+                             true};
     return check_surface(op.out, shape, limits, OP_FIELD(lc_mvm_op, out));
 }
 
@@ -207,14 +222,21 @@ MaybeFault check_operands(const lc_mvm_op& op, const DecodeLimits& limits)
     if (auto fault = check_mvm_fields(op, limits)) return fault;
     if (auto fault = check_window_shape(op.in, 1, OP_FIELD(lc_mvm_op, in))) return fault;
     const std::uint64_t depth = std::uint64_t{op.in.kernel_h} * op.in.kernel_w * op.in.channels;
-    if (std::uint64_t{op.k0} + op.rows > depth) {
-        return bad_field(OP_FIELD(lc_mvm_op, k0), "k0 + rows: beyond kernel_h * kernel_w * channels");
+    const std::uint32_t inputs = op.rows / copies_of(op.row_copies);
+    if (std::uint64_t{op.k0} + inputs > depth) {
+        return bad_field(OP_FIELD(lc_mvm_op, k0), "k0 + rows / row_copies: beyond kernel_h * kernel_w * channels");
     }
-    if (auto fault = check_window_reads(op.in, op.k0, op.rows, 1, 0, limits, OP_FIELD(lc_mvm_op, in))) return fault;
+    if (op.scale != 0) {
+        const std::size_t field = OP_FIELD(lc_mvm_op, scale);
+        if (LC_PTR_OFFSET(op.scale) % 2 != 0) return bad_address(field, "must be aligned to the element");
+        if (auto fault = check_range(op.scale, Wide{outputs_of(op)} * 2, Reach::scratchpad, limits, field))
+            return fault;
+    }
+    if (auto fault = check_window_reads(op.in, op.k0, inputs, 1, 0, limits, OP_FIELD(lc_mvm_op, in))) return fault;
     const bool first = (op.flags & LC_MVM_ACC_FIRST) != 0, last = (op.flags & LC_MVM_ACC_LAST) != 0;
     if (!first || !last) {
         const std::size_t field = OP_FIELD(lc_mvm_op, psum);
-        const Wide bytes = Wide{op.in.images} * op.in.out_h * op.in.out_w * op.cols * 4;
+        const Wide bytes = Wide{op.in.images} * op.in.out_h * op.in.out_w * outputs_of(op) * 4;
         if (auto fault = check_words(op.psum, bytes, Reach::scratchpad, limits, field)) return fault;
     }
     return last ? check_mvm_output(op, limits) : std::nullopt;

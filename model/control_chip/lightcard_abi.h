@@ -212,6 +212,10 @@ struct lc_surface {
 #define LC_MVM_ACC_FIRST 0x01u   /* partial sums start here (no read) */
 #define LC_MVM_ACC_LAST 0x02u    /* post-process and write the output; otherwise write the partial sums */
 #define LC_MVM_COUNT_SAMPLES 0x04u /* sample_base 0 means: the card's running count for this weight id */
+/* What a tile adds to its partial sums, S being the sum of its samples over copies and passes, in exact integers:
+ *   floor(S * largest * scale / (passes * row_copies * col_copies) + 1/2), saturated to s32
+ * `largest`: 1, or with `full` the largest magnitude among the vector's codes in this tile; those codes reach the
+ * light as floor(|code| * full / largest + 1/2), sign kept. */
 struct lc_mvm_op {
 	uint16_t core;
 	uint16_t bank;
@@ -220,16 +224,20 @@ struct lc_mvm_op {
 	uint8_t flags;
 	uint8_t in_format;  /* LC_FMT_U8 or LC_FMT_S8 */
 	uint8_t out_format; /* LC_FMT_U8, LC_FMT_S8, LC_FMT_S32 */
-	uint8_t rsvd0;
+	uint8_t passes;     /* 1..64: every sample is converted so often; 0 counts as 1 */
 	uint32_t k0;        /* first row of the flattened kernel in this tile */
 	uint64_t sample_base;
 	struct lc_window in;   /* 64 bytes */
 	struct lc_surface out; /* 24 bytes */
-	uint64_t psum;      /* s32 [vectors][cols], SRAM */
+	uint64_t psum;      /* s32 [vectors][outputs], SRAM */
 	uint64_t post;      /* constants, or 0 for none (bias 0, s32 out only) */
 	int32_t clamp_lo, clamp_hi;
 	int32_t zero_point;
-	uint8_t rsvd[192 - 140];
+	uint16_t row_copies; /* the tile's rows are so many copies of rows/row_copies rows; 0 counts as 1 */
+	uint16_t col_copies; /* the same of its columns: outputs = cols/col_copies */
+	uint64_t scale;      /* bf16 [outputs], SRAM; 0 = all 1 */
+	uint8_t full;        /* block scaling: a vector's largest code becomes this; 0 = codes as they are */
+	uint8_t rsvd[192 - 153];
 };
 
 /* Vector operations. Elements are NHWC; `in`/`in2` as lc_window (kernel 1x1 for element-wise). */

@@ -2,6 +2,8 @@
 #include "lightcard/model/control_chip/mvm_engine.h"
 
 #include <algorithm>
+#include <cstddef>
+#include <cstring>
 #include <stdexcept>
 
 #include "lightcard/model/common/transactions.h"
@@ -12,7 +14,7 @@ namespace lightcard::control_chip {
 
 namespace {
 constexpr std::uint32_t kBatch = 4096;  ///< vectors computed at once: bounds host memory, never shows in a result
-constexpr std::int32_t kOffset = 128;   ///< s8 code -> DAC code
+constexpr std::uint32_t kLargestOffset = 127;  ///< full scale of signed vectors that share the range with an offset
 }  // namespace
 
 MvmEngine::MvmEngine(EngineContext context, tlm::tlm_initiator_socket<>& core, std::uint32_t index, std::uint32_t lanes)
@@ -20,29 +22,61 @@ MvmEngine::MvmEngine(EngineContext context, tlm::tlm_initiator_socket<>& core, s
 {
 }
 
-AccountId MvmEngine::open_accumulate_account(Ledger& ledger, const Parameters& parameters)
+MvmEngine::Accounts MvmEngine::open_accounts(Ledger& ledger, const Parameters& parameters)
 {
-    return ledger.open({"control_chip.accumulate", Category::digital, "sample", parameters.accumulate_energy,
-                        Scope::core, true, "card.control.accumulate_energy"});
+    Accounts accounts;
+    accounts.accumulate =
+        ledger.open({"control_chip.accumulate", Category::digital, "sample", parameters.accumulate_energy, Scope::core,
+                     true, "card.control.accumulate_energy"});
+    accounts.scale_input =
+        ledger.open({"control_chip.scale_inputs", Category::digital, "code", parameters.scale_input_energy, Scope::core,
+                     true, "card.control.scale_input_energy"});
+    accounts.scale_sum = ledger.open({"control_chip.scale_sums", Category::digital, "sum", parameters.scale_sum_energy,
+                                      Scope::core, true, "card.control.scale_sum_energy"});
+    return accounts;
 }
 
-std::uint32_t MvmEngine::passes_for(const lc_mvm_op& op) const
+BlockShape MvmEngine::shape_of(const lc_mvm_op& op) const
 {
-    return op.in_format == LC_FMT_S8 && context_.services.run.signed_inputs == SignedInputs::two_pass ? 2 : 1;
+    return BlockShape(op, context_.services.run.signed_inputs == SignedInputs::two_pass);
+}
+
+/// Offset signed codes have half of the range on either side.
+bool MvmEngine::fits_inputs(const lc_mvm_op& op) const
+{
+    const BlockShape shape = shape_of(op);
+    return !shape.is_signed || shape.code_passes == 2 || shape.full <= kLargestOffset;
+}
+
+std::vector<BlockScale> MvmEngine::scales_of(const lc_mvm_op& op)
+{
+    std::vector<BlockScale> scales;
+    if (op.scale == 0) return scales;
+    const std::uint32_t outputs = shape_of(op).outputs;
+    const auto* packed = context_.memories.sram_range(op.scale, outputs * 2ull);
+    for (std::uint32_t o = 0; o < outputs; ++o) {
+        std::uint16_t bf16 = 0;
+        std::memcpy(&bf16, packed + o * 2ull, sizeof bf16);
+        if (!block_scale_legal(bf16)) throw std::invalid_argument("scale of a column outside 2^-31 .. 255");
+        scales.push_back(block_scale(bf16));
+    }
+    return scales;
 }
 
 /// 8 bits read a sample plus the second-level refill; partial sums are written by every tile of a column that has
-/// several, and read by all but the first; a column with a single tile writes its outputs instead.
-std::uint64_t MvmEngine::traffic_bits(const lc_mvm_op& op, std::uint64_t vectors, std::uint32_t passes) const
+/// several, and read by all but the first; a column with a single tile writes its outputs instead. Copies and repeated
+/// conversions take what has been read once.
+std::uint64_t MvmEngine::traffic_bits(const lc_mvm_op& op, std::uint64_t vectors) const
 {
     const auto& parameters = context_.parameters;
+    const BlockShape shape = shape_of(op);
     const bool first = (op.flags & LC_MVM_ACC_FIRST) != 0, last = (op.flags & LC_MVM_ACC_LAST) != 0;
-    const std::uint64_t input = op.rows * (8ull + parameters.input_refill_bits) * passes;
+    const std::uint64_t input = shape.inputs * (8ull + parameters.input_refill_bits) * shape.code_passes;
     std::uint64_t output = 0;
     if (first && last) {
-        output = op.cols * 8ull * element_bytes(op.out_format);
+        output = shape.outputs * 8ull * element_bytes(op.out_format);
     } else {
-        output = op.cols * static_cast<std::uint64_t>(parameters.psum_bits) * (first ? 1 : 2);
+        output = shape.outputs * static_cast<std::uint64_t>(parameters.psum_bits) * (first ? 1 : 2);
     }
     return vectors * (input + output);
 }
@@ -56,6 +90,14 @@ void MvmEngine::start(Task& task)
     first_sample_ = op.sample_base != 0 ? op.sample_base : count;
     if (op.sample_base == 0) count += vectors;
     light_time_ = waited_ = 0;
+    if (!fits_inputs(op)) {
+        constexpr std::uint32_t kFullField = 64 + offsetof(lc_mvm_op, full);
+        stream_end_ = ready_ = context_.services.now();
+        task.fail(LC_SC_INVALID_FIELD, LC_FAIL(LC_FAIL_SELF, kFullField));
+        conclude(task);
+        return;
+    }
+    scales_ = scales_of(op);
     if (!calibrator_.start_ahead(task, op.bank)) prepare(task);
 }
 
@@ -140,56 +182,76 @@ bool MvmEngine::run(Task& task, std::uint64_t vectors)
             return false;
         }
         const auto& sram = context_.memories.sram();
-        const auto moved = [&](std::uint64_t count) { return traffic_bits(op, count, mvm.passes); };
+        const auto moved = [&](std::uint64_t count) { return traffic_bits(op, count); };
         const auto sram_time = sram.time_of(moved(task.progress + batch)) - sram.time_of(moved(task.progress));
         light_time_ += mvm.stream_end - mvm.start;
         ports_end_ = context_.memories.sram().traffic(ports_end_, moved(batch), sram_time, task.cause()).end;
         stream_end_ = std::max(light_start_ + light_time_, ports_end_);
-        ready_ = stream_end_ + (mvm.ready - mvm.stream_end);
-        context_.services.ledger.charge(accumulate_account_, static_cast<std::uint64_t>(batch) * op.cols * mvm.passes,
-                                        mvm.start, mvm.stream_end, task.cause());
+        ready_ = stream_end_ + (mvm.ready - mvm.stream_end) + (op.full != 0 ? context_.parameters.scale_latency : 0);
+        book(task, mvm);
         accumulate(op, task.progress, batch, mvm);
-        auto& counts = context_.counts;
-        auto& layer = counts.layer(task);
-        counts.mvms += static_cast<std::uint64_t>(batch) * mvm.passes;
-        counts.dac_samples += static_cast<std::uint64_t>(batch) * op.rows * mvm.passes;
-        counts.adc_samples += static_cast<std::uint64_t>(batch) * op.cols * mvm.passes;
-        counts.adc_clipped += mvm.stats.clipped;
-        layer.tile_vectors += static_cast<std::uint64_t>(batch) * mvm.passes;
-        layer.stats.add(mvm.stats);
-        layer.error.add(
-            photonic_core::attribute(*mvm.chain, mvm.stats, *mvm.tile, static_cast<std::uint64_t>(batch) * mvm.passes));
+        count(task, mvm);
         context_.scheduler.engine(task.engine).items += batch;
         task.progress += batch;
     }
     return true;
 }
 
+/// Energy of accumulation and of block scaling.
+void MvmEngine::book(const Task& task, const MvmTransaction& mvm)
+{
+    const auto& op = task.command.mvm();
+    const BlockShape shape = shape_of(op);
+    const std::uint64_t vectors = mvm.vectors;
+    const auto charge = [&](AccountId account, std::uint64_t amount) {
+        context_.services.ledger.charge(account, amount, mvm.start, mvm.stream_end, task.cause());
+    };
+    charge(accounts_.accumulate, vectors * op.cols * mvm.passes);
+    if (shape.full != 0) charge(accounts_.scale_input, vectors * shape.inputs);
+    if (shape.full != 0 || op.scale != 0) charge(accounts_.scale_sum, vectors * shape.outputs);
+}
+
+/// Totals, the layer's sums and its error by source.
+void MvmEngine::count(const Task& task, const MvmTransaction& mvm)
+{
+    const auto& op = task.command.mvm();
+    const BlockShape shape = shape_of(op);
+    const std::uint64_t light = static_cast<std::uint64_t>(mvm.vectors) * mvm.passes;
+    auto& counts = context_.counts;
+    auto& layer = counts.layer(task);
+    counts.mvms += light;
+    counts.dac_samples += light * op.rows;
+    counts.adc_samples += light * op.cols;
+    counts.adc_clipped += mvm.stats.clipped;
+    layer.tile_vectors += light;
+    layer.stats.add(mvm.stats);
+    photonic_core::Averaging averaging;
+    averaging.passes = shape.repeats;
+    averaging.row_copies = shape.row_copies;
+    averaging.col_copies = shape.col_copies;
+    averaging.scale2 = mean_square_scale(largest_, scales_);
+    const auto error = photonic_core::attribute(*mvm.chain, mvm.stats, *mvm.tile, light);
+    layer.error.add(photonic_core::averaged(error, averaging));
+}
+
 void MvmEngine::gather(const lc_mvm_op& op, std::uint64_t first, std::uint32_t vectors)
 {
-    const auto passes = passes_for(op);
-    const std::size_t cells = static_cast<std::size_t>(vectors) * op.rows;
-    const bool is_signed = op.in_format == LC_FMT_S8;
-    auto& raw = is_signed ? inputs_ : codes_;
-    raw.resize(cells);
+    const BlockShape shape = shape_of(op);
+    const bool as_they_are = !shape.is_signed && shape.full == 0 && shape.row_copies == 1;
+    auto& raw = as_they_are ? codes_ : inputs_;
+    raw.resize(static_cast<std::size_t>(vectors) * shape.inputs);
     const FlatReader read{context_.memories.sram_range(LC_PTR(LC_SPACE_SRAM, 0), 0)};
     if (LC_PTR_SPACE(op.in.base) != LC_SPACE_SRAM) throw std::out_of_range("MVM input must lie in the scratchpad");
-    const WindowGather window(op.in, op.k0, op.rows);
+    const WindowGather window(op.in, op.k0, shape.inputs);
     auto at = position_of(op.in, first);
     for (std::uint32_t v = 0; v < vectors; ++v) {
-        window(at, read, 0, raw.data() + static_cast<std::size_t>(v) * op.rows);
+        window(at, read, 0, raw.data() + static_cast<std::size_t>(v) * shape.inputs);
         advance(op.in, at);
     }
-    if (!is_signed) return;
-    codes_.resize(cells * passes);
-    for (std::size_t i = 0; i < cells; ++i) {
-        const auto value = static_cast<std::int8_t>(inputs_[i]);
-        if (passes == 1) {
-            codes_[i] = static_cast<std::uint8_t>(value + kOffset);
-        } else {
-            codes_[i] = static_cast<std::uint8_t>(std::max<int>(value, 0));
-            codes_[cells + i] = static_cast<std::uint8_t>(std::max<int>(-value, 0));
-        }
+    if (as_they_are) {
+        largest_.assign(vectors, 1);
+    } else {
+        encode_vectors(shape, inputs_, vectors, codes_, largest_);
     }
 }
 
@@ -204,7 +266,9 @@ bool MvmEngine::send(Task& task, std::uint64_t first, std::uint32_t vectors, Mvm
     mvm.vectors = vectors;
     mvm.first_vector = first;
     mvm.first_sample = first_sample_ + first;
-    mvm.passes = passes_for(op);
+    const BlockShape shape = shape_of(op);
+    mvm.passes = shape.passes();
+    mvm.code_passes = shape.code_passes;
     sums_.resize(static_cast<std::size_t>(vectors) * op.cols * mvm.passes);
     mvm.codes = codes_.data();
     mvm.sums = sums_.data();
@@ -231,34 +295,34 @@ void MvmEngine::refuse(Task& task, const MvmTransaction& mvm)
     }
 }
 
-/// Joins passes, takes the input offset back out, adds to the partial sums or post-processes.
+/// Joins passes and copies, adds to the partial sums or post-processes.
 void MvmEngine::accumulate(const lc_mvm_op& op, std::uint64_t first, std::uint32_t vectors, const MvmTransaction& mvm)
 {
-    const std::size_t count = static_cast<std::size_t>(vectors) * op.cols;
-    if (mvm.passes == 2) {
-        for (std::size_t i = 0; i < count; ++i) sums_[i] -= sums_[count + i];
-    } else if (op.in_format == LC_FMT_S8) {
-        for (std::uint32_t v = 0; v < vectors; ++v) {
-            auto* row = sums_.data() + static_cast<std::size_t>(v) * op.cols;
-            for (std::uint32_t col = 0; col < op.cols; ++col) row[col] -= kOffset * mvm.tile->column_sum[col];
-        }
-    }
+    const BlockShape shape = shape_of(op);
+    combine_samples(shape, vectors, mvm.tile->column_sum.data(), largest_, scales_, sums_);
+    add_partial_sums(op, first, static_cast<std::size_t>(vectors) * shape.outputs);
+    if ((op.flags & LC_MVM_ACC_LAST) != 0) write_outputs(op, first, vectors);
+}
+
+/// Of the vectors from `first` on. The first tile of a column finds none, the last leaves none.
+void MvmEngine::add_partial_sums(const lc_mvm_op& op, std::uint64_t first, std::size_t sums)
+{
     const bool is_first = (op.flags & LC_MVM_ACC_FIRST) != 0, is_last = (op.flags & LC_MVM_ACC_LAST) != 0;
-    std::uint8_t* partial = nullptr;
-    if (!is_first || !is_last) {
-        partial = context_.memories.sram_range(op.psum, vectors_of(op.in) * op.cols * 4) + first * op.cols * 4;
-    }
+    if (is_first && is_last) return;
+    const std::uint64_t line = shape_of(op).outputs * 4ull;
+    std::uint8_t* partial = context_.memories.sram_range(op.psum, vectors_of(op.in) * line) + first * line;
     if (!is_first) {
-        for (std::size_t i = 0; i < count; ++i) {
+        for (std::size_t i = 0; i < sums; ++i)
             sums_[i] = saturate32(static_cast<std::int64_t>(sums_[i]) + load_element(partial + i * 4, LC_FMT_S32));
-        }
     }
-    if (!is_last) {
-        std::memcpy(partial, sums_.data(), count * 4);
-        return;
-    }
-    const auto* packed = op.post == 0 ? nullptr : context_.memories.sram_range(op.post, PostTable::bytes(op.cols));
-    const PostTable table(packed, op.cols);
+    if (!is_last) std::memcpy(partial, sums_.data(), sums * 4);
+}
+
+void MvmEngine::write_outputs(const lc_mvm_op& op, std::uint64_t first, std::uint32_t vectors)
+{
+    const std::uint32_t outputs = shape_of(op).outputs;
+    const auto* packed = op.post == 0 ? nullptr : context_.memories.sram_range(op.post, PostTable::bytes(outputs));
+    const PostTable table(packed, outputs);
     const Clamp clamp{op.zero_point, op.clamp_lo, op.clamp_hi};
     if (op.out_format != LC_FMT_S32 && !table.shifts_legal())
         throw std::invalid_argument("post-processing shift outside 1..62");
@@ -266,7 +330,7 @@ void MvmEngine::accumulate(const lc_mvm_op& op, std::uint64_t first, std::uint32
     if (LC_PTR_SPACE(op.out.base) != LC_SPACE_SRAM) throw std::out_of_range("MVM output must lie in the scratchpad");
     auto at = position_of(op.in, first);
     for (std::uint32_t v = 0; v < vectors; ++v) {
-        post_process_row(sums_.data() + static_cast<std::size_t>(v) * op.cols, op.cols, table, clamp, op.out_format,
+        post_process_row(sums_.data() + static_cast<std::size_t>(v) * outputs, outputs, table, clamp, op.out_format,
                          sram + surface_offset(op.out, at));
         advance(op.in, at);
     }

@@ -14,6 +14,7 @@
 #include <systemc>
 #include <tlm>
 
+#include "lightcard/model/control_chip/block_scale.h"
 #include "lightcard/model/control_chip/calibrator.h"
 #include "lightcard/model/control_chip/engine_context.h"
 
@@ -25,6 +26,11 @@ namespace lightcard::control_chip {
 
 class MvmEngine : public Engine {
 public:
+    /// What the digital side of a product is charged to, all cores together.
+    struct Accounts {
+        AccountId accumulate = 0, scale_input = 0, scale_sum = 0;
+    };
+
     MvmEngine(EngineContext context, tlm::tlm_initiator_socket<>& core, std::uint32_t index, std::uint32_t lanes);
 
     void start(Task& task) override;
@@ -38,12 +44,12 @@ public:
     std::map<std::uint64_t, std::uint64_t>& sample_counts() { return samples_; }
     void share_sample_counts(std::map<std::uint64_t, std::uint64_t>& counts) { shared_ = &counts; }
 
-    static AccountId open_accumulate_account(Ledger& ledger, const Parameters& parameters);
-    void set_accumulate_account(AccountId account) { accumulate_account_ = account; }
+    static Accounts open_accounts(Ledger& ledger, const Parameters& parameters);
+    void set_accounts(const Accounts& accounts) { accounts_ = accounts; }
 
 private:
     /// What a batch of vectors moves through the scratchpad, in bits.
-    std::uint64_t traffic_bits(const lc_mvm_op& op, std::uint64_t vectors, std::uint32_t passes) const;
+    std::uint64_t traffic_bits(const lc_mvm_op& op, std::uint64_t vectors) const;
     bool run(Task& task, std::uint64_t vectors);
     void prepare(Task& task);
     void conclude(Task& task);
@@ -51,13 +57,19 @@ private:
     void gather(const lc_mvm_op& op, std::uint64_t first, std::uint32_t vectors);
     void accumulate(const lc_mvm_op& op, std::uint64_t first, std::uint32_t vectors, const MvmTransaction& mvm);
     void refuse(Task& task, const MvmTransaction& mvm);
-    std::uint32_t passes_for(const lc_mvm_op& op) const;
+    BlockShape shape_of(const lc_mvm_op& op) const;
+    std::vector<BlockScale> scales_of(const lc_mvm_op& op);
+    bool fits_inputs(const lc_mvm_op& op) const;
+    void book(const Task& task, const MvmTransaction& mvm);
+    void count(const Task& task, const MvmTransaction& mvm);
+    void add_partial_sums(const lc_mvm_op& op, std::uint64_t first, std::size_t sums);
+    void write_outputs(const lc_mvm_op& op, std::uint64_t first, std::uint32_t vectors);
 
     EngineContext context_;
     tlm::tlm_initiator_socket<>& core_;
     Calibrator calibrator_;
     std::uint32_t lanes_;
-    AccountId accumulate_account_ = 0;
+    Accounts accounts_;
     std::map<std::uint64_t, std::uint64_t> samples_;
     std::map<std::uint64_t, std::uint64_t>* shared_ = &samples_;
     std::uint64_t first_sample_ = 0;                ///< of the running command
@@ -66,6 +78,8 @@ private:
     Picoseconds waited_ = 0;                        ///< of the command, for laser and bank switch
     Picoseconds stream_end_ = 0, ready_ = 0;
     std::vector<std::uint8_t> inputs_, codes_;
+    std::vector<std::uint8_t> largest_;  ///< [vectors of the batch] magnitude that a vector was scaled by
+    std::vector<BlockScale> scales_;     ///< of the running command
     std::vector<std::int32_t> sums_;
 };
 

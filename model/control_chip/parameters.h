@@ -27,6 +27,9 @@ struct Parameters {
 
     // Engines: rate, energy, issue cost.
     double accumulate_energy = 0.147e-12;                ///< J an ADC sample: accumulate and in-line post-processing
+    double scale_input_energy = 0.04e-12;                ///< J a DAC code of a scaled vector: maximum and product
+    double scale_sum_energy = 0.2e-12;                   ///< J a sum that is scaled back
+    Picoseconds scale_latency = 15 * kNanosecond;        ///< of a command with scaled vectors, beside fill and drain
     std::uint64_t vector_rate = 512'000'000'000;         ///< elements/s
     double vector_energy = 1.0e-12;                      ///< J an element
     Picoseconds vector_issue = 50 * kNanosecond;         ///< a vector command, before its first element

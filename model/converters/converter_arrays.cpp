@@ -67,8 +67,8 @@ photonic_core::MvmStats convert(const MvmTransaction& mvm, std::uint32_t pass, s
     job.chain = mvm.chain;
     job.tile = mvm.tile;
     job.gains = mvm.gains;
-    const std::size_t first = static_cast<std::size_t>(pass) * mvm.vectors + begin;
-    job.x = mvm.codes + first * mvm.rows;
+    const auto row_of = [&](std::uint32_t which) { return static_cast<std::size_t>(which) * mvm.vectors + begin; };
+    job.x = mvm.codes + row_of(pass % mvm.code_passes) * mvm.rows;
     job.x_stride = mvm.rows;
     job.vectors = end - begin;
     const std::uint32_t lanes = mvm.chain->statics ? mvm.chain->statics->lanes : 1;
@@ -76,7 +76,7 @@ photonic_core::MvmStats convert(const MvmTransaction& mvm, std::uint32_t pass, s
     job.warming = mvm.warming;
     job.before = begin;
     job.after = mvm.vectors - end;
-    job.y = mvm.sums + first * mvm.cols;
+    job.y = mvm.sums + row_of(pass) * mvm.cols;
     job.weight_id = mvm.weight_id;
     job.first_sample = mvm.first_sample + begin;
     job.pass = pass;

@@ -196,6 +196,8 @@ Attribution attribute(const AnalogChain& chain, const MvmStats& stats, const pcm
     const double samples = static_cast<double>(vectors) * tile.cols;
     const double common_power = static_cast<double>(stats.sum_common2) * chain.common_to_acc * chain.common_to_acc;
     Attribution result;
+    result.signal = static_cast<double>(stats.sum_y2);
+    result.results = samples;
     result.levels = static_error(tile.levels, stats, tile.rows);
     result.programming = static_error(tile.programming, stats, tile.rows);
     result.drift = static_error(tile.drift, stats, tile.rows);
@@ -224,6 +226,33 @@ Attribution attribute(const AnalogChain& chain, const MvmStats& stats, const pcm
                 static_cast<double>(chain.statics->crosstalk[c]) * static_cast<double>(chain.statics->crosstalk[c]);
         result.crosstalk = neighbours * lanes * y2 + offsets2 * static_cast<double>(stats.sum_xsum2);
     }
+    return result;
+}
+
+Attribution averaged(const Attribution& samples, const Averaging& over)
+{
+    const double divisor = over.passes * over.row_copies * over.col_copies;
+    const double own = over.scale2 / (divisor * divisor);  // a draw for every sample
+    const double by_pass = own * over.passes;              // the same in every pass: what the cells and converters are
+    const double by_column = own * over.col_copies;        // the same in every column: what the light brings along
+    const double shared = by_pass * over.col_copies;
+    Attribution result;
+    result.levels = samples.levels * shared * over.row_copies;
+    result.programming = samples.programming * by_pass;
+    result.drift = samples.drift * by_pass;
+    result.thermal = samples.thermal * own;
+    result.shot = samples.shot * own;
+    result.rin = samples.rin * by_column;
+    result.dac = samples.dac * by_column;
+    result.adc_noise = samples.adc_noise * own;
+    result.adc_quantisation = samples.adc_quantisation * own;
+    result.dac_static = samples.dac_static * shared;
+    result.adc_static = samples.adc_static * by_pass;
+    result.crosstalk = samples.crosstalk * shared;
+    result.read = samples.read * own;
+    result.wear = samples.wear * by_pass;
+    result.signal = samples.signal * shared;
+    result.results = samples.results / (over.passes * over.col_copies);
     return result;
 }
 

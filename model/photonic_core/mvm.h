@@ -127,6 +127,8 @@ struct MvmStats {
 struct Attribution {
     double levels = 0, programming = 0, drift = 0, thermal = 0, shot = 0, rin = 0, dac = 0, adc_noise = 0,
            adc_quantisation = 0, dac_static = 0, adc_static = 0, crosstalk = 0, read = 0, wear = 0;
+    double signal = 0;   ///< sum of squares of the sums themselves
+    double results = 0;  ///< sums that all of this is over
     double total() const
     {
         return levels + programming + drift + thermal + shot + rin + dac + adc_noise + adc_quantisation + dac_static +
@@ -148,6 +150,8 @@ struct Attribution {
         crosstalk += other.crosstalk;
         read += other.read;
         wear += other.wear;
+        signal += other.signal;
+        results += other.results;
     }
 
     template <class Archive>
@@ -167,11 +171,21 @@ struct Attribution {
         archive.field("crosstalk", crosstalk);
         archive.field("read", read);
         archive.field("wear", wear);
+        archive.field("signal", signal);
+        archive.field("results", results);
     }
 };
 /// Closed form. Static sources: rows taken as exchangeable; cross terms with drift and ADC clipping are left out.
 Attribution attribute(const AnalogChain& chain, const MvmStats& stats, const pcm_memory::EffectiveTile& tile,
                       std::uint64_t vectors);
+
+/// Samples that become one sum: `passes` conversions of `col_copies` equal columns of `row_copies` equal blocks of
+/// rows, their sum divided by the product of the three and multiplied by a scale whose mean square is `scale2`.
+struct Averaging {
+    double passes = 1, row_copies = 1, col_copies = 1, scale2 = 1;
+};
+/// The error of those sums from that of the samples: what is drawn anew for each averages out, what they share stays.
+Attribution averaged(const Attribution& samples, const Averaging& averaging);
 
 struct MvmJob {
     const AnalogChain* chain = nullptr;

@@ -5,6 +5,7 @@
 
 #include "lightcard/platform/cli/files.h"
 #include "lightcard/platform/compiler/lower.h"
+#include "lightcard/platform/compiler/numerics.h"
 #include "lightcard/platform/compiler/onnx_import.h"
 #include "lightcard/platform/compiler/quant_tensor.h"
 #include "lightcard/platform/compiler/quantise.h"
@@ -109,9 +110,13 @@ Status compile(const RunRequest& request, Progress& progress, Prepared& prepared
     prepared.quantised = std::move(*quantised);
     const auto& notes = prepared.quantised.notes;
     prepared.notes.insert(prepared.notes.end(), notes.begin(), notes.end());
+    std::vector<std::vector<std::uint8_t>> calibration;
+    for (const auto& sample : prepared.samples)
+        calibration.push_back(compiler::quantise_input(prepared.quantised, sample.data()));
+    if (auto good = compiler::apply_numerics(prepared.quantised, request.config, calibration); !good) return good;
     const auto batch = planned_batch(request, prepared);
     if (!batch) return batch.error();
-    auto program = compiler::lower(prepared.quantised, request.config, {*batch});
+    auto program = compiler::lower(prepared.quantised, request.config, {*batch, request.layer_passes});
     if (!program) return program.error();
     prepared.program = std::move(*program);
     return {};

@@ -81,6 +81,8 @@ po::options_description run_options()
         "time that passes between set-up and the first image: cells drift (1 d)")(
         "compensate", po::value<std::string>()->value_name("KINDS"),
         "after that, calibrate the card: drift, columns, dacs, adcs (several with commas) or all")(
+        "layer-passes", po::value<std::vector<std::string>>()->multitoken()->value_name("NAME=N..."),
+        "layers whose samples are converted N times and averaged (all layers: --set run.passes=N)")(
         "check", "with ideal: fail unless every output equals the int8 reference bit for bit")(
         "no-fp32", "do not run the fp32 reference (saves time)")("plan", "print the planner's plan and stop")(
         "threads", po::value<Natural>()->value_name("N"), "worker threads; never changes a result");
@@ -190,6 +192,20 @@ Result<std::uint32_t> calibration_kinds(const std::string& text)
     return kinds;
 }
 
+/// NAME=N; names may hold a '='.
+Status read_layer_passes(const Parsed& parsed, RunRequest& request)
+{
+    for (const std::string& text : parsed.all("layer-passes")) {
+        const auto at = text.rfind('=');
+        const std::string number = at == std::string::npos ? "" : text.substr(at + 1);
+        const bool digits =
+            !number.empty() && number.size() <= 4 && number.find_first_not_of("0123456789") == std::string::npos;
+        if (!digits || at == 0) return Error{"--layer-passes '" + text + "'", "", "NAME=N, as conv1=4"};
+        request.layer_passes[text.substr(0, at)] = static_cast<std::uint32_t>(std::stoul(number));
+    }
+    return {};
+}
+
 Status fill(const Parsed& parsed, RunRequest& request)
 {
     if (!parsed.has("model")) return Error{"--model is needed", "", "an ONNX file"};
@@ -214,6 +230,7 @@ Status fill(const Parsed& parsed, RunRequest& request)
     if (parsed.number("batch") > kMostImages)
         return Error{"--batch must be 1 to " + std::to_string(kMostImages), "", ""};
     request.batch = static_cast<std::uint32_t>(parsed.number("batch"));
+    if (auto good = read_layer_passes(parsed, request); !good) return good;
     request.compare_float = !parsed.has("no-fp32");
     request.check = parsed.has("check");
     request.pcm_state = parsed.get<std::string>("pcm-state");

@@ -25,7 +25,8 @@ struct RunRequest {
     std::vector<std::string> calibration;         ///< empty: the first inputs
     std::size_t calibration_count = 64;
     double percentile = 100;
-    std::uint32_t batch = 0;  ///< 0: see planned_batch()
+    std::uint32_t batch = 0;                            ///< 0: see planned_batch()
+    std::map<std::string, std::uint32_t> layer_passes;  ///< by layer name: conversions of every sample
 
     CardConfig config;
     bool compare_float = true;

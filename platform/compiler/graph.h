@@ -204,6 +204,20 @@ struct Requant {
     std::int32_t lo = 0, hi = 255;
 };
 
+/// Block floating point of one mvm node (block_scale.h). A block is one K-tile of a column: `tile_rows` consecutive
+/// rows of the flattened kernel, order (kh, kw, c of the group); the `groups` groups that share a tile share a block of
+/// inputs. Its codes are scaled so that the largest magnitude m becomes `full`:
+///     code' = sign floor(|code| * full / m + 1/2);   full 0: code' = code, m = 1
+/// and it adds floor(m * scale * sum code' * w' + 1/2) to the accumulator, both saturated to s32, K-tile by K-tile and
+/// slice by slice: w' from planes[slice], scale = bf16 of scale[slice][k_tile][out], 0 or 2^-31 .. 255.
+struct BlockScales {
+    std::uint32_t full = 0;
+    std::uint32_t groups = 1;
+    std::vector<std::vector<std::int8_t>> planes;  ///< [slice], each laid out as QuantNode::weights; empty = plain int8
+    std::vector<std::uint16_t> scale;
+    bool empty() const { return planes.empty(); }
+};
+
 struct QuantNode {
     QuantOp op = QuantOp::input;
     std::string name, onnx_op;
@@ -213,6 +227,7 @@ struct QuantNode {
     int group = 1;                     ///< mvm
     std::vector<std::int8_t> weights;  ///< mvm: [out][kh][kw][in/group]
     Requant requant;                   ///< mvm
+    BlockScales block;                 ///< mvm; the accumulator's unit stays that of `weights`
     /// add / requant / average_pool (see above): out = clamp((a*mult + b*mult2 + round) >> shift, lo, hi)
     std::int32_t mult = 0, mult2 = 0;
     std::uint8_t shift = 1;
@@ -222,7 +237,7 @@ struct QuantNode {
     /// mvm: rms of one K-tile's sum, [k_tile][out], in units of weight code x input code. A K-tile is tile_rows
     /// consecutive rows of the column's flattened kernel, order (kh, kw, c of its group); tiles = ceil(kh*kw*in/group /
     /// tile_rows). Grouped: rows count within the group (the lowering packs groups block-diagonally), so depthwise has
-    /// one tile.
+    /// one tile. Block floating point: [slice][k_tile][out], of the scaled codes.
     std::vector<double> tile_rms;
 };
 

@@ -81,6 +81,99 @@ std::int64_t accumulate(const QuantNode& node, const Image& in, const Codes& x, 
     return sum;
 }
 
+/// The inputs of one output position, order (group, kh, kw, channel of the group), zeros outside.
+Codes patch_of(const QuantNode& node, const Image& in, const Codes& x, std::int64_t y, std::int64_t col)
+{
+    const Window& w = node.window;
+    const std::int64_t depth = in.channels / node.group;
+    Codes patch;
+    for (std::int64_t group = 0; group < node.group; ++group)
+        for (int kh = 0; kh < w.kernel_h; ++kh)
+            for (int kw = 0; kw < w.kernel_w; ++kw) {
+                const std::int64_t from_y = y * w.stride_h - w.pad_top + kh * w.dilation_h;
+                const std::int64_t from_x = col * w.stride_w - w.pad_left + kw * w.dilation_w;
+                for (std::int64_t c = group * depth; c < (group + 1) * depth; ++c)
+                    patch.push_back(in.contains(from_y, from_x) ? x[in.at(from_y, from_x) + static_cast<std::size_t>(c)]
+                                                                : 0);
+            }
+    return patch;
+}
+
+/// m of the block that holds rows [first, first + count) of each of `groups` groups from `group` on, and its codes
+/// scaled, in place.
+std::int32_t scale_block(const BlockScales& block, Codes& patch, std::size_t row, std::size_t group, std::size_t groups,
+                         std::size_t first, std::size_t count)
+{
+    if (block.full == 0) return 1;
+    std::int64_t most = 0;
+    const auto each = [&](auto visit) {
+        for (std::size_t g = group; g < group + groups; ++g)
+            for (std::size_t i = first; i < first + count; ++i) visit(patch[g * row + i]);
+    };
+    each([&](std::int32_t code) { most = std::max<std::int64_t>(most, code < 0 ? -code : code); });
+    if (most == 0) return 0;
+    each([&](std::int32_t& code) {
+        const auto scaled = static_cast<std::int32_t>(
+            floor_divide(2 * Wide{code < 0 ? -code : code} * block.full + most, 2 * Wide{most}));
+        code = code < 0 ? -scaled : scaled;
+    });
+    return static_cast<std::int32_t>(most);
+}
+
+/// floor(sum * m * scale + 1/2), the scale being a bf16 number.
+std::int32_t scaled_sum(std::int64_t sum, std::int32_t m, std::uint16_t scale)
+{
+    if (scale == 0) return 0;
+    const int exponent = (scale >> 7) - 127 - 7;  // 8 significant bits, the first one not stored
+    Wide product = static_cast<Wide>(sum) * m * (128 + scale % 128);
+    for (int i = 0; i < exponent; ++i) product *= 2;
+    const Wide divisor = exponent < 0 ? power_of_two(static_cast<unsigned>(-exponent)) : 1;
+    return round_and_clamp(product, divisor, std::numeric_limits<std::int32_t>::min(),
+                           std::numeric_limits<std::int32_t>::max());
+}
+
+/// All sums of one output position in block floating point, before bias.
+Codes block_sums(const QuantNode& node, Codes patch, std::size_t tile_rows)
+{
+    const BlockScales& block = node.block;
+    const auto outputs = static_cast<std::size_t>(node.out.channels), groups = static_cast<std::size_t>(node.group);
+    const std::size_t row = node.weights.size() / outputs, per_group = outputs / groups;
+    const std::size_t tiles = (row + tile_rows - 1) / tile_rows;
+    Codes sums(outputs, 0);
+    for (std::size_t group = 0; group < groups; group += block.groups) {
+        const std::size_t count = std::min<std::size_t>(block.groups, groups - group);
+        for (std::size_t tile = 0; tile < tiles; ++tile) {
+            const std::size_t first = tile * tile_rows, rows = std::min(row - first, tile_rows);
+            const std::int32_t m = scale_block(block, patch, row, group, count, first, rows);
+            for (std::size_t slice = 0; slice < block.planes.size(); ++slice)
+                for (std::size_t o = group * per_group; o < (group + count) * per_group; ++o) {
+                    const std::int64_t sum =
+                        dot(patch.data() + o / per_group * row + first, block.planes[slice].data() + o * row + first,
+                            static_cast<std::int64_t>(rows));
+                    const std::uint16_t scale = block.scale[(slice * tiles + tile) * outputs + o];
+                    sums[o] = saturate(std::int64_t{sums[o]} + scaled_sum(sum, m, scale));
+                }
+        }
+    }
+    return sums;
+}
+
+void multiply_blocks(const QuantNode& node, const QuantTensor& from, std::size_t tile_rows, const Codes& x, Codes& out)
+{
+    const Image in(from), to(node.out);
+    const Requant& r = node.requant;
+    for (std::int64_t y = 0; y < to.height; ++y)
+        for (std::int64_t col = 0; col < to.width; ++col) {
+            const Codes sums = block_sums(node, patch_of(node, in, x, y, col), tile_rows);
+            for (std::size_t c = 0; c < sums.size(); ++c) {
+                const std::int32_t sum = saturate(std::int64_t{sums[c]} + r.bias[c]);
+                out[to.at(y, col) + c] = node.out.wide ? sum
+                                                       : round_and_clamp(static_cast<Wide>(sum) * r.multiplier[c],
+                                                                         power_of_two(r.shift[c]), r.lo, r.hi);
+            }
+        }
+}
+
 void multiply(const QuantNode& node, const QuantTensor& from, const Codes& x, Codes& out)
 {
     const Image in(from), to(node.out);
@@ -193,7 +286,10 @@ QuantValues execute(const QuantGraph& graph, const QuantNode& node, const std::v
     out.codes.resize(element_count(node.out));
     switch (node.op) {
         case QuantOp::mvm:
-            multiply(node, from, x, out.codes);
+            if (node.block.empty())
+                multiply(node, from, x, out.codes);
+            else
+                multiply_blocks(node, from, graph.tile_rows, x, out.codes);
             break;
         case QuantOp::add:
             rescale(node, x, &values[static_cast<std::size_t>(node.inputs[1])].codes, out.codes);

@@ -3,6 +3,7 @@
 
 #include <numeric>
 
+#include "lightcard/model/common/suggest.h"
 #include "lightcard/model/control_chip/decode.h"
 #include "lightcard/platform/compiler/lower_plan.h"
 
@@ -114,9 +115,38 @@ void describe(const Plan& plan, driver::Program& program)
     }
     for (const Layer& layer : plan.layers) program.layers.push_back(layer_of(plan, layer));
     for (const Tile& tile : plan.tiles) {
-        program.tiles.push_back({tile.weight_id, tile.layer + 1, tile.weights, tile.rows * tile.cols});
+        program.tiles.push_back({tile.weight_id, tile.layer + 1, tile.weights, tile.array_rows() * tile.array_cols()});
     }
     program.plan = explain(plan, program);
+}
+
+std::string nearest_product(const Plan& plan, const std::string& name)
+{
+    std::vector<std::string> names;
+    for (const QuantNode& node : plan.graph.nodes)
+        if (node.op == QuantOp::mvm) names.push_back(node.name);
+    const std::string near = nearest_name(name, names);
+    return near.empty() ? "names as in the report's layers" : "did you mean '" + near + "'?";
+}
+
+/// Conversions of every sample, a node each.
+Status set_passes(Plan& plan, const LowerOptions& options)
+{
+    if (options.layer_passes.empty()) return {};
+    const auto& nodes = plan.graph.nodes;
+    plan.passes.assign(nodes.size(), plan.card.run.passes);
+    for (const auto& [name, passes] : options.layer_passes) {
+        bool found = false;
+        for (std::size_t i = 0; i < nodes.size(); ++i) {
+            if (nodes[i].op != QuantOp::mvm || nodes[i].name != name) continue;
+            plan.passes[i] = passes;
+            found = true;
+        }
+        if (!found) return Error{"no product is called '" + name + "'", "layer passes", nearest_product(plan, name)};
+        if (passes < 1 || passes > control_chip::kMaxPasses)
+            return Error{std::to_string(passes) + " passes for '" + name + "'", "layer passes", "1 .. 64"};
+    }
+    return {};
 }
 
 /// Everything up to the size of the batch.
@@ -159,6 +189,7 @@ Result<driver::Program> lower(const QuantGraph& graph, const CardConfig& card, c
     if (!made) return made.error();
     Plan& plan = *made;
     plan.batch = options.batch;
+    if (auto status = set_passes(plan, options); !status) return status.error();
     if (auto status = allocate(plan); !status) return status.error();
 
     driver::Program program;

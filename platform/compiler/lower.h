@@ -5,6 +5,8 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <string>
 
 #include "lightcard/model/card/config.h"
 #include "lightcard/model/common/result.h"
@@ -15,6 +17,8 @@ namespace lightcard::compiler {
 
 struct LowerOptions {
     std::uint32_t batch = 1;  ///< images one EXEC takes
+    std::map<std::string, std::uint32_t> layer_passes =
+        {};  ///< by node name: conversions of every sample, run.passes else
 };
 
 /// Refuses what the card cannot hold or compute, naming the node; a batch too large names the tensor and the largest

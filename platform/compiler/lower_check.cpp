@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 
+#include "lightcard/platform/compiler/block_scale.h"
 #include "lightcard/platform/compiler/lower_plan.h"
 
 namespace lightcard::compiler::lowering {
@@ -73,7 +74,23 @@ Status check_constants(const QuantNode& node)
     return {};
 }
 
-Status check_mvm(const QuantGraph& graph, const QuantNode& node)
+/// Block scales belong to one tile size, and to one way of sharing tiles between groups.
+Status check_block(const QuantGraph& graph, const QuantNode& node, std::uint32_t n)
+{
+    if (node.block.empty()) return {};
+    if (graph.tile_rows != n)
+        return bad(node, "has block scales for tiles of " + std::to_string(graph.tile_rows) + " rows",
+                   "this card has tiles of " + std::to_string(n));
+    const auto outputs = static_cast<std::uint64_t>(node.out.channels), groups = static_cast<std::uint64_t>(node.group);
+    const std::uint64_t tiles = (kernel_rows(node) + n - 1) / n;
+    bool good =
+        node.block.scale.size() == node.block.planes.size() * tiles * outputs && node.block.full <= 255 &&
+        node.block.groups == groups_in_tile(static_cast<std::uint32_t>(groups), kernel_rows(node), outputs / groups, n);
+    for (const auto& plane : node.block.planes) good &= plane.size() == node.weights.size();
+    return good ? Status{} : bad(node, "has block scales that do not fit its weights");
+}
+
+Status check_mvm(const QuantGraph& graph, const QuantNode& node, std::uint32_t n)
 {
     const QuantTensor& in = graph.nodes[static_cast<std::size_t>(node.inputs[0])].out;
     if (in.wide || in.f32) return bad(node, "input must be 8 bit", "put a requantisation in front");
@@ -90,6 +107,7 @@ Status check_mvm(const QuantGraph& graph, const QuantNode& node)
     if (kernel_rows(node) != area * static_cast<std::uint64_t>(in.channels / node.group)) {
         return bad(node, "weights do not match kernel, input channels and group");
     }
+    if (auto status = check_block(graph, node, n); !status) return status;
     return check_constants(node);
 }
 
@@ -115,7 +133,7 @@ Status check_softmax(const QuantGraph& graph, const QuantNode& node)
     return check_same_shape(graph, node);
 }
 
-Status check_node(const QuantGraph& graph, std::size_t index)
+Status check_node(const QuantGraph& graph, std::size_t index, std::uint32_t n)
 {
     const QuantNode& node = graph.nodes[index];
     if (auto status = check_inputs(graph, index); !status) return status;
@@ -123,7 +141,7 @@ Status check_node(const QuantGraph& graph, std::size_t index)
     if (auto status = check_window(node); !status) return status;
     switch (node.op) {
         case QuantOp::mvm:
-            return check_mvm(graph, node);
+            return check_mvm(graph, node, n);
         case QuantOp::add:
         case QuantOp::requant:
         case QuantOp::output:
@@ -185,7 +203,7 @@ Status check_graph(const QuantGraph& graph, const CardConfig& card)
         return Error{"more than 65535 nodes", "network '" + graph.name + "'", {}};
     }
     for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
-        if (auto status = check_node(graph, i); !status) return status;
+        if (auto status = check_node(graph, i, card.core.n); !status) return status;
     }
     for (const auto* list : {&graph.inputs, &graph.outputs}) {
         for (const int index : *list) {

@@ -135,9 +135,9 @@ private:
         lc_program_op op{};
         op.core = static_cast<std::uint16_t>(tile.core);
         op.bank = static_cast<std::uint16_t>(tile.bank);
-        op.rows = static_cast<std::uint16_t>(tile.rows);
-        op.cols = static_cast<std::uint16_t>(tile.cols);
-        op.row_stride = tile.rows;
+        op.rows = static_cast<std::uint16_t>(tile.array_rows());
+        op.cols = static_cast<std::uint16_t>(tile.array_cols());
+        op.row_stride = tile.array_rows();
         op.weights = dram(tile.weights);
         op.adc_range = dram(tile.ranges);
         Command command;
@@ -189,8 +189,15 @@ private:
         lc_mvm_op op{};
         op.core = static_cast<std::uint16_t>(tile.core);
         op.bank = static_cast<std::uint16_t>(tile.bank);
-        op.rows = static_cast<std::uint16_t>(tile.rows);
-        op.cols = static_cast<std::uint16_t>(tile.cols);
+        op.rows = static_cast<std::uint16_t>(tile.array_rows());
+        op.cols = static_cast<std::uint16_t>(tile.array_cols());
+        op.row_copies = static_cast<std::uint16_t>(tile.row_copies);
+        op.col_copies = static_cast<std::uint16_t>(tile.col_copies);
+        op.passes = static_cast<std::uint8_t>(plan_.passes_of(layer));
+        if (!node.block.empty()) {
+            op.full = static_cast<std::uint8_t>(node.block.full);
+            op.scale = sram(tile.scales);
+        }
         op.flags = static_cast<std::uint8_t>((tile.first ? LC_MVM_ACC_FIRST : 0) | (tile.last ? LC_MVM_ACC_LAST : 0) |
                                              LC_MVM_COUNT_SAMPLES);
         op.in_format = static_cast<std::uint8_t>(format_of(in));

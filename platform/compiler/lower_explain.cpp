@@ -63,8 +63,8 @@ Busy predict(const Plan& plan)
         std::vector<std::uint32_t> tiles(card.cores, 0);
         for (std::uint32_t i = 0; i < layer.tiles; ++i) ++tiles[plan.tiles[layer.first_tile + i].core];
         const bool twice = plan.input(node).is_signed && card.run.signed_inputs == SignedInputs::two_pass;
-        busy.light += positions * *std::max_element(tiles.begin(), tiles.end()) * (twice ? 2 : 1) /
-                      static_cast<double>(card.core.mvm_rate());
+        busy.light += positions * *std::max_element(tiles.begin(), tiles.end()) * (twice ? 2 : 1) *
+                      plan.passes_of(layer) / static_cast<double>(card.core.mvm_rate());
     }
     std::vector<double> writing(card.cores, 0);
     for (const Tile& tile : plan.tiles) {
@@ -87,7 +87,7 @@ std::string tiles_line(const Plan& plan)
 {
     double used = 0;
     std::size_t weight_layers = 0;
-    for (const Tile& tile : plan.tiles) used += static_cast<double>(tile.rows) * tile.cols;
+    for (const Tile& tile : plan.tiles) used += static_cast<double>(tile.array_rows()) * tile.array_cols();
     for (const Layer& layer : plan.layers) weight_layers += layer.tiles > 0;
     const std::string n = std::to_string(plan.n());
     const double cells = static_cast<double>(plan.tiles.size()) * plan.n() * plan.n();

@@ -21,10 +21,15 @@ struct Tile {
     std::uint32_t channel0 = 0, channels = 0;
     std::uint32_t k0 = 0, rows = 0;
     std::uint32_t out0 = 0, cols = 0;
+    std::uint32_t slice = 0;                       ///< of the weights' cells
+    std::uint32_t row_copies = 1, col_copies = 1;  ///< of all that in the array
+    std::uint32_t array_rows() const { return rows * row_copies; }
+    std::uint32_t array_cols() const { return cols * col_copies; }
     bool first = false, last = false;  ///< of the partial sums of its column
     std::uint64_t weight_id = 0;
     std::uint64_t weights = 0, ranges = 0;  ///< offsets in the weights section
     std::uint64_t post = 0;                 ///< offset in the post constants, of the whole column
+    std::uint64_t scales = 0;               ///< offset in the post constants, of this tile
     std::uint32_t core = 0, bank = 0;
     bool resident = false;  ///< programmed by set-up, never again
 };
@@ -55,6 +60,7 @@ struct Plan {
     const QuantGraph& graph;
     const CardConfig& card;
     std::uint32_t batch = 1;
+    std::vector<std::uint32_t> passes;  ///< a node each, of its samples; empty = run.passes for all
 
     std::vector<Layer> layers;
     std::vector<Tile> tiles;
@@ -71,6 +77,10 @@ struct Plan {
     const QuantTensor& input(const QuantNode& node, std::size_t i = 0) const
     {
         return graph.nodes[static_cast<std::size_t>(node.inputs[i])].out;
+    }
+    std::uint32_t passes_of(const Layer& layer) const  ///< of every sample
+    {
+        return passes.empty() ? card.run.passes : passes[static_cast<std::size_t>(layer.node)];
     }
     std::uint64_t vectors(const Layer& layer) const  ///< an image
     {

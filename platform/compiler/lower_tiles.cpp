@@ -5,13 +5,15 @@
 #include <cstring>
 #include <limits>
 
+#include "lightcard/platform/compiler/block_scale.h"
 #include "lightcard/platform/compiler/lower_plan.h"
 
 namespace lightcard::compiler::lowering {
 namespace {
 
 constexpr std::uint64_t kAlign = 64;
-constexpr std::uint64_t kPostBytes = 9;  ///< a column: s32 bias, s32 multiplier, u8 shift
+constexpr std::uint64_t kPostBytes = 9;   ///< a column: s32 bias, s32 multiplier, u8 shift
+constexpr std::uint64_t kScaleBytes = 2;  ///< a column of a tile: bf16
 
 std::uint64_t aligned(std::uint64_t value, std::uint64_t to)
 {
@@ -42,32 +44,55 @@ struct Groups {
     std::uint64_t rows;
 };
 
-void cut(Plan& plan, Layer& layer, std::uint32_t number, const Groups& groups)
+/// Whole copies that fit beside a block of rows or columns.
+std::uint32_t copies_in(std::uint32_t n, std::uint32_t used, bool wanted)
+{
+    return wanted ? n / used : 1;
+}
+
+/// A tile's share of the constants in the scratchpad.
+std::uint64_t take_constants(Plan& plan, std::uint64_t bytes)
+{
+    const std::uint64_t at = plan.post_bytes;
+    plan.post_bytes += aligned(bytes, kAlign);
+    return at;
+}
+
+/// Every slice of every K-tile of one column, in the order in which they add up.
+Column cut_column(Plan& plan, Layer& layer, std::uint32_t number, const Groups& groups, std::uint32_t c0)
 {
     const QuantNode& node = plan.node(layer);
     const std::uint32_t n = plan.n();
-    for (std::uint32_t c0 = 0; c0 < groups.columns; c0 += n) {
-        Column column{static_cast<std::uint32_t>(plan.tiles.size()), 0};
-        const std::uint32_t cols = std::min(n, groups.columns - c0);
-        for (std::uint64_t k0 = 0; k0 < groups.rows; k0 += n) {
-            Tile tile;
-            tile.layer = number - 1;
-            tile.channel0 = groups.in0;
-            tile.channels = groups.channels;
-            tile.k0 = static_cast<std::uint32_t>(k0);
-            tile.rows = static_cast<std::uint32_t>(std::min<std::uint64_t>(n, groups.rows - k0));
-            tile.out0 = groups.out0 + c0;
-            tile.cols = cols;
-            tile.first = k0 == 0;
-            tile.last = k0 + n >= groups.rows;
-            tile.post = plan.post_bytes;
-            tile.weight_id = weight_id(plan.graph.name, node.name, number, layer.tiles++);
-            plan.tiles.push_back(tile);
-            ++column.tiles;
-        }
-        layer.columns.push_back(column);
-        plan.post_bytes += aligned(cols * kPostBytes, kAlign);
+    const Fill fill = plan.card.run.fill;
+    const auto slices = static_cast<std::uint32_t>(std::max<std::size_t>(1, node.block.planes.size()));
+    const auto parts = static_cast<std::uint32_t>((groups.rows + n - 1) / n) * slices;
+    Column column{static_cast<std::uint32_t>(plan.tiles.size()), parts};
+    Tile tile;
+    tile.layer = number - 1;
+    tile.channel0 = groups.in0;
+    tile.channels = groups.channels;
+    tile.out0 = groups.out0 + c0;
+    tile.cols = std::min(n, groups.columns - c0);
+    tile.col_copies = copies_in(n, tile.cols, fill != Fill::off);
+    tile.post = take_constants(plan, tile.cols * kPostBytes);
+    for (std::uint32_t part = 0; part < parts; ++part) {
+        tile.slice = part % slices;
+        tile.k0 = part / slices * n;
+        tile.rows = static_cast<std::uint32_t>(std::min<std::uint64_t>(n, groups.rows - tile.k0));
+        tile.row_copies = copies_in(n, tile.rows, fill == Fill::both);
+        tile.first = part == 0;
+        tile.last = part + 1 == parts;
+        tile.weight_id = weight_id(plan.graph.name, node.name, number, layer.tiles++);
+        if (!node.block.empty()) tile.scales = take_constants(plan, tile.cols * kScaleBytes);
+        plan.tiles.push_back(tile);
     }
+    return column;
+}
+
+void cut(Plan& plan, Layer& layer, std::uint32_t number, const Groups& groups)
+{
+    for (std::uint32_t c0 = 0; c0 < groups.columns; c0 += plan.n())
+        layer.columns.push_back(cut_column(plan, layer, number, groups, c0));
 }
 
 /// As many groups on a tile's diagonal as fit both ways; a group larger than a tile is cut like a matrix of its own.
@@ -78,8 +103,7 @@ void tile_layer(Plan& plan, Layer& layer, std::uint32_t number)
     const std::uint32_t in = static_cast<std::uint32_t>(plan.input(node).channels) / group_count;
     const std::uint32_t out = static_cast<std::uint32_t>(node.out.channels) / group_count;
     const std::uint64_t rows = kernel_rows(node);
-    const std::uint64_t fit = std::min<std::uint64_t>({group_count, plan.n() / rows, plan.n() / out});
-    const auto packed = static_cast<std::uint32_t>(std::max<std::uint64_t>(1, fit));
+    const std::uint32_t packed = groups_in_tile(group_count, rows, out, plan.n());
     layer.first_tile = static_cast<std::uint32_t>(plan.tiles.size());
     for (std::uint32_t g = 0; g < group_count; g += packed) {
         const std::uint32_t count = std::min(packed, group_count - g);
@@ -87,10 +111,13 @@ void tile_layer(Plan& plan, Layer& layer, std::uint32_t number)
     }
 }
 
-/// s8 [cols][rows], zero off the diagonal blocks of grouped convolutions.
-void write_weights(const Plan& plan, const Tile& tile, std::uint8_t* out)
+/// s8 [cols][rows] of one copy, zero off the diagonal blocks of grouped convolutions.
+std::vector<std::uint8_t> tile_weights(const Plan& plan, const Tile& tile)
 {
     const QuantNode& node = plan.node(plan.layers[tile.layer]);
+    const std::vector<std::int8_t>& plane = node.block.empty() ? node.weights : node.block.planes[tile.slice];
+    std::vector<std::uint8_t> weights;
+    weights.reserve(std::size_t{tile.rows} * tile.cols);
     const auto group_count = static_cast<std::uint32_t>(node.group);
     const std::uint32_t in_group = static_cast<std::uint32_t>(plan.input(node).channels) / group_count;
     const std::uint32_t out_group = static_cast<std::uint32_t>(node.out.channels) / group_count;
@@ -98,47 +125,72 @@ void write_weights(const Plan& plan, const Tile& tile, std::uint8_t* out)
     for (std::uint32_t col = 0; col < tile.cols; ++col) {
         const std::uint32_t channel = tile.out0 + col;
         const std::uint32_t group = channel / out_group - tile.channel0 / in_group;  // within the tile
-        const std::int8_t* kernel = node.weights.data() + channel * depth;
+        const std::int8_t* kernel = plane.data() + channel * depth;
         for (std::uint32_t row = 0; row < tile.rows; ++row) {
             const std::uint32_t k = tile.k0 + row, position = k / tile.channels, ch = k % tile.channels;
             const bool on_diagonal = ch / in_group == group;
-            *out++ =
-                on_diagonal ? static_cast<std::uint8_t>(kernel[std::uint64_t{position} * in_group + ch % in_group]) : 0;
+            const std::uint64_t at = std::uint64_t{position} * in_group + ch % in_group;
+            weights.push_back(on_diagonal ? static_cast<std::uint8_t>(kernel[at]) : std::uint8_t{0});
         }
+    }
+    return weights;
+}
+
+/// As the array holds them: copies of the rows in every column, then copies of the columns.
+void write_weights(const Tile& tile, const std::vector<std::uint8_t>& weights, std::uint8_t* out)
+{
+    for (std::uint32_t col = 0; col < tile.array_cols(); ++col) {
+        const std::uint8_t* source = weights.data() + std::size_t{col % tile.cols} * tile.rows;
+        for (std::uint32_t copy = 0; copy < tile.row_copies; ++copy) out = std::copy_n(source, tile.rows, out);
     }
 }
 
 /// Signed inputs reach the light as x + 128 (offset) or in two passes of one sign each: then a column carries more
-/// than the signed sum that calibration saw. `column`: its packed weights.
-double extra_range(const Plan& plan, const Tile& tile, const std::int8_t* column)
+/// than the signed sum that calibration saw. `column`: its weights.
+double extra_range(const Plan& plan, const Tile& tile, const std::uint8_t* column)
 {
     if (!plan.input(plan.node(plan.layers[tile.layer])).is_signed) return 0;
     double sum = 0;
-    for (std::uint32_t row = 0; row < tile.rows; ++row) sum += column[row];
+    for (std::uint32_t row = 0; row < tile.rows; ++row) sum += static_cast<std::int8_t>(column[row]);
     // A pass of one sign has half of the codes at zero: its mean is at most half of the largest code, 64.
     const double mean_code = plan.card.run.signed_inputs == SignedInputs::offset ? 128 : 64;
     return mean_code * std::abs(sum);
 }
 
-/// Converter full scale a column, from calibration; 0 (widest) where calibration says nothing.
-void write_ranges(const Plan& plan, const Tile& tile, const std::uint8_t* weights, std::uint8_t* out)
+/// Converter full scale of one column of the array in units of code products; 0 (widest) where nothing is known.
+double column_range(const Plan& plan, const Tile& tile, std::uint32_t col, const std::uint8_t* column)
+{
+    constexpr double kLargestProduct = 127.0 * 255.0;
+    if (plan.card.run.analog_gain > 0) return plan.n() * kLargestProduct / plan.card.run.analog_gain;
+    const QuantNode& node = plan.node(plan.layers[tile.layer]);
+    const auto columns = static_cast<std::size_t>(node.out.channels);
+    const std::uint64_t k_tiles = (kernel_rows(node) + plan.n() - 1) / plan.n();
+    const std::size_t slices = std::max<std::size_t>(1, node.block.planes.size());
+    const bool known = plan.graph.tile_rows == plan.n() && node.tile_rms.size() == slices * k_tiles * columns;
+    if (!known) return 0;
+    // A tile of packed groups holds each group's whole kernel: its k0 is 0, as is the group's.
+    const double rms = node.tile_rms[(tile.slice * k_tiles + tile.k0 / plan.n()) * columns + tile.out0 + col];
+    return tile.row_copies * (plan.card.converters.adc_range_sigmas * rms + extra_range(plan, tile, column));
+}
+
+void write_ranges(const Plan& plan, const Tile& tile, const std::vector<std::uint8_t>& weights, std::uint8_t* out)
+{
+    for (std::uint32_t col = 0; col < tile.array_cols(); ++col) {
+        const std::uint32_t of_copy = col % tile.cols;
+        const double full =
+            std::ceil(column_range(plan, tile, of_copy, weights.data() + std::size_t{of_copy} * tile.rows));
+        const auto range = static_cast<std::uint32_t>(std::min(full, 4294967295.0));
+        std::memcpy(out + std::size_t{col} * sizeof range, &range, sizeof range);
+    }
+}
+
+void write_scales(const Plan& plan, const Tile& tile, std::uint8_t* out)
 {
     const QuantNode& node = plan.node(plan.layers[tile.layer]);
     const auto columns = static_cast<std::size_t>(node.out.channels);
     const std::uint64_t k_tiles = (kernel_rows(node) + plan.n() - 1) / plan.n();
-    const bool known = plan.graph.tile_rows == plan.n() && node.tile_rms.size() == k_tiles * columns;
-    for (std::uint32_t col = 0; col < tile.cols; ++col) {
-        std::uint32_t range = 0;
-        if (known) {
-            // A tile of packed groups holds each group's whole kernel: its k0 is 0, as is the group's.
-            const double rms = node.tile_rms[tile.k0 / plan.n() * columns + tile.out0 + col];
-            const auto* column = reinterpret_cast<const std::int8_t*>(weights) + std::size_t{col} * tile.rows;
-            const double extra = extra_range(plan, tile, column);
-            const double full = std::ceil(plan.card.converters.adc_range_sigmas * rms + extra);
-            if (full > 0) range = static_cast<std::uint32_t>(std::min(full, 4294967295.0));
-        }
-        std::memcpy(out + col * sizeof range, &range, sizeof range);
-    }
+    const std::size_t at = (tile.slice * k_tiles + tile.k0 / plan.n()) * columns + tile.out0;
+    std::memcpy(out, node.block.scale.data() + at, tile.cols * kScaleBytes);
 }
 
 void write_post(const Plan& plan, const Tile& tile, std::uint8_t* out)
@@ -171,15 +223,18 @@ std::vector<std::uint8_t> pack_weights(Plan& plan)
     std::uint64_t size = 0;
     for (Tile& tile : plan.tiles) {
         tile.weights = size;
-        tile.ranges = aligned(size + std::uint64_t{tile.rows} * tile.cols, 4);
-        size = aligned(tile.ranges + std::uint64_t{tile.cols} * 4, kAlign);
+        tile.ranges = aligned(size + std::uint64_t{tile.array_rows()} * tile.array_cols(), 4);
+        size = aligned(tile.ranges + std::uint64_t{tile.array_cols()} * 4, kAlign);
     }
     plan.post_section = size;
     std::vector<std::uint8_t> section(size + plan.post_bytes);
     for (const Tile& tile : plan.tiles) {
-        write_weights(plan, tile, section.data() + tile.weights);
-        write_ranges(plan, tile, section.data() + tile.weights, section.data() + tile.ranges);
-        if (tile.last) write_post(plan, tile, section.data() + plan.post_section + tile.post);
+        const std::vector<std::uint8_t> weights = tile_weights(plan, tile);
+        std::uint8_t* constants = section.data() + plan.post_section;
+        write_weights(tile, weights, section.data() + tile.weights);
+        write_ranges(plan, tile, weights, section.data() + tile.ranges);
+        if (!plan.node(plan.layers[tile.layer]).block.empty()) write_scales(plan, tile, constants + tile.scales);
+        if (tile.last) write_post(plan, tile, constants + tile.post);
     }
     return section;
 }

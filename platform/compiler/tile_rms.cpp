@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "lightcard/platform/compiler/block_scale.h"
 #include "lightcard/platform/compiler/int8_reference.h"
 
 namespace lightcard::compiler {
@@ -21,7 +22,7 @@ public:
           rows_(node.weights.size() / outputs_),
           tiles_((rows_ + tile_rows - 1) / tile_rows),
           column_(outputs_, 0),
-          tile_(tiles_ * outputs_, 0)
+          tile_(std::max<std::size_t>(1, node.block.planes.size()) * tiles_ * outputs_, 0)
     {
     }
 
@@ -50,11 +51,41 @@ private:
     void add_position(const std::vector<std::int32_t>& codes, std::int64_t y, std::int64_t x)
     {
         const std::size_t per_group = outputs_ / static_cast<std::size_t>(node_.group);
+        std::vector<std::vector<std::int32_t>> patches;
         for (int group = 0; group < node_.group; ++group) {
             gather(codes, y, x, group);
-            const auto first = static_cast<std::size_t>(group) * per_group;
-            for (std::size_t o = first; o < first + per_group; ++o) add_output(o);
+            patches.push_back(patch_);
         }
+        for (std::size_t o = 0; o < outputs_; ++o) add_output(o, patches[o / per_group]);
+        if (!node_.block.empty()) add_scaled(patches, per_group);
+    }
+
+    /// Sums of the codes and weights that reach the light in block floating point: what replaces tile_ then.
+    void add_scaled(const std::vector<std::vector<std::int32_t>>& patches, std::size_t per_group)
+    {
+        for (std::size_t group = 0; group < patches.size(); group += node_.block.groups) {
+            const std::size_t last = std::min<std::size_t>(patches.size(), group + node_.block.groups);
+            for (std::size_t tile = 0; tile < tiles_; ++tile) add_block(patches, group, last, tile, per_group);
+        }
+    }
+
+    void add_block(const std::vector<std::vector<std::int32_t>>& patches, std::size_t group, std::size_t last,
+                   std::size_t tile, std::size_t per_group)
+    {
+        const std::size_t first = tile * tile_rows_, rows = std::min(rows_, first + tile_rows_) - first;
+        std::vector<std::int32_t> block;
+        for (std::size_t g = group; g < last; ++g)
+            block.insert(block.end(), patches[g].begin() + static_cast<std::ptrdiff_t>(first),
+                         patches[g].begin() + static_cast<std::ptrdiff_t>(first + rows));
+        scale_codes(block, node_.block.full);
+        for (std::size_t slice = 0; slice < node_.block.planes.size(); ++slice)
+            for (std::size_t o = group * per_group; o < last * per_group; ++o) {
+                const std::int8_t* weights = node_.block.planes[slice].data() + o * rows_ + first;
+                const std::int32_t* codes = block.data() + (o / per_group - group) * rows;
+                std::int64_t sum = 0;
+                for (std::size_t k = 0; k < rows; ++k) sum += codes[k] * weights[k];
+                tile_[(slice * tiles_ + tile) * outputs_ + o] += static_cast<double>(sum) * static_cast<double>(sum);
+            }
     }
 
     /// The flattened kernel's inputs, order (kh, kw, c of the group); zeros outside.
@@ -73,16 +104,16 @@ private:
             }
     }
 
-    void add_output(std::size_t o)
+    void add_output(std::size_t o, const std::vector<std::int32_t>& patch)
     {
         const std::int8_t* weights = node_.weights.data() + o * rows_;
         double whole = 0;
         for (std::size_t tile = 0; tile < tiles_; ++tile) {
             const std::size_t end = std::min(rows_, (tile + 1) * tile_rows_);
             std::int64_t sum = 0;
-            for (std::size_t k = tile * tile_rows_; k < end; ++k) sum += patch_[k] * weights[k];
+            for (std::size_t k = tile * tile_rows_; k < end; ++k) sum += patch[k] * weights[k];
             const auto real = static_cast<double>(sum);
-            tile_[tile * outputs_ + o] += real * real;
+            if (node_.block.empty()) tile_[tile * outputs_ + o] += real * real;
             whole += real;
         }
         column_[o] += whole * whole;

@@ -84,10 +84,12 @@ constexpr Field kProgram[] = {
 constexpr Field kMvm[] = {
     LC_FIELD(lc_mvm_op, core),        LC_FIELD(lc_mvm_op, bank),       LC_FIELD(lc_mvm_op, rows),
     LC_FIELD(lc_mvm_op, cols),        LC_FIELD(lc_mvm_op, flags),      LC_FIELD(lc_mvm_op, in_format),
-    LC_FIELD(lc_mvm_op, out_format),  LC_FIELD(lc_mvm_op, rsvd0),      LC_FIELD(lc_mvm_op, k0),
+    LC_FIELD(lc_mvm_op, out_format),  LC_FIELD(lc_mvm_op, passes),     LC_FIELD(lc_mvm_op, k0),
     LC_FIELD(lc_mvm_op, sample_base), LC_WINDOW(lc_mvm_op, in),        LC_SURFACE(lc_mvm_op, out),
     LC_FIELD(lc_mvm_op, psum),        LC_FIELD(lc_mvm_op, post),       LC_FIELD(lc_mvm_op, clamp_lo),
-    LC_FIELD(lc_mvm_op, clamp_hi),    LC_FIELD(lc_mvm_op, zero_point), LC_FIELD(lc_mvm_op, rsvd)};
+    LC_FIELD(lc_mvm_op, clamp_hi),    LC_FIELD(lc_mvm_op, zero_point), LC_FIELD(lc_mvm_op, row_copies),
+    LC_FIELD(lc_mvm_op, col_copies),  LC_FIELD(lc_mvm_op, scale),      LC_FIELD(lc_mvm_op, full),
+    LC_FIELD(lc_mvm_op, rsvd)};
 constexpr Field kVector[] = {LC_FIELD(lc_vector_op, kind),
                              LC_FIELD(lc_vector_op, flags),
                              LC_FIELD(lc_vector_op, in_format),

@@ -127,13 +127,13 @@ void bar_row(std::ostream& out, double y, const std::string& label, const std::v
 
 double error_share(const LayerReport& layer)
 {
-    const auto signal = static_cast<double>(layer.counters.stats.sum_y2);
+    const double signal = layer.counters.error.signal;
     return signal > 0 ? layer.counters.error.total() / signal : 0;
 }
 
 bool is_analog(const LayerReport& layer)
 {
-    return layer.index > 0 && layer.counters.error.total() > 0 && layer.counters.stats.sum_y2 > 0;
+    return layer.index > 0 && layer.counters.error.total() > 0 && layer.counters.error.signal > 0;
 }
 
 }  // namespace

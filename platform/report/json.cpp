@@ -39,12 +39,18 @@ Json card_json(const CardConfig& config, double peak_tops)
 Json run_json(const RunConfig& run)
 {
     static constexpr const char* ageings[] = {"live", "frozen", "step"};
+    static constexpr const char* fills[] = {"off", "columns", "both"};
     return {{"fidelity", name_of(run.fidelity)},
             {"quant", run.quant},
             {"seed", run.seed},
             {"timing", run.timing == Timing::lt ? "lt" : "at"},
             {"ageing", ageings[static_cast<int>(run.ageing)]},
-            {"signed_inputs", run.signed_inputs == SignedInputs::offset ? "offset" : "two_pass"}};
+            {"signed_inputs", run.signed_inputs == SignedInputs::offset ? "offset" : "two_pass"},
+            {"numerics", run.numerics == Numerics::int8 ? "int8" : "abfp"},
+            {"passes", run.passes},
+            {"analog_gain", run.analog_gain},
+            {"fill", fills[static_cast<int>(run.fill)]},
+            {"weight_slices", run.weight_slices}};
 }
 
 Json config_json(const CardConfig& config, bool host)

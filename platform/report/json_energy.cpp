@@ -87,7 +87,7 @@ Json trace_json(const PowerTrace& trace, const std::vector<Category>& used)
 /// Error variance of one layer: per output sample, in accumulator steps squared and in the layer's real units.
 Json error_json(const LayerReport& layer)
 {
-    const auto samples = static_cast<double>(layer.counters.stats.samples);
+    const double samples = layer.counters.error.results;
     const double real = layer.info.acc_scale * layer.info.acc_scale;
     const auto& e = layer.counters.error;
     Json json = Json::object();
@@ -96,7 +96,7 @@ Json error_json(const LayerReport& layer)
     };
     for (const auto& source : error_sources(e)) add(source.key, source.variance);
     add("total", e.total());
-    add("signal", static_cast<double>(layer.counters.stats.sum_y2));
+    add("signal", e.signal);
     return json;
 }
 

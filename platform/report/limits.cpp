@@ -161,7 +161,7 @@ void find_error_source(const Report& report, Limit& limit)
 {
     double sums[std::size(kSources)] = {}, total = 0;
     for (const auto& layer : report.layers) {
-        const auto signal = static_cast<double>(layer.counters.stats.sum_y2);
+        const double signal = layer.counters.error.signal;
         if (signal <= 0) continue;
         for (std::size_t i = 0; i < std::size(kSources); ++i)
             sums[i] += layer.counters.error.*kSources[i].member / signal;

@@ -225,8 +225,7 @@ void layers(std::ostream& out, const Report& r)
         const auto& c = layer.counters;
         if (noisy && c.error.total() > 0) {
             std::ostringstream snr;
-            snr << std::fixed << std::setprecision(1)
-                << 10 * std::log10(static_cast<double>(c.stats.sum_y2) / c.error.total()) << " dB";
+            snr << std::fixed << std::setprecision(1) << 10 * std::log10(c.error.signal / c.error.total()) << " dB";
             cells.push_back(snr.str());
             cells.push_back(largest_errors(c.error));
         }

@@ -87,7 +87,8 @@ private:
         conv.cell_writes = 40;
         conv.stats.samples = 3000;
         conv.stats.clipped = 3;
-        conv.stats.sum_y2 = 600'000;
+        conv.error.signal = 600'000;
+        conv.error.results = 3000;
         conv.error.thermal = 3000;
         conv.error.shot = 3000;
         counters.layers = {conv};

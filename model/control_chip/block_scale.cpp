@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lightcard/model/control_chip/block_scale.h"
+
+#include <algorithm>
+#include <cstddef>
+
+#include "lightcard/model/control_chip/post_process.h"
+
+namespace lightcard::control_chip {
+namespace {
+
+constexpr std::uint32_t kExponentOfOne = 134;  ///< bf16 exponent at which the 8-bit mantissa counts whole units
+
+std::uint32_t at_least_one(std::uint32_t count)
+{
+    return std::max<std::uint32_t>(count, 1);
+}
+
+/// floor(magnitude * full / largest + 1/2) for magnitudes up to `largest`: a table would be 64 KiB, this is a product.
+/// Exact: the dividend is below 2^17 and the divisor below 2^9, so that the error of the reciprocal stays below 1.
+class Scaler {
+public:
+    Scaler(std::uint32_t full, std::uint32_t largest)
+        : twice_(2 * full), largest_(largest), reciprocal_((std::uint64_t{1} << 32) / (2 * largest) + 1)
+    {
+    }
+    std::uint8_t operator()(std::uint32_t magnitude) const
+    {
+        return static_cast<std::uint8_t>(((magnitude * twice_ + largest_) * reciprocal_) >> 32);
+    }
+
+private:
+    std::uint32_t twice_, largest_;
+    std::uint64_t reciprocal_;
+};
+
+std::int32_t value_of(const BlockShape& shape, std::uint8_t raw)
+{
+    return shape.is_signed ? static_cast<std::int8_t>(raw) : raw;
+}
+
+std::uint32_t largest_magnitude(const std::vector<std::int16_t>& values)
+{
+    std::int32_t most = 0;
+    for (const std::int32_t value : values) most = std::max(most, std::abs(value));
+    return static_cast<std::uint32_t>(most);
+}
+
+/// Every code as a share of the largest.
+void scale_vector(const BlockShape& shape, std::uint32_t largest, std::vector<std::int16_t>& values)
+{
+    if (largest == 0) return;
+    const Scaler scale(shape.full, largest);
+    for (std::int16_t& value : values) {
+        const auto scaled = static_cast<std::int16_t>(scale(static_cast<std::uint32_t>(std::abs(value))));
+        value = static_cast<std::int16_t>(value < 0 ? -scaled : scaled);
+    }
+}
+
+/// One vector as the DACs of one copy of the rows take it; `negative`: the codes of the second pass, if there is one.
+void to_codes(const BlockShape& shape, const std::vector<std::int16_t>& values, std::uint8_t* codes,
+              std::uint8_t* negative)
+{
+    for (std::size_t i = 0; i < values.size(); ++i) {
+        const std::int32_t value = values[i];
+        if (!shape.is_signed) {
+            codes[i] = static_cast<std::uint8_t>(value);
+        } else if (shape.code_passes == 1) {
+            codes[i] = static_cast<std::uint8_t>(value + kSignedOffset);
+        } else {
+            codes[i] = static_cast<std::uint8_t>(std::max(value, 0));
+            negative[i] = static_cast<std::uint8_t>(std::max(-value, 0));
+        }
+    }
+}
+
+/// Further copies of the first `inputs` codes.
+void copy_rows(const BlockShape& shape, std::uint8_t* codes)
+{
+    for (std::uint32_t copy = 1; copy < shape.row_copies; ++copy)
+        std::copy_n(codes, shape.inputs, codes + std::size_t{copy} * shape.inputs);
+}
+
+std::int64_t floor_divide(std::int64_t value, std::int64_t divisor)
+{
+    const std::int64_t quotient = value / divisor;
+    return quotient * divisor > value ? quotient - 1 : quotient;
+}
+
+/// floor(sum * largest * scale / divisor + 1/2). Sums stay below 2^39 (512 rows and columns, 64 passes), so that
+/// nothing leaves 64 bits.
+std::int32_t contribution(std::int64_t sum, std::int64_t largest, const BlockScale& scale, std::int64_t divisor)
+{
+    const std::int64_t twice = 2 * sum * largest * scale.mantissa + (divisor << scale.shift);
+    const std::int64_t shifted = twice >> (scale.shift + 1);
+    return saturate32(divisor == 1 ? shifted : floor_divide(shifted, divisor));
+}
+
+}  // namespace
+
+bool block_scale_legal(std::uint16_t bf16)
+{
+    const std::uint32_t exponent = bf16 >> 7;  // with the sign, which makes it too large
+    return bf16 == 0 || (exponent <= kExponentOfOne && exponent >= kExponentOfOne - kMostBlockShift);
+}
+
+BlockScale block_scale(std::uint16_t bf16)
+{
+    if (bf16 == 0) return {0, 0};
+    return {128 | (bf16 & 127), kExponentOfOne - (bf16 >> 7)};
+}
+
+BlockShape::BlockShape(const lc_mvm_op& op, bool two_pass)
+    : inputs(op.rows / at_least_one(op.row_copies)),
+      outputs(op.cols / at_least_one(op.col_copies)),
+      row_copies(at_least_one(op.row_copies)),
+      col_copies(at_least_one(op.col_copies)),
+      repeats(at_least_one(op.passes)),
+      code_passes(op.in_format == LC_FMT_S8 && two_pass ? 2 : 1),
+      full(op.full),
+      is_signed(op.in_format == LC_FMT_S8)
+{
+}
+
+void encode_vectors(const BlockShape& shape, const std::vector<std::uint8_t>& raw, std::uint32_t vectors,
+                    std::vector<std::uint8_t>& codes, std::vector<std::uint8_t>& largest)
+{
+    const std::size_t cells = std::size_t{vectors} * shape.rows();
+    codes.resize(cells * shape.code_passes);
+    largest.assign(vectors, 1);
+    std::vector<std::int16_t> values(shape.inputs);
+    for (std::uint32_t v = 0; v < vectors; ++v) {
+        const std::uint8_t* source = raw.data() + std::size_t{v} * shape.inputs;
+        for (std::uint32_t i = 0; i < shape.inputs; ++i)
+            values[i] = static_cast<std::int16_t>(value_of(shape, source[i]));
+        if (shape.full != 0) {
+            const std::uint32_t most = largest_magnitude(values);
+            largest[v] = static_cast<std::uint8_t>(most);
+            scale_vector(shape, most, values);
+        }
+        std::uint8_t* first = codes.data() + std::size_t{v} * shape.rows();
+        to_codes(shape, values, first, first + (shape.code_passes == 2 ? cells : 0));
+        copy_rows(shape, first);
+        if (shape.code_passes == 2) copy_rows(shape, first + cells);
+    }
+}
+
+void combine_samples(const BlockShape& shape, std::uint32_t vectors, const std::int32_t* column_sum,
+                     const std::vector<std::uint8_t>& largest, const std::vector<BlockScale>& scales,
+                     std::vector<std::int32_t>& samples)
+{
+    const std::size_t pass = std::size_t{vectors} * shape.cols();
+    const bool offset = shape.is_signed && shape.code_passes == 1;
+    const std::int64_t divisor = shape.divisor();
+    const bool plain = divisor == 1 && shape.full == 0 && scales.empty();
+    std::vector<std::int64_t> row(shape.outputs);
+    for (std::uint32_t v = 0; v < vectors; ++v) {
+        std::fill(row.begin(), row.end(), 0);
+        for (std::uint32_t p = 0; p < shape.passes(); ++p) {
+            const std::int32_t* source = samples.data() + p * pass + std::size_t{v} * shape.cols();
+            const std::int64_t sign = p % shape.code_passes == 1 ? -1 : 1;
+            for (std::uint32_t copy = 0; copy < shape.col_copies; ++copy, source += shape.outputs)
+                for (std::uint32_t o = 0; o < shape.outputs; ++o) row[o] += sign * source[o];
+        }
+        if (offset) {
+            for (std::uint32_t col = 0; col < shape.cols(); ++col)
+                row[col % shape.outputs] -= std::int64_t{kSignedOffset} * column_sum[col] * shape.repeats;
+        }
+        std::int32_t* out = samples.data() + std::size_t{v} * shape.outputs;
+        for (std::uint32_t o = 0; o < shape.outputs; ++o)
+            out[o] = plain ? saturate32(row[o])
+                           : contribution(row[o], largest[v], scales.empty() ? BlockScale{} : scales[o], divisor);
+    }
+}
+
+double mean_square_scale(const std::vector<std::uint8_t>& largest, const std::vector<BlockScale>& scales)
+{
+    double vectors = 0, columns = 0;
+    for (const double most : largest) vectors += most * most;
+    for (const BlockScale& scale : scales) {
+        const double value = static_cast<double>(scale.mantissa) / static_cast<double>(std::uint64_t{1} << scale.shift);
+        columns += value * value;
+    }
+    const double vector = largest.empty() ? 1 : vectors / static_cast<double>(largest.size());
+    return vector * (scales.empty() ? 1 : columns / static_cast<double>(scales.size()));
+}
+
+}  // namespace lightcard::control_chip

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+/// What `run.numerics` and `run.weight_slices` of a card make of a quantised graph.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "lightcard/model/card/config.h"
+#include "lightcard/model/common/result.h"
+#include "lightcard/platform/compiler/graph.h"
+
+namespace lightcard::compiler {
+
+/// Brings `graph` into the card's numerics: nothing to do for int8 with one cell a weight; otherwise every product gets
+/// its block scales (block_scale.h) and tile_rms is measured again, over `samples` (bytes of the input,
+/// quantise_input) and at most `positions` output positions of each.
+Status apply_numerics(QuantGraph& graph, const CardConfig& card, const std::vector<std::vector<std::uint8_t>>& samples,
+                      int positions = 256);
+
+}  // namespace lightcard::compiler
