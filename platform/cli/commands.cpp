@@ -25,6 +25,7 @@ constexpr Command kCommands[] = {
     {"pcm", pcm_command, "what a PCM state file holds: weights, age, wear, failed cells"},
     {"serve", serve_command, "a card behind a vfio-user socket, for a stock QEMU"},
     {"regs", regs_command, "the register map, as text, Markdown or C header"},
+    {"sweep", sweep_command, "a run over a grid of parameters: figures as CSV, JSON, plots"},
     {"validate", validate_command, "the validation ladder: what must come out, what came out"},
 };
 

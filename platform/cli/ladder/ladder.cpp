@@ -2,6 +2,7 @@
 #include "lightcard/platform/cli/ladder/ladder.h"
 
 #include <cmath>
+#include <filesystem>
 #include <limits>
 
 namespace lightcard::ladder {
@@ -36,12 +37,16 @@ std::vector<Row> rows()
     add_memory(all);
     add_statistics(all);
     add_published(all);
+    add_networks(all);
     return all;
 }
 
 Outcome evaluate(const Row& row, bool broken)
 {
-    return {row, row.measure(broken)};
+    std::error_code failed;
+    if (!row.needs.empty() && !std::filesystem::exists(row.needs, failed))
+        return {row, std::numeric_limits<double>::quiet_NaN(), true};
+    return {row, row.measure(broken), false};
 }
 
 Result<CardConfig> Setup::card(bool broken) const

@@ -35,12 +35,13 @@ that makes the row fail; a test tries each.
 
 const char* verdict(const Outcome& outcome)
 {
+    if (outcome.skipped) return "skipped: no data";
     if (outcome.as_documented()) return outcome.row.holds ? "holds" : "does not hold (known)";
     return outcome.row.holds ? "FAILS" : "HOLDS NOW";
 }
 
 struct Totals {
-    int rows = 0, hold = 0, known = 0, unexpected = 0;
+    int rows = 0, hold = 0, known = 0, unexpected = 0, skipped = 0;
 };
 
 Totals totals_of(const std::vector<Outcome>& outcomes, Kind kind)
@@ -49,8 +50,9 @@ Totals totals_of(const std::vector<Outcome>& outcomes, Kind kind)
     for (const auto& outcome : outcomes) {
         if (outcome.row.kind != kind) continue;
         ++totals.rows;
-        totals.hold += outcome.as_documented() && outcome.row.holds;
-        totals.known += outcome.as_documented() && !outcome.row.holds;
+        totals.skipped += outcome.skipped;
+        totals.hold += !outcome.skipped && outcome.as_documented() && outcome.row.holds;
+        totals.known += !outcome.skipped && outcome.as_documented() && !outcome.row.holds;
         totals.unexpected += !outcome.as_documented();
     }
     return totals;
@@ -78,7 +80,8 @@ void write_text(std::ostream& out, const std::vector<Outcome>& outcomes)
         const auto t = totals_of(outcomes, kind);
         if (t.rows > 0)
             out << name_of(kind) << ": " << t.rows << " rows, " << t.hold << " hold, " << t.known
-                << " known not to hold, " << t.unexpected << " not as documented\n";
+                << " known not to hold, " << t.unexpected << " not as documented"
+                << (t.skipped > 0 ? ", " + std::to_string(t.skipped) + " skipped for lack of data" : "") << '\n';
     }
 }
 
