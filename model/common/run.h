@@ -57,7 +57,7 @@ struct RunConfig {
     Picoseconds ageing_step = 0;  ///< with step: age of every cell
     SignedInputs signed_inputs = SignedInputs::offset;
     Thermal thermal = Thermal::fixed;
-    Numerics numerics = Numerics::int8;
+    Numerics numerics = Numerics::abfp;
     std::uint32_t passes = 1;  ///< conversions of every sample, averaged
     double analog_gain = 0;    ///< G in front of the ADC: full scale / G; 0 = from calibration, a column each
     Fill fill = Fill::off;
