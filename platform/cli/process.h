@@ -28,7 +28,8 @@ private:
 /// Whole file; empty if it cannot be read.
 std::string contents(const std::string& path);
 
-/// Starts `executable` with these arguments, without input or output, its complaints in `errors`. Error: it cannot start.
+/// Starts `executable` with these arguments, without input or output, its complaints in `errors`. Error: it cannot
+/// start.
 Result<pid_t> start_process(const std::string& executable, std::vector<std::string> words, const std::string& errors);
 
 /// How a process that has ended with `status` (as waitpid gives it) ended.

@@ -124,7 +124,7 @@ private:
             svg::text(out, kLeft - 8, y + 4, fixed(level, vertical_.decimals()), "text-anchor=\"end\"");
         }
         svg::text(out, kLeft + inner() / 2, kTop + kHeight + bottom() - 8, along_.label,
-             "text-anchor=\"middle\" class=\"name\"");
+                  "text-anchor=\"middle\" class=\"name\"");
     }
 
     double x_of(std::size_t i) const
@@ -191,8 +191,8 @@ private:
             const double below = kTop + kHeight + 18;
             if (slanted())
                 svg::text(out, middle + 4, below - 4, along_.cases[i].label,
-                     "text-anchor=\"end\" transform=\"rotate(-35 " + fixed(middle + 4, 1) + ' ' + fixed(below - 4, 1) +
-                         ")\"");
+                          "text-anchor=\"end\" transform=\"rotate(-35 " + fixed(middle + 4, 1) + ' ' +
+                              fixed(below - 4, 1) + ")\"");
             else
                 svg::text(out, middle, below, along_.cases[i].label, "text-anchor=\"middle\"");
         }
