@@ -56,6 +56,18 @@ function(lightcard_library name)
   set_property(GLOBAL APPEND PROPERTY LIGHTCARD_LIBRARIES ${name})
 endfunction()
 
+# LIGHTCARD_SOURCE_DIR and LIGHTCARD_BINARY_DIR for those of the files that name them, or include a header that does: a
+# path among a compiler's arguments keeps ccache from serving the same file in another clone.
+function(lightcard_paths)
+  foreach(source IN LISTS ARGN)
+    file(STRINGS ${source} uses REGEX "LIGHTCARD_(SOURCE|BINARY)_DIR|network_data.h" LIMIT_COUNT 1)
+    if(uses)
+      set_property(SOURCE ${source} PROPERTY COMPILE_DEFINITIONS
+        LIGHTCARD_SOURCE_DIR="${PROJECT_SOURCE_DIR}" LIGHTCARD_BINARY_DIR="${PROJECT_BINARY_DIR}")
+    endif()
+  endforeach()
+endfunction()
+
 # lightcard_test(name SOURCES ... DEPENDS ... [LABELS default] [TIMEOUT seconds] [SYSTEMC])
 # One gtest executable; ctest runs every test of it in a process of its own. Labels: smoke, default, guest, validation,
 # long say when it runs (README.md); `threads` marks a test of threaded code, which the thread sanitizer runs.
@@ -72,9 +84,11 @@ function(lightcard_test name)
   endif()
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_DEPENDS} lightcard_warnings GTest::gmock)
-  target_compile_definitions(${name} PRIVATE LIGHTCARD_SOURCE_DIR="${PROJECT_SOURCE_DIR}" LIGHTCARD_BINARY_DIR="${PROJECT_BINARY_DIR}")
+  lightcard_paths(${ARG_SOURCES})
+  # What a test checks is built as it ships; the test itself need not be fast, and half of the build is tests.
+  target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O1>)
   if(ARG_SYSTEMC)
-    target_sources(${name} PRIVATE ${PROJECT_SOURCE_DIR}/tb/systemc_main.cpp)
+    target_sources(${name} PRIVATE $<TARGET_OBJECTS:lightcard_systemc_main>)
     target_link_libraries(${name} PRIVATE PkgConfig::SYSTEMC)
   else()
     target_link_libraries(${name} PRIVATE GTest::gtest_main)
