@@ -15,6 +15,7 @@
 #include "lightcard/model/common/archive.h"
 #include "lightcard/model/common/worker_pool.h"
 #include "lightcard/model/control_chip/control_chip.h"
+#include "lightcard/model/control_chip/fault_table.h"
 #include "lightcard/model/converters/converter_arrays.h"
 #include "lightcard/model/host_link/host_link.h"
 #include "lightcard/model/pcm_memory/pcm_memory.h"
@@ -27,7 +28,27 @@ namespace lightcard {
 namespace {
 
 /// Values of the RESET_CAUSE register.
-constexpr std::uint32_t kCausePowerOn = 0, kCauseFunctionReset = 2;
+constexpr std::uint32_t kCausePowerOn = 0, kCauseFunctionReset = 2, kCauseBusReset = 3;
+
+/// Mean power between two readings of the ledger.
+class PowerMeter {
+public:
+    /// W since the reading before; one that comes within a millisecond gives the same again.
+    double read(Picoseconds now, double joules)
+    {
+        constexpr Picoseconds kShortest = kMillisecond;
+        if (now - time_ >= kShortest) {
+            watts_ = (joules - joules_) / (static_cast<double>(now - time_) * 1e-12);
+            time_ = now;
+            joules_ = joules;
+        }
+        return watts_;
+    }
+
+private:
+    Picoseconds time_ = 0;
+    double joules_ = 0, watts_ = 0;
+};
 
 /// A receiver sample is one of every amplifier that a column has.
 converters::Parameters receivers_of(const CardConfig& config)
@@ -72,7 +93,7 @@ struct Core {
           dac((path + "_dac").c_str(), path, config.converters, services),
           optics((path + "_optics").c_str(), index, path, config.core, config.pcm, config.converters,
                  thermal_setting(config), services),
-          adc((path + "_adc").c_str(), path, receivers_of(config), services),
+          adc((path + "_adc").c_str(), index, path, receivers_of(config), services),
           pcm((path + "_pcm").c_str(), index, path, config.core.n, config.pcm, optics.chain(), services)
     {
         dac.light.bind(optics.in);
@@ -108,6 +129,8 @@ control_chip::CardFacts facts_of(const CardConfig& config)
                                                                                                     : 1;
     facts.msix_vectors = config.link.msix_vectors;
     facts.wake = {0, config.power.idle_wake, config.power.light_sleep_wake, config.power.deep_sleep_wake};
+    facts.link_generation = config.link.generation;
+    facts.link_width = config.link.width;
     return facts;
 }
 
@@ -134,8 +157,7 @@ struct Card::Blocks : public sc_core::sc_module {
           board(config.power, services),
           memory("memory", config.memory, services),
           link("link", config.link, services),
-          chip("chip", config.control, facts_of(config), link, services,
-               [this](std::uint32_t core, std::uint32_t bank) { return bank_log(core, bank); })
+          chip("chip", config.control, facts_of(config), link, services, logs())
     {
         for (std::uint32_t i = 0; i < config.cores; ++i) {
             cores.push_back(std::make_unique<Core>(i, config, services));
@@ -146,7 +168,11 @@ struct Card::Blocks : public sc_core::sc_module {
         link.window.bind(memory.access);
         chip.memory.bind(memory.access);
         link.set_client(chip);
-        link.set_function_reset([this] { function_reset(); });
+        link.set_function_reset([this] { function_reset(kCauseFunctionReset); });
+        services.faults.set_hooks({[this] { return services.now(); },
+                                   [this](const Fault& fault) { fault_began(fault); },
+                                   [this](const Fault& fault, bool used_up) { fault_ended(fault, used_up); }});
+        add_telemetry();
         chip.set_weight_generation([this] {
             std::uint64_t generation = 0;
             for (const auto& core : cores) generation += core->pcm.commits();
@@ -168,6 +194,127 @@ struct Card::Blocks : public sc_core::sc_module {
             } catch (const std::exception& failure) {
                 services.diagnostics.report(Severity::internal_error, services.now(), "card", failure.what());
             }
+        }
+    }
+
+    control_chip::ControlChip::Logs logs()
+    {
+        control_chip::ControlChip::Logs logs;
+        logs.weights = [this](std::uint32_t core, std::uint32_t bank) { return bank_log(core, bank); };
+        logs.wear = [this](std::uint32_t core, std::uint32_t bank) {
+            auto log = cores[core]->pcm.wear_log(bank);
+            log.core = static_cast<std::uint16_t>(core);
+            log.bank = static_cast<std::uint16_t>(bank);
+            return log;
+        };
+        logs.calibration = [this](std::uint32_t core) { return calibration_log(core); };
+        return logs;
+    }
+
+    lc_log_calibration calibration_log(std::uint32_t core) const
+    {
+        const auto& optics = cores[core]->optics;
+        lc_log_calibration log{};
+        log.calibrated_ns = static_cast<std::uint64_t>(optics.calibrated().at * 1e9);
+        log.age_ns = static_cast<std::uint64_t>((services.ageing_clock() - optics.calibrated().at) * 1e9);
+        log.calibrated_mc = static_cast<std::int32_t>(optics.calibrated().temperature * 1e3);
+        log.temperature_mc = static_cast<std::int32_t>(optics.temperature() * 1e3);
+        log.flags = LC_CALIBRATION_THERMAL;
+        return log;
+    }
+
+    void add_telemetry()
+    {
+        for (std::uint32_t core = 0; core < config.cores; ++core)
+            services.telemetry.add(LC_TAG_TEMP_DIE_MC, static_cast<std::uint16_t>(core), [this, core] {
+                return static_cast<std::int64_t>(cores[core]->optics.temperature() * 1e3);
+            });
+        services.telemetry.add(LC_TAG_ENERGY_UJ, 0, [this] { return static_cast<std::int64_t>(joules() * 1e6); });
+        services.telemetry.add(LC_TAG_POWER_BOARD_UW, 0, [this] {
+            return static_cast<std::int64_t>(meter.read(services.now(), joules()) * 1e6);
+        });
+    }
+
+    double joules()
+    {
+        settle();
+        return services.ledger.joules(Scope::card);
+    }
+
+    /// What a fault does the moment it begins; the rest is done where it shows.
+    void fault_began(const Fault& fault)
+    {
+        const auto core = static_cast<std::uint8_t>(LC_PLACE_CORE(fault.target));
+        const auto number = static_cast<std::uint8_t>(fault.kind);
+        services.diagnostics.report(Severity::note, services.now(), "faults",
+                                    std::string("fault ") + control_chip::fault_name(fault.kind) + " begins");
+        services.events.raise({EventType::fault, number, fault.value});
+        chip.fault_began(fault);
+        switch (fault.kind) {
+            case FaultKind::cell_stuck:
+                stick(fault);
+                break;
+            case FaultKind::cells_worn:
+                wear_out(LC_PLACE_CORE(fault.target), LC_PLACE_BANK(fault.target));
+                services.faults.cure(FaultKind::cells_worn);  // wear stays
+                break;
+            case FaultKind::laser_line:
+                services.events.raise_error("LASER", LC_SC_LASER_LOST, LC_PLACE_LANE(fault.target));
+                break;
+            case FaultKind::adc_offset:
+                services.events.raise({EventType::calibration, core, 1});
+                break;
+            case FaultKind::thermal:
+                services.events.raise_error("THERMAL", LC_SC_OVER_TEMPERATURE, core);
+                services.events.raise({EventType::thermal, core, fault.value});
+                services.events.raise({EventType::calibration, core, 1});
+                break;
+            case FaultKind::drift:
+                services.add_age(static_cast<double>(fault.value) * 1e-9);
+                for (std::uint32_t i = 0; i < config.cores; ++i)
+                    services.events.raise({EventType::calibration, static_cast<std::uint8_t>(i), 1});
+                services.faults.cure(FaultKind::drift);  // it has happened
+                break;
+            case FaultKind::link:
+                link.train(static_cast<std::uint32_t>(fault.value), static_cast<std::uint32_t>(fault.target));
+                services.events.raise(
+                    {EventType::link, static_cast<std::uint8_t>(fault.value), static_cast<std::int64_t>(fault.target)});
+                break;
+            default:
+                break;
+        }
+    }
+
+    /// A pair's cells stay at what a weight code of `value` is: the + cell open in proportion, or the - cell.
+    void stick(const Fault& fault)
+    {
+        auto& pcm = cores[LC_PLACE_CORE(fault.target)]->pcm;
+        for (const int arm : {0, 1}) {
+            const auto code = std::max<std::int64_t>(0, arm == 0 ? fault.value : -fault.value);
+            pcm.stick(LC_PLACE_BANK(fault.target), LC_PLACE_ROW(fault.target), LC_PLACE_COLUMN(fault.target), arm,
+                      static_cast<float>(code) / 127.0F);
+        }
+    }
+
+    void wear_out(std::uint32_t core, std::uint32_t bank)
+    {
+        auto& pcm = cores[core]->pcm;
+        const auto end = std::min<std::uint64_t>(config.pcm.endurance + 1, 0xffff'ffffu);
+        const auto worn = pcm.max_wear(bank);
+        if (worn < end) pcm.add_wear(bank, static_cast<std::uint32_t>(end - worn));
+    }
+
+    void fault_ended(const Fault& fault, bool used_up)
+    {
+        chip.fault_ended(fault, used_up);
+        if (fault.kind == FaultKind::cell_stuck) {
+            cores[LC_PLACE_CORE(fault.target)]->pcm.release(LC_PLACE_BANK(fault.target));
+            services.faults.each(FaultKind::cell_stuck, [this](const Fault& other) { stick(other); });
+        }
+        if (fault.kind == FaultKind::link) {
+            link.train(config.link.generation, config.link.width);
+            services.events.raise({EventType::link, static_cast<std::uint8_t>(config.link.generation),
+                                   static_cast<std::int64_t>(config.link.width)});
         }
     }
 
@@ -202,6 +349,7 @@ struct Card::Blocks : public sc_core::sc_module {
 
     void enter(PowerState state)
     {
+        services.events.raise({EventType::power, static_cast<std::uint8_t>(state), 0});
         board.set_state(state);
         link.set_asleep(state == PowerState::light_sleep || state == PowerState::deep_sleep);
         for (auto& core : cores) {
@@ -218,12 +366,20 @@ struct Card::Blocks : public sc_core::sc_module {
         for (auto& core : cores) core->optics.settle();
     }
 
-    void function_reset()
+    void function_reset(std::uint32_t cause)
     {
         settle();
-        chip.reset(ResetLevel::function, kCauseFunctionReset);
+        if (cause == kCauseBusReset) new_link();
+        chip.reset(ResetLevel::function, cause);
         link.reset();
         for (auto& core : cores) core->optics.reset();
+    }
+
+    /// Whoever resets the bus finds the card on it again.
+    void new_link()
+    {
+        services.faults.cure(FaultKind::all_ones);
+        services.faults.cure(FaultKind::link);
     }
 
     /// The thread that elaborated the card is the kernel's: SystemC runs processes on the thread of sc_start.
@@ -261,6 +417,7 @@ struct Card::Blocks : public sc_core::sc_module {
     control_chip::ControlChip chip;
     std::vector<std::unique_ptr<Core>> cores;
     Inbox inbox;
+    PowerMeter meter;
     std::thread::id thread = std::this_thread::get_id();
 };
 
@@ -435,10 +592,70 @@ Status Card::restore_pcm(std::istream& in)
     return {};
 }
 
+void Card::bus_reset()
+{
+    blocks_->check_thread();
+    blocks_->function_reset(kCauseBusReset);
+}
+
+void Card::function_reset()
+{
+    blocks_->check_thread();
+    blocks_->function_reset(kCauseFunctionReset);
+}
+
+std::vector<std::uint8_t> Card::log_page(std::uint32_t page)
+{
+    blocks_->check_thread();
+    if (page < LC_LOG_ERROR || page > LC_LOG_WEAR) return {};
+    return blocks_->chip.log_page(page);
+}
+
+Status Card::inject(const Fault& fault)
+{
+    blocks_->check_thread();
+    const auto problem = control_chip::check_fault(fault, blocks_->chip.limits());
+    if (problem) return Error{problem->text, control_chip::fault_name(fault.kind), ""};
+    blocks_->services.faults.inject(fault);
+    return {};
+}
+
+Status Card::inject(const Fault& fault, FaultStart start)
+{
+    blocks_->check_thread();
+    const auto problem = control_chip::check_fault(fault, blocks_->chip.limits());
+    if (problem) return Error{problem->text, control_chip::fault_name(fault.kind), ""};
+    blocks_->services.faults.schedule(fault, start);
+    return {};
+}
+
+Faults& Card::faults()
+{
+    return blocks_->services.faults;
+}
+
+Telemetry& Card::telemetry()
+{
+    return blocks_->services.telemetry;
+}
+
+void Card::set_lag(std::function<Picoseconds()> lag)
+{
+    blocks_->services.telemetry.add(LC_TAG_LAG_NS, 0, [lag] { return lag() / kNanosecond; });
+    blocks_->chip.set_lag(std::move(lag));
+}
+
+std::uint32_t Card::look(std::uint32_t offset)
+{
+    blocks_->check_thread();
+    return static_cast<std::uint32_t>(blocks_->chip.look(offset, 4).value);
+}
+
 void Card::cold_reset()
 {
     blocks_->check_thread();
     blocks_->settle();
+    blocks_->new_link();
     blocks_->chip.reset(ResetLevel::cold, kCausePowerOn);
     blocks_->link.reset();
     blocks_->memory.reset();

@@ -13,6 +13,7 @@
 #include <functional>
 #include <iosfwd>
 #include <memory>
+#include <vector>
 
 #include <tlm_utils/simple_initiator_socket.h>
 #include <tlm_utils/simple_target_socket.h>
@@ -23,6 +24,8 @@
 #include "lightcard/model/common/activity.h"
 #include "lightcard/model/common/diagnostics.h"
 #include "lightcard/model/common/energy.h"
+#include "lightcard/model/common/faults.h"
+#include "lightcard/model/common/telemetry.h"
 
 namespace lightcard {
 
@@ -66,6 +69,22 @@ public:
 
     /// Power-on reset of everything volatile (PCM keeps its weights). Legal at any time.
     void cold_reset();
+    /// What a secondary bus reset does to the card: as a function-level reset, and the link trains anew.
+    void bus_reset();
+    void function_reset();
+
+    /// Puts a fault in, now or when `start` says. Error: not one of this card's (docs/faults.md), by what is wrong.
+    Status inject(const Fault& fault);
+    Status inject(const Fault& fault, FaultStart start);
+    Faults& faults();
+    /// What the card tells in numbers (enum lc_tag). Tags may be added until the simulation starts.
+    Telemetry& telemetry();
+    /// For hosts that compare card time with another clock: how far it is behind. Before the simulation starts.
+    void set_lag(std::function<Picoseconds()> lag);
+    /// A log page (LC_LOG_*) as GET_LOG_PAGE gives it; empty if there is no such page.
+    std::vector<std::uint8_t> log_page(std::uint32_t page);
+    /// A register of BAR0 as the host would read it, without the link. Reads may have effects, as from the host.
+    std::uint32_t look(std::uint32_t offset);
 
 private:
     struct Blocks;

@@ -49,6 +49,7 @@ public:
         }
         archive.field("extra_age", extra_age_);
         archive.field("ledger", ledger);
+        archive.field("faults", faults);
     }
 
 private:

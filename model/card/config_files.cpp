@@ -95,6 +95,14 @@ Result<std::string> find_device(const std::string& name_or_path, const std::stri
     return find_file("device", "sb2se3", name_or_path, base, std::move(directories));
 }
 
+Result<std::string> find_faults(const std::string& name_or_path)
+{
+    std::vector<std::string> directories;
+    for (const std::string& cards : config_directories())
+        directories.push_back((fs::path(cards) / ".." / "faults").lexically_normal().string());
+    return find_file("fault scenario", "interrupts", name_or_path, "", std::move(directories));
+}
+
 Result<std::string> read_file(const std::string& path, std::size_t limit)
 {
     std::error_code code;

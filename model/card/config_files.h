@@ -17,6 +17,9 @@ Result<std::string> find_card(const std::string& name_or_path, const std::string
 /// cards.
 Result<std::string> find_device(const std::string& name_or_path, const std::string& base);
 
+/// The same for a scenario of faults ("interrupts"): in the folder `faults` beside each folder of cards.
+Result<std::string> find_faults(const std::string& name_or_path);
+
 /// The bytes of a regular file. Error: cannot be read, not a regular file, larger than `limit`.
 Result<std::string> read_file(const std::string& path, std::size_t limit);
 

@@ -247,6 +247,7 @@ constexpr Field kFields[] = {
     choice("run.fill", at<&C::run, &RunConfig::fill>, "off|columns|both", "copies of a tile in the columns and rows that it leaves dark"),
     quantity("run.weight_slices", at<&C::run, &RunConfig::weight_slices>, D::number, "1", "4", "cells a weight, each finer than the last"),
     quantity("run.at_chunk_vectors", at<&C::run, &RunConfig::at_chunk_vectors>, D::number, "1", "1048576", "with at: vectors a chunk"),
+    flag("run.inject", at<&C::run, &RunConfig::inject>, "the driver may inject faults (FEATURES.INJECT)"),
     flag("run.noise.levels", at<&C::run, &RunConfig::noise, &NoiseSources::levels>, "cell level quantisation"),
     flag("run.noise.programming", at<&C::run, &RunConfig::noise, &NoiseSources::programming>, "programming error"),
     flag("run.noise.drift", at<&C::run, &RunConfig::noise, &NoiseSources::drift>, "drift of cells"),

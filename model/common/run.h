@@ -64,6 +64,7 @@ struct RunConfig {
     std::uint32_t weight_slices = 1;  ///< cells a weight, each finer than the last
     NoiseSources noise;
     std::uint32_t at_chunk_vectors = 256;  ///< with at: vectors a chunk
+    bool inject = false;                   ///< faults may be injected by an admin command (FEATURES.INJECT)
 };
 
 struct HostConfig {

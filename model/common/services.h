@@ -3,9 +3,12 @@
 #pragma once
 
 #include "lightcard/model/common/activity.h"
+#include "lightcard/model/common/card_events.h"
 #include "lightcard/model/common/diagnostics.h"
 #include "lightcard/model/common/energy.h"
+#include "lightcard/model/common/faults.h"
 #include "lightcard/model/common/run.h"
+#include "lightcard/model/common/telemetry.h"
 #include "lightcard/model/common/time.h"
 
 namespace lightcard {
@@ -25,6 +28,9 @@ public:
     Ledger ledger;
     ActivityStream activity;
     Diagnostics diagnostics;
+    CardEvents events;
+    Telemetry telemetry;
+    Faults faults;
     RunConfig run;
     std::string simd = "auto";      ///< HostConfig::simd
     WorkerPool* workers = nullptr;  ///< null = compute on the kernel thread

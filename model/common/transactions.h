@@ -83,6 +83,7 @@ struct MvmTransaction : Extension<MvmTransaction> {
     Picoseconds stream_end = 0;  ///< the core can take the next vectors
     Picoseconds ready = 0;       ///< last sum has left the ADCs (stream_end + fill and drain)
     Picoseconds waited_laser = 0, waited_switch = 0;
+    bool dark = false;        ///< a laser line was out: vectors of its lane are of no use
     bool bank_empty = false;  ///< refused: the bank holds nothing verified
     const pcm_memory::EffectiveTile* tile = nullptr;
     const photonic_core::AnalogChain* chain = nullptr;

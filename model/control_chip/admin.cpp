@@ -4,12 +4,14 @@
 #include <cstring>
 
 #include "lightcard/model/control_chip/control_chip.h"
+#include "lightcard/model/control_chip/fault_table.h"
 
 namespace lightcard::control_chip {
 
 namespace {
 constexpr std::size_t kMaxEventWaiters = 4;
 constexpr std::uint32_t kAbiVersion = 1;
+constexpr Picoseconds kInjectDelay = 10 * kMicrosecond;
 
 template <class T>
 void append(std::vector<std::uint8_t>& page, const T& value)
@@ -61,12 +63,35 @@ void ControlChip::admin(const DecodedCommand& command)
                 admin_done(sqe, LC_SC_ASYNC_LIMIT, LC_FAIL(LC_FAIL_SELF, 0));
             } else {
                 event_waiters_.push_back(sqe.cid);
+                deliver_events();
             }
             break;
+        case LC_ADM_INJECT:
+            inject(sqe);
+            break;
         default:
-            // SET_FEATURE, GET_FEATURE: no feature exists yet.
-            admin_done(sqe, LC_SC_INVALID_FEATURE, LC_FAIL(LC_FAIL_SELF, 40));
+            feature(sqe);
     }
+}
+
+void ControlChip::feature(const lc_sqe& sqe)
+{
+    if (sqe.u.feature.feature != LC_FEATURE_EVENT_MASK)
+        return admin_done(sqe, LC_SC_INVALID_FEATURE, LC_FAIL(LC_FAIL_SELF, 40));
+    if (sqe.opcode == LC_ADM_SET_FEATURE) events_.set_mask(sqe.u.feature.value);
+    admin_done(sqe, LC_SC_SUCCESS, events_.mask());
+}
+
+/// The fault begins when the command's completion has arrived, so that it is not the first victim.
+void ControlChip::inject(const lc_sqe& sqe)
+{
+    const auto fault = fault_of_inject(sqe);
+    if ((sqe.u.inject.flags & LC_INJECT_CLEAR) != 0)
+        return admin_done(sqe, LC_SC_SUCCESS, services_.faults.clear(fault.kind, fault.target) ? 1 : 0);
+    admin_done(sqe);
+    const auto begin = now() + kInjectDelay;
+    services_.faults.schedule(fault, {FaultStart::Kind::time, static_cast<std::uint64_t>(begin)});
+    timeline_.at(begin, Due::faults);
 }
 
 void ControlChip::create_queue(const lc_sqe& sqe)
@@ -100,6 +125,7 @@ void ControlChip::delete_queue(const lc_sqe& sqe)
     if (sqe.opcode == LC_ADM_DELETE_SQ) {
         if (!processor_->sq(qid).exists) return admin_done(sqe, LC_SC_INVALID_QID, LC_FAIL(LC_FAIL_SELF, 40));
         scheduler_.drop([qid](const Task& task) { return task.sq == qid; });
+        services_.faults.cure(FaultKind::queue_stuck, qid);
         processor_->sq(qid) = {};
         return admin_done(sqe);
     }
@@ -178,7 +204,22 @@ std::vector<std::uint8_t> ControlChip::log_page(std::uint32_t page) const
         for (const auto& error : errors_) append(bytes, error);
     } else if (page == LC_LOG_WEIGHTS) {
         for (std::uint32_t core = 0; core < facts_.cores; ++core) {
-            for (std::uint32_t bank = 0; bank < facts_.banks; ++bank) append(bytes, log_weights_(core, bank));
+            for (std::uint32_t bank = 0; bank < facts_.banks; ++bank) append(bytes, logs_.weights(core, bank));
+        }
+    } else if (page == LC_LOG_WEAR) {
+        for (std::uint32_t core = 0; core < facts_.cores; ++core) {
+            for (std::uint32_t bank = 0; bank < facts_.banks; ++bank) append(bytes, logs_.wear(core, bank));
+        }
+    } else if (page == LC_LOG_EVENT) {
+        for (const auto& event : events_.entries()) append(bytes, event);
+    } else if (page == LC_LOG_CALIBRATION) {
+        for (std::uint32_t core = 0; core < facts_.cores; ++core) {
+            auto entry = logs_.calibration(core);
+            entry.core = static_cast<std::uint16_t>(core);
+            entry.samples = converted(core);
+            entry.clipped = clipped(core);
+            if (needs_calibration(core)) entry.flags |= LC_CALIBRATION_NEEDED;
+            append(bytes, entry);
         }
     } else {
         for (const auto& [id, task] : scheduler_.tasks()) {

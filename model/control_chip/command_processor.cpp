@@ -72,6 +72,8 @@ void CommandProcessor::fetch(std::uint32_t qid)
 {
     auto& queue = sqs_[qid];
     if (!queue.exists || queue.fetching || queue.head == queue.tail) return;
+    auto& faults = context_.services.faults;
+    if (faults.find(FaultKind::firmware_hang) != nullptr || faults.strike(FaultKind::queue_stuck, qid)) return;
     if (queue.incoming.size() + context_.scheduler.in_flight(static_cast<std::uint16_t>(qid)) >= kWindow) return;
     const auto count = std::min({queue.available(), queue.entries - queue.head, context_.parameters.fetch_burst});
     DmaRequest request;
@@ -80,6 +82,14 @@ void CommandProcessor::fetch(std::uint32_t qid)
     request.data.resize(count * sizeof(lc_sqe));
     queue.fetching = true;
     host_.submit(std::move(request));
+}
+
+void CommandProcessor::resume()
+{
+    for (std::uint32_t qid = 0; qid < queues(); ++qid) {
+        schedule_dispatch(qid);
+        fetch(qid);
+    }
 }
 
 void CommandProcessor::entries_arrived(const DmaRequest& request, bool ok)
@@ -178,6 +188,7 @@ void CommandProcessor::dispatch_head(std::uint32_t qid)
     if (!queue.exists || !queue.dispatch_scheduled) return;
     queue.dispatch_scheduled = false;
     if (queue.incoming.empty() || !queue.incoming.front().ready) return;
+    if (context_.services.faults.find(FaultKind::firmware_hang) != nullptr) return;
     const auto incoming = queue.incoming.front();
     queue.incoming.pop_front();
     ++context_.counts.commands;

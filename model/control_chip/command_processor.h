@@ -58,6 +58,9 @@ public:
     void operands_due(std::uint64_t incoming);
     void dispatch_head(std::uint32_t qid);
 
+    /// Goes on fetching in every queue (a fault that held it back is over).
+    void resume();
+
     void complete(std::uint16_t sq, std::uint16_t cid, lc_status status, std::uint64_t result);
     /// Time at which the processor has decoded one more command.
     Picoseconds next_issue();

@@ -11,14 +11,13 @@ namespace lightcard::control_chip {
 
 namespace {
 constexpr Picoseconds kEnableTime = 10 * kMicrosecond;  ///< CC.EN to CSTS.RDY once booted
-constexpr std::uint32_t kBootStageDone = 4;
 
 /// Engine instances, in the order they are added.
 constexpr std::uint32_t kDma = 0, kVector = 1, kDigital = 2, kSequencer = 3, kFirstCore = 4;
 }  // namespace
 
 ControlChip::ControlChip(sc_core::sc_module_name name, const Parameters& parameters, const CardFacts& facts,
-                         HostPort& host, Services& services, WeightLog log_weights)
+                         HostPort& host, Services& services, Logs logs)
     : sc_module(name),
       registers("registers"),
       memory("memory"),
@@ -28,8 +27,8 @@ ControlChip::ControlChip(sc_core::sc_module_name name, const Parameters& paramet
       facts_(facts),
       host_(host),
       services_(services),
-      log_weights_(std::move(log_weights)),
-      bank_(register_table(), card_resets(parameters)),
+      logs_(std::move(logs)),
+      bank_(register_table(), card_resets(parameters, services.run.inject)),
       power_(facts.wake, {[this] { return services_.now(); }, [this] { return idle(); },
                           [this](PowerState state) {
                               if (state == PowerState::active) bank_.set(bank_.field("PWR_CTRL.TARGET"), 0);
@@ -39,7 +38,9 @@ ControlChip::ControlChip(sc_core::sc_module_name name, const Parameters& paramet
       scratchpad_(parameters, services),
       memories_(scratchpad_, memory, facts.dram_bytes, services),
       scheduler_(*this),
-      context_{parameters_, services_, memories_, timeline_, scheduler_, counts_}
+      context_{parameters_, services_, memories_, timeline_, scheduler_, counts_},
+      telemetry_(services.telemetry),
+      needs_calibration_(facts.cores)
 {
     registers.register_b_transport(this, &ControlChip::register_transport);
     registers.register_transport_dbg(this, &ControlChip::register_debug);
@@ -52,6 +53,10 @@ ControlChip::ControlChip(sc_core::sc_module_name name, const Parameters& paramet
     limits.io_queues = parameters.io_queues;
     limits.queue_entries = parameters.queue_entries;
     limits.msix_vectors = facts.msix_vectors;
+    limits.inject = services.run.inject;
+    limits.lanes = facts.lanes;
+    limits.link_generation = facts.link_generation;
+    limits.link_width = facts.link_width;
     CommandProcessor::Hooks hooks;
     hooks.admin = [this](const DecodedCommand& command) { admin(command); };
     hooks.route = [this](const DecodedCommand& command) { return route(command); };
@@ -79,6 +84,14 @@ ControlChip::ControlChip(sc_core::sc_module_name name, const Parameters& paramet
     }
     timeline_.set_wake([this](Picoseconds when) { wake_.notify(to_sc_time(std::max<Picoseconds>(0, when - now()))); });
     set_up_registers();
+    add_telemetry();
+    CardEvents::Handlers handlers;
+    handlers.event = [this](const CardEvent& event) { happened(event); };
+    handlers.error = [this](const char* unit, std::uint16_t status, std::uint64_t address) {
+        raise_error(unit, static_cast<lc_status>(status), address);
+    };
+    services_.events.set_handlers(std::move(handlers));
+    begin_boot();
     SC_METHOD(work_method);
     sensitive << wake_;
     dont_initialize();
@@ -96,13 +109,13 @@ void ControlChip::set_calibration_due(std::function<bool(std::uint32_t core, std
         mvm_[core]->calibrator().set_due([this, core](std::uint32_t bank) { return calibration_due_(core, bank); });
 }
 
-/// Of any bank that holds weights.
-bool ControlChip::calibration_due() const
+/// Something has happened to the core that only a calibration mends, or a bank that holds weights is due.
+bool ControlChip::needs_calibration(std::uint32_t core) const
 {
+    if (needs_calibration_[core] != 0) return true;
     if (!calibration_due_) return false;
-    for (std::uint32_t core = 0; core < facts_.cores; ++core)
-        for (std::uint32_t bank = 0; bank < facts_.banks; ++bank)
-            if (calibration_due_(core, bank)) return true;
+    for (std::uint32_t bank = 0; bank < facts_.banks; ++bank)
+        if (calibration_due_(core, bank)) return true;
     return false;
 }
 
@@ -170,6 +183,9 @@ void ControlChip::do_item(DueItem item)
         case Due::records:
             sequencer_->records_due();
             break;
+        case Due::faults:
+            services_.faults.catch_up();
+            break;
         case Due::dma_piece:
             dma_->piece_due(item.id);
             break;
@@ -183,6 +199,22 @@ void ControlChip::task_finished(Task& task)
 {
     if (task.status == LC_SC_HOST_BUS) raise_error("DMA", task.status, LC_PTR_OFFSET(task.command.sqe.src));
     if (task.status == LC_SC_WORN_OUT || task.status == LC_SC_VERIFY_FAILED) raise_error("PCM", task.status, 0);
+    if (task.status == LC_SC_LASER_LOST) raise_error("LASER", task.status, 0);
+    if (task.status == LC_SC_WORN_OUT) {
+        const auto& op = task.command.program();
+        happened({EventType::wear, static_cast<std::uint8_t>(op.core), op.bank});
+    }
+    if (task.command.opcode == LC_ADM_CALIBRATE && task.status == LC_SC_SUCCESS) {
+        const auto core = task.command.sqe.u.calibrate.core;
+        if (core < needs_calibration_.size() && needs_calibration_[core] != 0)
+            happened({EventType::calibration, static_cast<std::uint8_t>(core), 0});
+    }
+    auto& faults = services_.faults;
+    if (!faults.quiet()) {
+        faults.count(FaultStart::Kind::commands, counts_.commands);
+        faults.count(FaultStart::Kind::mvms, counts_.mvms);
+        if (weight_generation_) faults.count(FaultStart::Kind::programs, weight_generation_());
+    }
     if (task.is_record()) {
         sequencer_->record_finished(task);
     } else {
@@ -230,27 +262,18 @@ void ControlChip::set_up_registers()
           bank_.field("ACQ"),       bank_.field("RESET_COUNT"), bank_.field("RESET_CAUSE"), bank_.field("ERR_STATUS"),
           bank_.field("ERR_SEV"),   bank_.field("ERR_FIRST")};
     bank_.on_write("CC", [this](std::uint64_t before, std::uint64_t after) { control_written(before, after); });
-    const auto busy = bank_.field("CSTS.BUSY");
-    const auto needs_calibration = bank_.field("CSTS.NEEDS_CAL");
-    bank_.on_read("CSTS", [this, busy, needs_calibration](std::uint64_t stored) {
-        return stored | (idle() ? 0 : std::uint64_t{1} << busy.lsb) |
-               (calibration_due() ? std::uint64_t{1} << needs_calibration.lsb : 0);
+    boot_fields_ = {bank_.field("BOOT_STATUS.STAGE"), bank_.field("BOOT_STATUS.PROGRESS"),
+                    bank_.field("BOOT_STATUS.READY"), bank_.field("BOOT_STATUS.FAILED")};
+    bank_.on_read("CSTS", [this](std::uint64_t stored) { return controller_status(stored); });
+    bank_.on_read("BOOT_STATUS", [this](std::uint64_t) { return boot_status(); });
+    bank_.on_read("BOOT_ERR", [this](std::uint64_t stored) {
+        const bool failed = (boot_status() >> boot_fields_.failed.lsb & 1) != 0;
+        return stored | (failed ? std::uint64_t{1} << boot_.error : 0);
     });
-    const auto stage = bank_.field("BOOT_STATUS.STAGE"), percent = bank_.field("BOOT_STATUS.PROGRESS");
-    const auto ready = bank_.field("BOOT_STATUS.READY");
-    bank_.on_read("BOOT_STATUS", [this, stage, percent, ready](std::uint64_t) -> std::uint64_t {
-        const auto elapsed = now() - powered_on_;
-        if (elapsed >= parameters_.boot_time)
-            return std::uint64_t{1} << ready.lsb | kBootStageDone << stage.lsb | 100ull << percent.lsb;
-        // Three stages of equal length before the card is ready.
-        const auto third = std::max<Picoseconds>(1, parameters_.boot_time / 3);
-        const auto done = static_cast<std::uint64_t>(elapsed / third),
-                   rest = static_cast<std::uint64_t>(elapsed % third);
-        return (1 + std::min<std::uint64_t>(done, 2)) << stage.lsb | (rest * 100 / static_cast<std::uint64_t>(third))
-                                                                         << percent.lsb;
-    });
-    bank_.on_read("HEARTBEAT",
-                  [this](std::uint64_t) { return static_cast<std::uint64_t>((now() - powered_on_) / kMillisecond); });
+    bank_.on_read("HEARTBEAT", [this](std::uint64_t) { return heartbeat(); });
+    bank_.on_read("TELEM_COUNT", [this](std::uint64_t) { return std::uint64_t{telemetry_.count()}; });
+    bank_.on_read("TELEM_GEN", [this](std::uint64_t) { return std::uint64_t{telemetry_.count()}; });
+    bank_.on_read("ERRLOG_COUNT", [this](std::uint64_t) { return std::uint64_t{errors_.size()}; });
     bank_.on_read("TIME_NS",
                   [this](std::uint64_t) { return static_cast<std::uint64_t>((now() - powered_on_) / kNanosecond); });
     bank_.on_read("WEIGHT_GEN",
@@ -287,6 +310,7 @@ void ControlChip::register_transport(tlm::tlm_generic_payload& payload, sc_core:
         bank_.write(offset, length, value).report(services_.diagnostics, now(), "control_chip.registers");
         return;
     }
+    if (read_table(offset, payload.get_data_ptr(), length)) return;
     const auto read = bank_.read(offset, length);
     read.outcome.report(services_.diagnostics, now(), "control_chip.registers");
     std::memset(payload.get_data_ptr(), 0, length);
@@ -339,9 +363,10 @@ void ControlChip::ring(const Doorbell& doorbell, std::uint32_t value, std::uint3
 
 void ControlChip::control_written(std::uint64_t before, std::uint64_t after)
 {
+    if (services_.faults.find(FaultKind::firmware_hang) != nullptr) return;  // nobody hears
     const bool was = (before >> f_.enable.lsb & 1) != 0, is = (after >> f_.enable.lsb & 1) != 0;
     if (!was && is) {
-        timeline_.at(std::max(now(), powered_on_ + parameters_.boot_time) + kEnableTime, Due::enable);
+        timeline_.at(std::max(now(), powered_on_ + boot_.time) + kEnableTime, Due::enable);
     } else if (was && !is) {
         reset(ResetLevel::controller, 1);
     }
@@ -352,6 +377,11 @@ void ControlChip::control_written(std::uint64_t before, std::uint64_t after)
 void ControlChip::enable()
 {
     if (bank_.get(f_.enable) == 0 || bank_.get(f_.ready) != 0) return;
+    if (boot_.error >= 0 || services_.faults.find(FaultKind::firmware_hang) != nullptr) return;
+    if (!booted()) {  // booting takes longer than it seemed to
+        timeline_.at(powered_on_ + boot_.time + kEnableTime, Due::enable);
+        return;
+    }
     auto& sq = processor_->sq(0);
     auto& cq = processor_->cq(0);
     const auto sq_entries = static_cast<std::uint32_t>(bank_.get(f_.asqs)) + 1;
@@ -385,10 +415,25 @@ void ControlChip::raise_error(const char* unit, lc_status code, std::uint64_t ad
     bank_.set(field, 1);
     if ((bank_.get(f_.err_sev) >> field.lsb & 1) != 0) bank_.set(f_.fatal, 1);
     const bool masked = bank_.get(bank_.field(std::string("ERR_MASK.") + unit)) != 0;
-    if (!masked && !event_waiters_.empty()) {
+    if (!masked) happened({EventType::error, field.lsb, code});
+}
+
+/// Into the log; the driver hears of it as soon as it waits.
+void ControlChip::happened(const CardEvent& event)
+{
+    if (event.type == EventType::calibration && event.info < needs_calibration_.size())
+        needs_calibration_[event.info] = event.value != 0 ? 1 : 0;
+    events_.add(event, static_cast<std::uint64_t>((now() - powered_on_) / kNanosecond),
+                static_cast<std::uint32_t>(bank_.get(f_.reset_count)));
+    deliver_events();
+}
+
+void ControlChip::deliver_events()
+{
+    while (!event_waiters_.empty() && events_.pending()) {
         const auto cid = event_waiters_.front();
         event_waiters_.erase(event_waiters_.begin());
-        processor_->complete(0, cid, LC_SC_SUCCESS, field.lsb | static_cast<std::uint64_t>(code) << 8);
+        processor_->complete(0, cid, LC_SC_SUCCESS, event_result(events_.take()));
     }
 }
 
@@ -407,18 +452,147 @@ void ControlChip::reset(ResetLevel level, std::uint32_t cause)
     dma_->reset();
     processor_->reset();
     event_waiters_.clear();
+    events_.forget_pending();
+    events_.set_mask(0);
     scratchpad_.release(now());
     const auto resets = bank_.get(f_.reset_count) + 1;
     bank_.reset(level);
+    services_.faults.cure(FaultKind::queue_stuck);
+    if (level != ResetLevel::controller) services_.faults.cure(FaultKind::firmware_hang);
     if (level == ResetLevel::cold) {
         powered_on_ = now();
         samples_.clear();
         errors_.clear();
+        events_.clear();
         std::memset(scratchpad_.data(), 0, scratchpad_.size());
+        begin_boot();
         return;
     }
     bank_.set(f_.reset_count, resets);
     bank_.set(f_.reset_cause, cause);
+    // The driver knows of the reset that it asked for itself.
+    if (level != ResetLevel::controller) happened({EventType::reset, static_cast<std::uint8_t>(cause), 0});
+}
+
+// --- boot and firmware -----------------------------------------------------------------------------------------------
+
+void ControlChip::begin_boot()
+{
+    boot_ = {};
+    boot_.time = parameters_.boot_time;
+    take_boot_faults();
+}
+
+void ControlChip::take_boot_faults()
+{
+    auto& faults = services_.faults;
+    if (const auto* slow = faults.find(FaultKind::boot_slow); slow != nullptr) {
+        boot_.time += slow->value * kNanosecond;
+        faults.strike(FaultKind::boot_slow);
+    }
+    if (const auto* failed = faults.find(FaultKind::boot_failed); failed != nullptr) {
+        boot_.error = static_cast<std::int32_t>(failed->target);
+        faults.strike(FaultKind::boot_failed);
+    }
+}
+
+/// Three stages of equal length before the card is ready. A slow boot is slow in loading, one that fails fails at the
+/// start of the firmware.
+std::uint64_t ControlChip::boot_status() const
+{
+    const auto at = [](const RegisterFieldId& field, std::uint64_t value) { return value << field.lsb; };
+    const auto& f = boot_fields_;
+    const auto elapsed = now() - powered_on_;
+    if (booted()) return at(f.ready, 1) | at(f.stage, LC_BOOT_STATUS_STAGE_DONE) | at(f.percent, 100);
+    const auto third = std::max<Picoseconds>(1, parameters_.boot_time / 3);
+    const auto loading = std::max(third, boot_.time - 2 * third);
+    if (boot_.error >= 0 && elapsed >= third + loading)
+        return at(f.failed, 1) | at(f.stage, LC_BOOT_STATUS_STAGE_FIRMWARE);
+    const auto percent = [](Picoseconds part, Picoseconds whole) {
+        return static_cast<std::uint64_t>(static_cast<double>(part) / static_cast<double>(whole) * 100);
+    };
+    if (elapsed < third) return at(f.stage, LC_BOOT_STATUS_STAGE_ROM) | at(f.percent, percent(elapsed, third));
+    if (elapsed < third + loading)
+        return at(f.stage, LC_BOOT_STATUS_STAGE_LOADER) | at(f.percent, percent(elapsed - third, loading));
+    return at(f.stage, LC_BOOT_STATUS_STAGE_FIRMWARE) |
+           at(f.percent, std::min<std::uint64_t>(99, percent(elapsed - third - loading, third)));
+}
+
+std::uint64_t ControlChip::heartbeat()
+{
+    const auto until = services_.faults.find(FaultKind::firmware_hang) != nullptr ? hung_at_ : now();
+    return static_cast<std::uint64_t>((until - powered_on_) / kMillisecond);
+}
+
+std::uint64_t ControlChip::controller_status(std::uint64_t stored)
+{
+    constexpr Picoseconds kLagging = 100 * kMillisecond;
+    if (!idle()) stored |= LC_CSTS_BUSY;
+    if (lag_ && lag_() > kLagging) stored |= LC_CSTS_LAGGING;
+    for (std::uint32_t core = 0; core < facts_.cores; ++core)
+        if (needs_calibration(core)) stored |= LC_CSTS_NEEDS_CAL;
+    return stored;
+}
+
+void ControlChip::fault_began(const Fault& fault)
+{
+    const bool boots = fault.kind == FaultKind::boot_slow || fault.kind == FaultKind::boot_failed;
+    if (boots && !booted() && boot_.error < 0) take_boot_faults();
+    if (fault.kind == FaultKind::firmware_hang) hung_at_ = now();
+}
+
+void ControlChip::fault_ended(const Fault& fault, bool used_up)
+{
+    if (used_up) return;  // what it held back waits for the next doorbell
+    if (fault.kind == FaultKind::queue_stuck || fault.kind == FaultKind::firmware_hang) processor_->resume();
+    if (fault.kind == FaultKind::firmware_hang && bank_.get(f_.enable) != 0 && bank_.get(f_.ready) == 0)
+        timeline_.at(std::max(now(), powered_on_ + boot_.time) + kEnableTime, Due::enable);
+}
+
+// --- telemetry and error log in BAR0 ---------------------------------------------------------------------------------
+
+void ControlChip::add_telemetry()
+{
+    auto& list = services_.telemetry;
+    list.add(LC_TAG_FIRMWARE_VERSION, 0, [] { return std::int64_t{LC_VERSION_RESET}; });
+    list.add(LC_TAG_UPTIME_NS, 0, [this] { return (now() - powered_on_) / kNanosecond; });
+    for (std::uint32_t qid = 0; qid < processor_->queues(); ++qid) {
+        list.add(LC_TAG_QUEUE_DEPTH, static_cast<std::uint16_t>(qid), [this, qid] {
+            const auto waiting = processor_->sq(qid).incoming.size();
+            return static_cast<std::int64_t>(waiting + scheduler_.in_flight(static_cast<std::uint16_t>(qid)));
+        });
+    }
+    list.add(LC_TAG_POWER_STATE, 0, [this] { return static_cast<std::int64_t>(power_.state()); });
+    list.add(LC_TAG_COMMANDS, 0, [this] { return static_cast<std::int64_t>(counts_.commands); });
+    list.add(LC_TAG_FAILED_COMMANDS, 0, [this] { return static_cast<std::int64_t>(counts_.failed_commands); });
+    list.add(LC_TAG_FAULTS, 0, [this] { return static_cast<std::int64_t>(services_.faults.active().size()); });
+    for (std::uint32_t core = 0; core < facts_.cores; ++core) {
+        const auto index = static_cast<std::uint16_t>(core);
+        list.add(LC_TAG_ADC_SAMPLES, index, [this, core] { return static_cast<std::int64_t>(converted(core)); });
+        list.add(LC_TAG_ADC_CLIPPED, index, [this, core] { return static_cast<std::int64_t>(clipped(core)); });
+    }
+}
+
+/// False: the offset belongs to neither table.
+bool ControlChip::read_table(std::uint32_t offset, std::uint8_t* into, std::uint32_t bytes)
+{
+    const auto page = offset / kTableBytes * kTableBytes, at = offset - page;
+    if (page != kTelemetryOffset && page != kErrorLogOffset) return false;
+    std::memset(into, 0, bytes);
+    bool well = at % 4 == 0 && bytes % 4 == 0 && at + bytes <= kTableBytes;
+    if (well && page == kTelemetryOffset) {
+        well = telemetry_.read(at, into, bytes);
+    } else if (well) {
+        for (std::uint32_t i = 0; i < bytes; ++i) {
+            const auto entry = (at + i) / sizeof(lc_log_error), byte = (at + i) % sizeof(lc_log_error);
+            if (entry < errors_.size()) into[i] = reinterpret_cast<const std::uint8_t*>(&errors_[entry])[byte];
+        }
+    }
+    if (!well) {
+        services_.diagnostics.guest_error(now(), "control_chip.registers",
+                                          "tables in BAR0 take whole, aligned 4-byte words");
+    }
+    return true;
 }
 
 }  // namespace lightcard::control_chip

@@ -23,11 +23,13 @@
 #include "lightcard/model/control_chip/command_processor.h"
 #include "lightcard/model/control_chip/digital_engines.h"
 #include "lightcard/model/control_chip/dma_engine.h"
+#include "lightcard/model/control_chip/event_log.h"
 #include "lightcard/model/control_chip/mvm_engine.h"
 #include "lightcard/model/control_chip/power_control.h"
 #include "lightcard/model/control_chip/register_table.h"
 #include "lightcard/model/control_chip/scratchpad.h"
 #include "lightcard/model/control_chip/sequencer.h"
+#include "lightcard/model/control_chip/telemetry_table.h"
 #include "lightcard/model/control_chip/weight_writer.h"
 
 namespace lightcard::control_chip {
@@ -37,7 +39,7 @@ struct CardFacts {
     std::string name, config_hash;
     std::uint32_t n = 128, lanes = 4, cores = 1, banks = 2, writers = 1, level_bits = 5, dac_bits = 8, adc_bits = 8;
     std::uint64_t symbol_rate = 0, dram_bytes = 0, write_slot_ps = 0, write_slots_per_tile = 0;
-    std::uint32_t msix_vectors = 32;
+    std::uint32_t msix_vectors = 32, link_generation = 4, link_width = 16;
     std::array<Picoseconds, 4> wake{};  ///< from each power state
 };
 
@@ -48,16 +50,35 @@ public:
     sc_core::sc_vector<tlm_utils::simple_initiator_socket<ControlChip>> cores;    ///< DAC array of each core
     sc_core::sc_vector<tlm_utils::simple_initiator_socket<ControlChip>> weights;  ///< PCM memory of each core
 
-    /// `log_weights(core, bank)` reports a bank for the weights log page.
-    using WeightLog = std::function<lc_log_weights(std::uint32_t core, std::uint32_t bank)>;
+    /// What log pages say about the rest of the card. `calibration`: all but the converters' counts.
+    struct Logs {
+        std::function<lc_log_weights(std::uint32_t core, std::uint32_t bank)> weights;
+        std::function<lc_log_wear(std::uint32_t core, std::uint32_t bank)> wear;
+        std::function<lc_log_calibration(std::uint32_t core)> calibration;
+    };
     ControlChip(sc_core::sc_module_name name, const Parameters& parameters, const CardFacts& facts, HostPort& host,
-                Services& services, WeightLog log_weights);
+                Services& services, Logs logs);
 
     void dma_complete(DmaRequest request, bool ok) override;
 
     /// Takes everything in flight away and returns to the state before CC.EN. `cause`: RESET_CAUSE value.
     void reset(ResetLevel level, std::uint32_t cause);
     bool idle() const;
+
+    // Faults of the chip's own: boot, firmware, queues.
+    void fault_began(const Fault& fault);
+    void fault_ended(const Fault& fault, bool used_up);
+    bool booted() const { return boot_.error < 0 && now() - powered_on_ >= boot_.time; }
+    const DecodeLimits& limits() const { return processor_->limits(); }
+    std::vector<std::uint8_t> log_page(std::uint32_t page) const;
+    const EventLog& events() const { return events_; }
+    const std::deque<lc_log_error>& errors() const { return errors_; }
+    std::uint64_t converted(std::uint32_t core) const { return mvm_[core]->converted(); }
+    std::uint64_t clipped(std::uint32_t core) const { return mvm_[core]->clipped(); }
+    /// Stored value of a register, as a debugger sees it; by name, "CSTS".
+    RegisterRead look(std::uint32_t offset, std::uint32_t bytes) { return bank_.read(offset, bytes); }
+    /// How far card time is behind the clock on the wall; none: it is not compared with one.
+    void set_lag(std::function<Picoseconds()> lag) { lag_ = std::move(lag); }
 
     const Counts& counts() const { return counts_; }
     const Scheduler& scheduler() const { return scheduler_; }
@@ -85,6 +106,12 @@ public:
         archive.field("samples", samples_);
         archive.field("counts", counts_);
         archive.field("powered_on", powered_on_);
+        archive.field("boot", boot_);
+        archive.field("events", events_);
+        archive.field("needs_calibration", needs_calibration_);
+        archive.check(needs_calibration_.size() == facts_.cores, "calibration of another number of cores");
+        needs_calibration_.resize(facts_.cores);
+        for (auto& engine : mvm_) archive.field("converters", *engine);
     }
 
 private:
@@ -109,26 +136,37 @@ private:
     void control_written(std::uint64_t before, std::uint64_t after);
     void enable();
     void raise_error(const char* unit, lc_status code, std::uint64_t address);
+    void happened(const CardEvent& event);
+    void deliver_events();
+    bool read_table(std::uint32_t offset, std::uint8_t* into, std::uint32_t bytes);
+    std::uint64_t boot_status() const;
+    std::uint64_t controller_status(std::uint64_t stored);
+    std::uint64_t heartbeat();
+    void begin_boot();
+    void take_boot_faults();
+    void add_telemetry();
 
     // Admin commands (admin.cpp).
     void admin(const DecodedCommand& command);
     void create_queue(const lc_sqe& sqe);
     void delete_queue(const lc_sqe& sqe);
     void abort_command(const lc_sqe& sqe);
+    void feature(const lc_sqe& sqe);
+    void inject(const lc_sqe& sqe);
     void send_page(const lc_sqe& sqe, std::vector<std::uint8_t> page);
     lc_identify identify() const;
-    std::vector<std::uint8_t> log_page(std::uint32_t page) const;
     void admin_done(const lc_sqe& sqe, lc_status status = LC_SC_SUCCESS, std::uint64_t result = 0);
 
     std::uint32_t route(const DecodedCommand& command) const;
     static std::uint32_t core_engine(std::uint32_t core);
-    bool calibration_due() const;
+    bool needs_calibration(std::uint32_t core) const;
 
     const Parameters parameters_;
     const CardFacts facts_;
     HostPort& host_;
     Services& services_;
-    WeightLog log_weights_;
+    Logs logs_;
+    std::function<Picoseconds()> lag_;
     std::function<std::uint64_t()> weight_generation_;
     std::function<bool(std::uint32_t, std::uint32_t)> calibration_due_;
     std::function<void(PowerState)> enter_power_;
@@ -151,11 +189,29 @@ private:
     std::map<std::uint64_t, std::uint64_t> samples_;  ///< running sample count a weight id
     std::deque<lc_log_error> errors_;                 ///< newest first
     std::vector<std::uint16_t> event_waiters_;        ///< cids of ASYNC_EVENT commands
+    EventLog events_;
+    TelemetryTable telemetry_;
+    std::vector<std::uint8_t> needs_calibration_;  ///< a core each
     Picoseconds powered_on_ = 0;
+    Picoseconds hung_at_ = 0;  ///< the firmware's heart stopped then, while the fault is active
+    struct Boot {
+        Picoseconds time = 0;     ///< from power-on
+        std::int32_t error = -1;  ///< bit of BOOT_ERR that ends it
+
+        template <class Archive>
+        void visit(Archive& archive)
+        {
+            archive.field("time", time);
+            archive.field("error", error);
+        }
+    } boot_;
     struct Fields {
         RegisterFieldId enable, ready, fatal, shutdown, shutdown_status, asqs, acqs, asq, acq, reset_count, reset_cause,
             err_status, err_sev, err_first;
     } f_{};
+    struct BootFields {
+        RegisterFieldId stage, percent, ready, failed;
+    } boot_fields_{};
 };
 
 }  // namespace lightcard::control_chip

@@ -26,6 +26,8 @@ struct DecodeLimits {
     std::uint32_t io_queues = 0, queue_entries = 0, msix_vectors = 0;
     std::uint64_t max_transfer = 1ull << 32;  ///< bytes one COPY may move
     bool in_buffer = false;  ///< a record of an EXEC buffer: wait_mask allowed, operands inline, no EXEC
+    bool inject = false;     ///< INJECT is there
+    std::uint32_t lanes = 4, link_generation = 4, link_width = 16;  ///< bounds of faults
 };
 
 /// Bounds on the work of one command, so that none can hold an engine (or the model) for long.

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "lightcard/model/control_chip/decode_ranges.h"
+#include "lightcard/model/control_chip/fault_table.h"
 
 namespace lightcard::control_chip {
 namespace {
@@ -74,8 +75,9 @@ MaybeFault check_page(const lc_sqe& sqe, const DecodeLimits& limits)
 {
     const std::uint32_t page = sqe.u.page.page;
     if (sqe.opcode == LC_ADM_IDENTIFY && page != 0) return bad_field(SQE_FIELD(u.page.page), "page: 0");
-    if (sqe.opcode == LC_ADM_GET_LOG_PAGE && (page < LC_LOG_ERROR || page > LC_LOG_PROGRESS)) {
-        return fault_of(LC_SC_INVALID_LOG_PAGE, SQE_FIELD(u.page.page), "page: 1 errors, 2 weights, 3 progress");
+    if (sqe.opcode == LC_ADM_GET_LOG_PAGE && (page < LC_LOG_ERROR || page > LC_LOG_WEAR)) {
+        return fault_of(LC_SC_INVALID_LOG_PAGE, SQE_FIELD(u.page.page),
+                        "page: 1 errors, 2 weights, 3 progress, 4 events, 5 calibration, 6 wear");
     }
     if (sqe.length == 0) return bad_field(SQE_FIELD(length), "length: must not be zero");
     return check_host(sqe.dst, sqe.length, 1, limits, SQE_FIELD(dst));
@@ -92,6 +94,30 @@ MaybeFault check_calibrate(const lc_sqe& sqe, const DecodeLimits& limits)
     if (asked.samples != 0 && (asked.samples < 3 || asked.samples > 65536))
         return bad_field(SQE_FIELD(u.calibrate.samples), "samples: 0 or 3 .. 65536");
     return std::nullopt;
+}
+
+/// Fault numbers, targets and values go by the fault table.
+MaybeFault check_inject(const lc_sqe& sqe, const DecodeLimits& limits)
+{
+    if (!limits.inject) return DecodeFault{LC_SC_INVALID_OPCODE, SQE_FIELD(opcode), "opcode: FEATURES.INJECT is 0"};
+    lc_sqe rest = sqe;
+    rest.length = 0;
+    if (auto fault = check_unused(rest, false, false)) return fault;
+    const auto& inject = sqe.u.inject;
+    if ((inject.flags & ~LC_INJECT_CLEAR) != 0) return bad_field(SQE_FIELD(u.inject.flags), "flags: only CLEAR");
+    if (find_fault(inject.fault) == nullptr)
+        return fault_of(LC_SC_INVALID_FAULT, SQE_FIELD(u.inject.fault), "fault: no such fault");
+    if ((inject.flags & LC_INJECT_CLEAR) != 0) {
+        if (sqe.length != 0) return bad_field(SQE_FIELD(length), "length: 0 with CLEAR");
+        if (inject.count != 0) return bad_field(SQE_FIELD(u.inject.count), "count: 0 with CLEAR");
+        if (inject.value != 0) return bad_field(SQE_FIELD(u.inject.value), "value: 0 with CLEAR");
+        return std::nullopt;
+    }
+    const auto problem = check_fault(fault_of_inject(sqe), limits);
+    if (!problem) return std::nullopt;
+    return problem->where == FaultProblem::Where::target
+               ? fault_of(LC_SC_INVALID_FAULT, SQE_FIELD(u.inject.target), "target: not one of this card's")
+               : fault_of(LC_SC_INVALID_FAULT, SQE_FIELD(u.inject.value), "value: out of this fault's range");
 }
 
 MaybeFault check_admin(const lc_sqe& sqe, const DecodeLimits& limits)
@@ -125,6 +151,8 @@ MaybeFault check_admin(const lc_sqe& sqe, const DecodeLimits& limits)
             if (auto fault = check_unused(sqe, false, false)) return fault;
             if (auto fault = check_tail(sqe, sizeof sqe.u.calibrate)) return fault;
             return check_calibrate(sqe, limits);
+        case LC_ADM_INJECT:
+            return check_inject(sqe, limits);
         case LC_ADM_ASYNC_EVENT:
             if (auto fault = check_unused(sqe, false, false)) return fault;
             return check_tail(sqe, 0);

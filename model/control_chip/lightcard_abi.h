@@ -57,6 +57,7 @@ extern "C" {
 #define LC_ADM_GET_FEATURE 0x0au
 #define LC_ADM_ASYNC_EVENT 0x0cu
 #define LC_ADM_CALIBRATE 0xc1u
+#define LC_ADM_INJECT 0x20u /* FEATURES.INJECT */
 
 /* SQE.flags */
 #define LC_SQE_FENCE 0x01u /* start after every earlier command of this queue has completed */
@@ -114,6 +115,13 @@ struct lc_sqe {
 			uint32_t kinds;   /* LC_CAL_* */
 			uint32_t samples; /* readings a point, vectors a bank, 3..65536; 0 = the card's own number */
 		} calibrate;
+		struct { /* INJECT; length = microseconds that it lasts, 0 = no such limit */
+			uint16_t fault;  /* enum lc_fault */
+			uint16_t flags;  /* LC_INJECT_* */
+			uint32_t count;  /* times it strikes; 0 = until it is cleared */
+			uint64_t target; /* by fault: vector, queue or LC_PLACE(); LC_TARGET_ANY = all of them */
+			int64_t value;   /* by fault */
+		} inject;
 		uint8_t raw[24];
 	} u;
 };
@@ -156,6 +164,8 @@ enum lc_status {
 	LC_SC_WEIGHT_MISMATCH = 0x11,  /* bank holds another weight id */
 	LC_SC_WORN_OUT = 0x12,         /* endurance exceeded: written, not trustworthy */
 	LC_SC_VERIFY_FAILED = 0x13,
+	LC_SC_LASER_LOST = 0x14,       /* a lane was dark: written, not trustworthy */
+	LC_SC_OVER_TEMPERATURE = 0x15, /* in ERR_FIRST */
 	LC_SC_INVALID_QID = 0x20,
 	LC_SC_INVALID_QSIZE = 0x21,
 	LC_SC_QUEUE_IN_USE = 0x22,
@@ -163,8 +173,62 @@ enum lc_status {
 	LC_SC_ABORT_NOT_FOUND = 0x24,
 	LC_SC_INVALID_LOG_PAGE = 0x25,
 	LC_SC_INVALID_FEATURE = 0x26,
-	LC_SC_ASYNC_LIMIT = 0x27
+	LC_SC_ASYNC_LIMIT = 0x27,
+	LC_SC_INVALID_FAULT = 0x28 /* INJECT: no such fault, or a target or value that it cannot have */
 };
+
+/*
+ * Asynchronous events: result of a completed ASYNC_EVENT. An event that nobody waits for is kept until somebody does
+ * (equal ones once), and every one is in LC_LOG_EVENT.
+ */
+enum lc_event {
+	LC_EVENT_ERROR = 1,       /* info: bit of ERR_STATUS; value: status code */
+	LC_EVENT_RESET = 2,       /* info: RESET_CAUSE.KIND; of resets other than CC.EN and power-on */
+	LC_EVENT_FAULT = 3,       /* info: enum lc_fault; an injected fault has begun. Only in the log */
+	LC_EVENT_CALIBRATION = 4, /* info: core; value 1: results may be off (CSTS.NEEDS_CAL); 0: calibrated */
+	LC_EVENT_THERMAL = 5,     /* info: core; value: mK of the die above the temperature of calibration */
+	LC_EVENT_POWER = 6,       /* info: PWR_STATUS.STATE reached */
+	LC_EVENT_WEAR = 7,        /* info: core; value: bank. It is worn out */
+	LC_EVENT_SATURATION = 8,  /* info: core; value: samples that a command clipped, above 1 % of its samples */
+	LC_EVENT_LINK = 9         /* info: generation the link runs at now; value: its lanes */
+};
+#define LC_EVENTS 10u
+#define LC_EVENT_TYPE(result) ((uint32_t)(result) & 0xffu)
+#define LC_EVENT_INFO(result) ((uint32_t)(result) >> 8 & 0xffu)
+#define LC_EVENT_PAGE(result) ((uint32_t)(result) >> 16 & 0xffu) /* log page with more of it */
+#define LC_EVENT_VALUE(result) ((uint32_t)((result) >> 32))      /* low 32 bits of the value */
+
+/* Features. */
+#define LC_FEATURE_EVENT_MASK 1u /* bit t: events of type t complete no ASYNC_EVENT; they are logged all the same */
+
+/* Faults that INJECT puts in; docs/faults.md has what each does. */
+enum lc_fault {
+	LC_FAULT_BOOT_SLOW = 1,       /* value: ns that booting takes longer; at the next power-on, or now if it boots */
+	LC_FAULT_BOOT_FAILED,         /* target: bit of BOOT_ERR */
+	LC_FAULT_FIRMWARE_HANG,       /* HEARTBEAT stands still, no command is fetched, CC is not heard */
+	LC_FAULT_ALL_ONES,            /* the card has left the bus: BARs read all ones, until a bus reset */
+	LC_FAULT_INTERRUPT_LOST,      /* target: vector */
+	LC_FAULT_INTERRUPT_DUPLICATE, /* target: vector */
+	LC_FAULT_DMA_POISONED,        /* target: 0 = reads from the host, 1 = writes to it */
+	LC_FAULT_QUEUE_STUCK,         /* target: submission queue; 0 is the admin queue */
+	LC_FAULT_CELL_STUCK,          /* target: place (core, bank, row, column); value: weight code it reads as */
+	LC_FAULT_CELLS_WORN,          /* target: place (core, bank): at the end of its endurance */
+	LC_FAULT_LASER_LINE,          /* target: place (core, lane): no light */
+	LC_FAULT_ADC_OFFSET,          /* target: place (core, 0, 0, column); value: weight code x input code */
+	LC_FAULT_THERMAL,             /* target: place (core); value: mK of the die above the temperature of calibration */
+	LC_FAULT_DRIFT,               /* value: ns that the cells age at once */
+	LC_FAULT_LINK                 /* target: lanes; value: generation it trains down to */
+};
+#define LC_FAULTS 16u
+#define LC_INJECT_CLEAR 0x01u /* the fault goes away; count and value are 0 */
+#define LC_TARGET_ANY 0xffffffffffffffffull
+#define LC_PLACE(core, bank_or_lane, row, column)                                                                      \
+	((uint64_t)(core) | (uint64_t)(bank_or_lane) << 16 | (uint64_t)(row) << 32 | (uint64_t)(column) << 48)
+#define LC_PLACE_CORE(target) ((uint32_t)(target) & 0xffffu)
+#define LC_PLACE_BANK(target) ((uint32_t)((target) >> 16) & 0xffffu)
+#define LC_PLACE_LANE(target) LC_PLACE_BANK(target)
+#define LC_PLACE_ROW(target) ((uint32_t)((target) >> 32) & 0xffffu)
+#define LC_PLACE_COLUMN(target) ((uint32_t)((target) >> 48) & 0xffffu)
 
 #define LC_FMT_U8 0u
 #define LC_FMT_S8 1u
@@ -316,6 +380,9 @@ struct lc_identify {
 #define LC_LOG_ERROR 1u    /* struct lc_log_error[], newest first */
 #define LC_LOG_WEIGHTS 2u  /* struct lc_log_weights[cores * banks] */
 #define LC_LOG_PROGRESS 3u /* struct lc_log_progress[]: commands in flight */
+#define LC_LOG_EVENT 4u    /* struct lc_log_event[], newest first, of all types; kept through resets but power-on */
+#define LC_LOG_CALIBRATION 5u /* struct lc_log_calibration[cores] */
+#define LC_LOG_WEAR 6u     /* struct lc_log_wear[cores * banks] */
 struct lc_log_error {
 	uint64_t count; /* running number, 1 = first since power-on */
 	uint64_t time_ns;
@@ -333,6 +400,73 @@ struct lc_log_weights {
 struct lc_log_progress {
 	uint16_t sq_id, cid;
 	uint16_t opcode, permille;
+};
+struct lc_log_event {
+	uint64_t count;   /* running number, 1 = first since power-on */
+	uint64_t time_ns;
+	uint8_t type;     /* enum lc_event */
+	uint8_t info;     /* by type, as in the completion */
+	uint16_t rsvd0;
+	uint32_t resets;  /* RESET_COUNT when it happened */
+	int64_t value;    /* by type */
+};
+#define LC_CALIBRATION_NEEDED 0x01u      /* results may be off */
+#define LC_CALIBRATION_THERMAL 0x02u /* the temperatures are measured ones */
+struct lc_log_calibration {
+	uint64_t calibrated_ns;  /* ageing clock at the last calibration; 0 = as delivered */
+	uint64_t age_ns;         /* since then */
+	uint64_t samples;        /* of the core's converters, since power-on */
+	uint64_t clipped;        /* of those, at the end of the converter's range */
+	int32_t calibrated_mc;   /* temperature of the die at the last calibration, 0.001 C */
+	int32_t temperature_mc;  /* and now */
+	uint32_t flags;          /* LC_CALIBRATION_* */
+	uint16_t core, rsvd0;
+};
+struct lc_log_wear {
+	uint64_t max_cycles;   /* of the most worn row */
+	uint64_t total_cycles; /* sum over rows */
+	uint64_t endurance;    /* cycles a row is good for */
+	uint64_t programs;     /* times this bank was programmed */
+	uint32_t worn_rows;    /* beyond their endurance */
+	uint32_t stuck_cells;
+	uint32_t spare_rows;   /* left */
+	uint16_t core, bank;
+};
+
+/*
+ * Telemetry: TELEM_COUNT entries at TELEM_PTR in BAR0. A tag stands once an index (core, sensor). Tags a driver does not
+ * know it skips; tags the card cannot answer are not there. Read the low half of `value` first: it latches the high one.
+ */
+struct lc_telemetry {
+	uint16_t tag;   /* enum lc_tag */
+	uint16_t index;
+	uint32_t rsvd0;
+	int64_t value;
+};
+enum lc_tag {
+	LC_TAG_FIRMWARE_VERSION = 0x0001, /* as VERSION: major.minor.patch in 8.8.16 bits */
+	LC_TAG_UPTIME_NS = 0x0002,
+	LC_TAG_LAG_NS = 0x0003,           /* the model's present work has taken so much longer than card time */
+	LC_TAG_QUEUE_DEPTH = 0x0004,      /* commands in flight; index: submission queue */
+	LC_TAG_COMMANDS = 0x0005,
+	LC_TAG_FAILED_COMMANDS = 0x0006,
+	LC_TAG_FAULTS = 0x0007,           /* injected faults that are active */
+	LC_TAG_TEMP_DIE_MC = 0x0010,      /* 0.001 C; index: core */
+	LC_TAG_TEMP_LIMIT_MC = 0x0011,    /* THERMAL event above it */
+	LC_TAG_TEMP_BOARD_MC = 0x0012,
+	LC_TAG_POWER_BOARD_UW = 0x0020,   /* mean since the reading before, of at least 1 ms ago */
+	LC_TAG_ENERGY_UJ = 0x0021,        /* of the card since power-on */
+	LC_TAG_POWER_LASER_UW = 0x0022,   /* electrical, now; index: core */
+	LC_TAG_POWER_STATE = 0x0023,      /* as PWR_STATUS.STATE */
+	LC_TAG_BIAS_UA = 0x0024,          /* index: core */
+	LC_TAG_ADC_SAMPLES = 0x0030,      /* index: core */
+	LC_TAG_ADC_CLIPPED = 0x0031,      /* index: core */
+	LC_TAG_WEAR_PPM = 0x0040,         /* most worn row of the core, of its endurance; index: core */
+	LC_TAG_CELLS_WRITTEN = 0x0041,    /* index: core */
+	LC_TAG_SPARE_ROWS = 0x0042,       /* left; index: core */
+	LC_TAG_LINK_MTS = 0x0050,         /* MT/s a lane */
+	LC_TAG_LINK_LANES = 0x0051,
+	LC_TAG_LASER_LINES = 0x0060       /* lit or ready; index: core */
 };
 
 #ifdef __cplusplus
@@ -355,5 +489,9 @@ LC_ASSERT_SIZE(lc_identify, 512);
 LC_ASSERT_SIZE(lc_log_error, 40);
 LC_ASSERT_SIZE(lc_log_weights, 40);
 LC_ASSERT_SIZE(lc_log_progress, 8);
+LC_ASSERT_SIZE(lc_log_event, 32);
+LC_ASSERT_SIZE(lc_log_calibration, 48);
+LC_ASSERT_SIZE(lc_log_wear, 48);
+LC_ASSERT_SIZE(lc_telemetry, 16);
 
 #endif

@@ -46,6 +46,8 @@
 #define LC_REG_TELEM_PTR                        0x0100u
 #define LC_REG_TELEM_COUNT                      0x0104u
 #define LC_REG_TELEM_GEN                        0x0108u
+#define LC_REG_ERRLOG_PTR                       0x0110u
+#define LC_REG_ERRLOG_COUNT                     0x0114u
 #define LC_DOORBELL_SQ_TAIL(n)                  (0x1000u + 8u * (n)) /* n < 512 */
 #define LC_DOORBELL_CQ_HEAD(n)                  (0x1004u + 8u * (n)) /* n < 512 */
 
@@ -54,7 +56,7 @@
 #define LC_MAGIC_VALUE                          0x4c433031u
 
 /* VERSION: Version of this interface */
-#define LC_VERSION_RESET                        0x00010000u
+#define LC_VERSION_RESET                        0x00020000u
 #define LC_VERSION_PATCH                        0x0000ffffu /* RO */
 #define LC_VERSION_PATCH_SHIFT                  0
 #define LC_VERSION_MINOR                        0x00ff0000u /* RO */
@@ -75,12 +77,14 @@
 #define LC_CAP_MAX_IOQ_SHIFT                    48
 
 /* FEATURES: Optional parts of the interface that are there */
-#define LC_FEATURES_RESET                       0x0000000000000018ull
+#define LC_FEATURES_RESET                       0x000000000000007aull /* of the reference card */
 #define LC_FEATURES_SHADOW_DOORBELL             0x0000000000000001ull /* RO */
 #define LC_FEATURES_TELEMETRY                   0x0000000000000002ull /* RO */
 #define LC_FEATURES_INJECT                      0x0000000000000004ull /* RO */
 #define LC_FEATURES_WINDOW                      0x0000000000000008ull /* RO */
 #define LC_FEATURES_PERSISTENT                  0x0000000000000010ull /* RO */
+#define LC_FEATURES_ERRLOG                      0x0000000000000020ull /* RO */
+#define LC_FEATURES_EVENTS                      0x0000000000000040ull /* RO */
 
 /* LIVENESS: Proves at bring-up that reads and writes arrive */
 #define LC_LIVENESS_RESET                       0x00000000u
@@ -105,6 +109,7 @@
 #define LC_CSTS_SHST_DONE                       0x2u
 #define LC_CSTS_BUSY                            0x00000010u /* RO */
 #define LC_CSTS_NEEDS_CAL                       0x00000020u /* RO */
+#define LC_CSTS_LAGGING                         0x00000040u /* RO */
 
 /* INTMS: Interrupt mask, set */
 #define LC_INTMS_RESET                          0x00000000u
@@ -234,13 +239,19 @@
 #define LC_WEIGHT_GEN_RESET                     0x0000000000000000ull
 
 /* TELEM_PTR: Telemetry table */
-#define LC_TELEM_PTR_RESET                      0x00000000u
+#define LC_TELEM_PTR_RESET                      0x00004000u
 
 /* TELEM_COUNT: Size of the telemetry table; 0: there is none */
 #define LC_TELEM_COUNT_RESET                    0x00000000u
 
 /* TELEM_GEN: Generation of the telemetry table */
 #define LC_TELEM_GEN_RESET                      0x00000000u
+
+/* ERRLOG_PTR: Error log, for hosts whose admin queue does not work */
+#define LC_ERRLOG_PTR_RESET                     0x00005000u
+
+/* ERRLOG_COUNT: Size of the error log */
+#define LC_ERRLOG_COUNT_RESET                   0x00000000u
 
 /* DOORBELL_SQ_TAIL: Submission queue n: new tail; queue 0 is the admin queue */
 #define LC_DOORBELL_SQ_TAIL_POSITION            0x0000ffffu /* WO */

@@ -15,10 +15,11 @@ namespace lightcard::control_chip {
 namespace {
 constexpr std::uint32_t kBatch = 4096;  ///< vectors computed at once: bounds host memory, never shows in a result
 constexpr std::uint32_t kLargestOffset = 127;  ///< full scale of signed vectors that share the range with an offset
+constexpr std::uint64_t kSaturated = 100;  ///< a command that clips more than one sample in so many raises an event
 }  // namespace
 
 MvmEngine::MvmEngine(EngineContext context, tlm::tlm_initiator_socket<>& core, std::uint32_t index, std::uint32_t lanes)
-    : context_(context), core_(core), calibrator_(context, core, index), lanes_(lanes)
+    : context_(context), core_(core), calibrator_(context, core, index), lanes_(lanes), index_(static_cast<std::uint8_t>(index))
 {
 }
 
@@ -90,6 +91,8 @@ void MvmEngine::start(Task& task)
     first_sample_ = op.sample_base != 0 ? op.sample_base : count;
     if (op.sample_base == 0) count += vectors;
     light_time_ = waited_ = 0;
+    command_samples_ = command_clipped_ = 0;
+    dark_ = false;
     if (!fits_inputs(op)) {
         constexpr std::uint32_t kFullField = 64 + offsetof(lc_mvm_op, full);
         stream_end_ = ready_ = context_.services.now();
@@ -157,6 +160,7 @@ void MvmEngine::step(Task& task)
 
 void MvmEngine::conclude(Task& task)
 {
+    tell(task);
     // Busy is light through the bank; the rest of the time the core was held for it.
     task.stood = stream_end_ - task.started - light_time_;
     if (task.stood > waited_) context_.scheduler.engine(task.engine).waits["sram"] += task.stood - waited_;
@@ -165,6 +169,15 @@ void MvmEngine::conclude(Task& task)
     layer.last = std::max(layer.last, ready_);
     context_.timeline.at(stream_end_, Due::engine_free, task.id);
     context_.timeline.at(ready_, Due::finish, task.id);
+}
+
+/// What the driver should know about a command that went through all the same.
+void MvmEngine::tell(Task& task)
+{
+    if (dark_ && task.status == LC_SC_SUCCESS) task.fail(LC_SC_LASER_LOST, LC_FAIL(LC_FAIL_SELF, 0));
+    if (command_clipped_ * kSaturated > command_samples_) {
+        context_.services.events.raise({EventType::saturation, index_, static_cast<std::int64_t>(command_clipped_)});
+    }
 }
 
 /// Converts the next `vectors` vectors, in batches that bound memory.
@@ -223,6 +236,11 @@ void MvmEngine::count(const Task& task, const MvmTransaction& mvm)
     counts.dac_samples += light * op.rows;
     counts.adc_samples += light * op.cols;
     counts.adc_clipped += mvm.stats.clipped;
+    command_samples_ += light * op.cols;
+    command_clipped_ += mvm.stats.clipped;
+    converted_ += light * op.cols;
+    clipped_ += mvm.stats.clipped;
+    dark_ = dark_ || mvm.dark;
     layer.tile_vectors += light;
     layer.stats.add(mvm.stats);
     photonic_core::Averaging averaging;

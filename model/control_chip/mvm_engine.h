@@ -40,8 +40,17 @@ public:
 
     Calibrator& calibrator() { return calibrator_; }
 
+    template <class Archive>
+    void visit(Archive& archive)
+    {
+        archive.field("converted", converted_);
+        archive.field("clipped", clipped_);
+    }
+
     /// Running sample counts by weight id: noise of the same input differs from one use to the next.
     std::map<std::uint64_t, std::uint64_t>& sample_counts() { return samples_; }
+    std::uint64_t converted() const { return converted_; }  ///< samples of this core's converters
+    std::uint64_t clipped() const { return clipped_; }      ///< of those
     void share_sample_counts(std::map<std::uint64_t, std::uint64_t>& counts) { shared_ = &counts; }
 
     static Accounts open_accounts(Ledger& ledger, const Parameters& parameters);
@@ -53,6 +62,7 @@ private:
     bool run(Task& task, std::uint64_t vectors);
     void prepare(Task& task);
     void conclude(Task& task);
+    void tell(Task& task);
     bool send(Task& task, std::uint64_t first, std::uint32_t vectors, MvmTransaction& mvm);
     void gather(const lc_mvm_op& op, std::uint64_t first, std::uint32_t vectors);
     void accumulate(const lc_mvm_op& op, std::uint64_t first, std::uint32_t vectors, const MvmTransaction& mvm);
@@ -70,6 +80,7 @@ private:
     Calibrator calibrator_;
     std::uint32_t lanes_;
     Accounts accounts_;
+    std::uint8_t index_;
     std::map<std::uint64_t, std::uint64_t> samples_;
     std::map<std::uint64_t, std::uint64_t>* shared_ = &samples_;
     std::uint64_t first_sample_ = 0;                ///< of the running command
@@ -77,6 +88,9 @@ private:
     Picoseconds ports_end_ = 0;                     ///< scratchpad traffic of the command so far ends here
     Picoseconds waited_ = 0;                        ///< of the command, for laser and bank switch
     Picoseconds stream_end_ = 0, ready_ = 0;
+    std::uint64_t converted_ = 0, clipped_ = 0;
+    std::uint64_t command_samples_ = 0, command_clipped_ = 0;
+    bool dark_ = false;  ///< a laser line was out during the command
     std::vector<std::uint8_t> inputs_, codes_;
     std::vector<std::uint8_t> largest_;  ///< [vectors of the batch] magnitude that a vector was scaled by
     std::vector<BlockScale> scales_;     ///< of the running command

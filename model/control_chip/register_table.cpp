@@ -11,6 +11,7 @@ using A = Access;
 
 constexpr std::uint32_t kWindowBytes = 64 * 1024;
 constexpr std::uint32_t kDoorbells = 0x1000;
+constexpr std::uint32_t kTelemetry = kTelemetryOffset, kErrorLog = kErrorLogOffset;
 constexpr std::uint32_t kDoorbellPairs = 512;  // one page; which of them exist is CAP.MAX_IOQ
 constexpr Picoseconds kTimeoutUnit = 500 * kMillisecond;
 
@@ -23,7 +24,7 @@ constexpr RegisterField kMagic[] = {{"CARD", 0, 32, A::ro, 0x4c433031,
 
 constexpr RegisterField kVersion[] = {
     {"PATCH", 0, 16, A::ro, 0, "no change that a driver can see"},
-    {"MINOR", 16, 8, A::ro, 1, "additions"},
+    {"MINOR", 16, 8, A::ro, 2, "additions"},
     {"MAJOR", 24, 8, A::ro, 0, "incompatible changes; a driver refuses a higher one than it knows"},
 };
 
@@ -40,11 +41,13 @@ constexpr RegisterField kCap[] = {
 
 constexpr RegisterField kFeatures[] = {
     {"SHADOW_DOORBELL", 0, 1, A::ro, 0, "doorbells may be kept in host memory"},
-    {"TELEMETRY", 1, 1, A::ro, 0, "TELEM_PTR leads to a table"},
-    {"INJECT", 2, 1, A::ro, 0, "faults can be injected by an admin command"},
+    {"TELEMETRY", 1, 1, A::ro, 1, "TELEM_PTR leads to a table"},
+    {"INJECT", 2, 1, A::ro, 0, "faults can be injected by an admin command", {}, true},
     {"WINDOW", 3, 1, A::ro, 1, "BAR2 is a window on card memory"},
     {"PERSISTENT", 4, 1, A::ro, 1, "weights survive every reset and loss of power: verify them, do not assume"},
-    reserved(5, 59),
+    {"ERRLOG", 5, 1, A::ro, 1, "ERRLOG_PTR leads to the error log"},
+    {"EVENTS", 6, 1, A::ro, 1, "events are kept until an ASYNC_EVENT waits for them; LC_LOG_EVENT has them all"},
+    reserved(7, 57),
 };
 
 constexpr RegisterField kLiveness[] = {
@@ -76,7 +79,8 @@ constexpr RegisterField kCsts[] = {
     {"SHST", 2, 2, A::ro, 0, "shutdown status", kShutdownStates},
     {"BUSY", 4, 1, A::ro, 0, "commands are in flight"},
     {"NEEDS_CAL", 5, 1, A::ro, 0, "results may be off until the card is calibrated; stays until then"},
-    reserved(6, 26),
+    {"LAGGING", 6, 1, A::ro, 0, "the model is behind the clock on the wall: slow, not dead"},
+    reserved(7, 25),
 };
 
 constexpr RegisterField kIntms[] = {
@@ -203,10 +207,18 @@ constexpr RegisterField kTimeNs[] = {{"TIME", 0, 64, A::ro, 0, "card time since 
 constexpr RegisterField kWeightGen[] = {
     {"GENERATION", 0, 64, A::ro, 0, "weight programming commands completed in the life of the card"},
 };
-constexpr RegisterField kTelemPtr[] = {{"OFFSET", 0, 32, A::unimplemented, 0, "of the telemetry table in BAR0"}};
+constexpr RegisterField kTelemPtr[] = {
+    {"OFFSET", 0, 32, A::ro, kTelemetry, "of the telemetry table in BAR0: entries of 16 bytes, struct lc_telemetry"},
+};
 constexpr RegisterField kTelemCount[] = {{"TAGS", 0, 32, A::ro, 0, "entries of the telemetry table"}};
 constexpr RegisterField kTelemGen[] = {
-    {"GENERATION", 0, 32, A::unimplemented, 0, "changes whenever the telemetry table does"},
+    {"GENERATION", 0, 32, A::ro, 0, "changes whenever tags come or go"},
+};
+constexpr RegisterField kErrlogPtr[] = {
+    {"OFFSET", 0, 32, A::ro, kErrorLog, "of the error log in BAR0: struct lc_log_error, newest first"},
+};
+constexpr RegisterField kErrlogCount[] = {
+    {"ENTRIES", 0, 32, A::ro, 0, "in the error log now; an entry's own count tells whether it moved while it was read"},
 };
 
 constexpr RegisterField kDoorbell[] = {
@@ -248,6 +260,8 @@ constexpr Register kRegisters[] = {
     {"TELEM_PTR", 0x100, 4, kTelemPtr, "Telemetry table", kCold},
     {"TELEM_COUNT", 0x104, 4, kTelemCount, "Size of the telemetry table; 0: there is none", kCold},
     {"TELEM_GEN", 0x108, 4, kTelemGen, "Generation of the telemetry table", kCold},
+    {"ERRLOG_PTR", 0x110, 4, kErrlogPtr, "Error log, for hosts whose admin queue does not work", kCold},
+    {"ERRLOG_COUNT", 0x114, 4, kErrlogCount, "Size of the error log", kCold},
     {"DOORBELL_SQ_TAIL", kDoorbells, 4, kDoorbell, "Submission queue n: new tail; queue 0 is the admin queue",
      kController, nullptr, kDoorbellPairs, 8},
     {"DOORBELL_CQ_HEAD", kDoorbells + 4, 4, kDoorbell, "Completion queue n: new head", kController, nullptr,
@@ -263,7 +277,7 @@ const RegisterTable& register_table()
     return kTable;
 }
 
-std::vector<RegisterBank::Reset> card_resets(const Parameters& parameters)
+std::vector<RegisterBank::Reset> card_resets(const Parameters& parameters, bool inject)
 {
     const std::uint64_t entries = std::clamp<std::uint64_t>(parameters.queue_entries, 1, 65536);
     const Picoseconds boot = std::max<Picoseconds>(parameters.boot_time, 1);
@@ -272,6 +286,7 @@ std::vector<RegisterBank::Reset> card_resets(const Parameters& parameters)
         {"CAP.MQES", entries - 1},
         {"CAP.TO", static_cast<std::uint64_t>(std::min<Picoseconds>(units, 255))},
         {"CAP.MAX_IOQ", std::min<std::uint64_t>(parameters.io_queues, 255)},
+        {"FEATURES.INJECT", inject ? 1u : 0u},
     };
 }
 

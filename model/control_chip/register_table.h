@@ -15,8 +15,12 @@ namespace lightcard::control_chip {
 
 const RegisterTable& register_table();
 
-/// Reset values that depend on the card, for RegisterBank(register_table(), card_resets(parameters)).
-std::vector<RegisterBank::Reset> card_resets(const Parameters& parameters);
+/// Reset values that depend on the card, for RegisterBank(register_table(), card_resets(parameters, inject)).
+/// `inject`: the INJECT command is there (run.inject).
+std::vector<RegisterBank::Reset> card_resets(const Parameters& parameters, bool inject = false);
+
+/// Tables in BAR0 beside the registers, a page each; TELEM_PTR and ERRLOG_PTR lead to them.
+constexpr std::uint32_t kTelemetryOffset = 0x4000, kErrorLogOffset = 0x5000, kTableBytes = 0x1000;
 
 /// Every offset of a 4-byte word that has a register -> its name, for traces: {0x1008, "DOORBELL_SQ_TAIL[1]"}.
 std::map<std::uint32_t, std::string> register_names();

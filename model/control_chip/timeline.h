@@ -22,6 +22,7 @@ enum class Due : std::uint8_t {
     issue,        ///< the sequencer issues its next record
     records,      ///< a piece of the command buffer read from card memory
     doorbell,     ///< submission doorbell that rang while the card slept; id = queue << 32 | tail
+    faults,       ///< an injected fault begins
     dma_piece,    ///< a piece read from card memory can go to the host; id = piece
 };
 

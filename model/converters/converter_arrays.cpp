@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lightcard/model/converters/converter_arrays.h"
 
-#include "lightcard/model/common/transactions.h"
+#include <algorithm>
+
 #include "lightcard/model/common/worker_pool.h"
+#include "lightcard/model/control_chip/lightcard_abi.h"
 
 namespace lightcard::converters {
 
@@ -41,9 +43,9 @@ void DacArray::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& 
     services_.ledger.charge(modulator_account_, samples, mvm->start, mvm->stream_end, mvm->cause);
 }
 
-AdcArray::AdcArray(sc_core::sc_module_name name, const std::string& path, const Parameters& parameters,
-                   Services& services)
-    : sc_module(name), light("light"), services_(services)
+AdcArray::AdcArray(sc_core::sc_module_name name, std::uint32_t core, const std::string& path,
+                   const Parameters& parameters, Services& services)
+    : sc_module(name), light("light"), core_(core), services_(services)
 {
     light.register_b_transport(this, &AdcArray::b_transport);
     receiver_account_ = services_.ledger.open({path + ".receiver", Category::receiver, "sample", parameters.tia_energy,
@@ -85,6 +87,20 @@ photonic_core::MvmStats convert(const MvmTransaction& mvm, std::uint32_t pass, s
 
 }  // namespace
 
+void AdcArray::add_offsets(const MvmTransaction& mvm)
+{
+    services_.faults.each(FaultKind::adc_offset, [&](const Fault& fault) {
+        const auto column = LC_PLACE_COLUMN(fault.target);
+        if (LC_PLACE_CORE(fault.target) != core_ || column >= mvm.cols) return;
+        const auto vectors = static_cast<std::size_t>(mvm.vectors) * mvm.passes;
+        for (std::size_t v = 0; v < vectors; ++v) {
+            auto& sum = mvm.sums[v * mvm.cols + column];
+            const auto moved = static_cast<std::int64_t>(sum) + fault.value;
+            sum = static_cast<std::int32_t>(std::clamp<std::int64_t>(moved, INT32_MIN, INT32_MAX));
+        }
+    });
+}
+
 void AdcArray::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time&)
 {
     if (const auto* calibration = payload.get_extension<CalibrationTransaction>(); calibration != nullptr) {
@@ -114,6 +130,7 @@ void AdcArray::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time&)
             for (std::uint32_t i = 0; i < total; ++i) work(i);
         }
         for (const auto& part : stats) mvm->stats.add(part);
+        add_offsets(*mvm);
     }
     const auto samples = static_cast<std::uint64_t>(mvm->vectors) * mvm->cols * mvm->passes;
     services_.ledger.charge(receiver_account_, samples, mvm->start, mvm->stream_end, mvm->cause);

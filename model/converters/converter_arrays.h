@@ -10,6 +10,7 @@
 #include <systemc>
 
 #include "lightcard/model/common/services.h"
+#include "lightcard/model/common/transactions.h"
 #include "lightcard/model/converters/parameters.h"
 
 namespace lightcard::converters {
@@ -32,11 +33,15 @@ class AdcArray : public sc_core::sc_module {
 public:
     tlm_utils::simple_target_socket<AdcArray> light;  ///< from the photonic core
 
-    AdcArray(sc_core::sc_module_name name, const std::string& path, const Parameters& parameters, Services& services);
+    AdcArray(sc_core::sc_module_name name, std::uint32_t core, const std::string& path, const Parameters& parameters,
+             Services& services);
 
 private:
     void b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
+    /// Columns whose converter is off by a constant.
+    void add_offsets(const MvmTransaction& mvm);
 
+    const std::uint32_t core_;
     Services& services_;
     AccountId receiver_account_, adc_account_, calibration_receiver_account_, calibration_adc_account_;
 };

@@ -130,7 +130,7 @@ void ConfigSpace::add_express()
     // Link: ASPM L1 with 64 us or less to leave it, ASPM optionality.
     put(kExpress + 0x0c, 1u << 22 | 6u << 15 | 2u << 10 | link, 4);
     allow(kLinkControl, 0x00cb, 2);  // ASPM, read completion boundary, common clock, extended synch
-    put(kExpress + 0x12, 1u << 12 | link, 2);
+    put(kLinkStatus, 1u << 12 | link, 2);
     // Capabilities 2: completion timeout ranges A to D and its disable, LTR.
     put(kExpress + 0x24, 0x0000081f, 4);
     allow(kExpress + 0x28, 0x041f, 2);
@@ -246,6 +246,11 @@ void ConfigSpace::report_uncorrectable(std::uint32_t bit, const std::array<std::
     while ((known >> number & 1) == 0) ++number;
     put(kErrorReporting + kErrorControl, number, 4);
     for (std::uint32_t i = 0; i < 4; ++i) put(kErrorReporting + kHeaderLog + 4 * i, header[i], 4);
+}
+
+void ConfigSpace::set_link(std::uint32_t generation, std::uint32_t width)
+{
+    put(kLinkStatus, (get(kLinkStatus, 2) & ~0x3ffull) | generation | width << 4, 2);
 }
 
 void ConfigSpace::report_correctable(std::uint32_t bit)

@@ -34,7 +34,8 @@ public:
     static constexpr std::uint32_t kErrorReporting = 0x100, kSerialNumber = 0x148, kLatencyTolerance = 0x158,
                                    kSecondary = 0x160;
     static constexpr std::uint32_t kMsixControl = kMsix + 2;
-    static constexpr std::uint32_t kDeviceControl = kExpress + 0x08, kDeviceStatus = kExpress + 0x0a;
+    static constexpr std::uint32_t kDeviceControl = kExpress + 0x08, kDeviceStatus = kExpress + 0x0a,
+                                   kLinkStatus = kExpress + 0x12;
     static constexpr std::uint16_t kFunctionReset = 0x8000;  ///< of Device Control; reads zero
 
     explicit ConfigSpace(const Parameters& parameters);
@@ -64,6 +65,8 @@ public:
     static constexpr std::uint32_t kReceiverError = 1u << 0, kBadTlp = 1u << 6, kReplayTimeout = 1u << 12;
     void report_uncorrectable(std::uint32_t bit, const std::array<std::uint32_t, 4>& header = {});
     void report_correctable(std::uint32_t bit);
+    /// Link Status: what the link runs at now.
+    void set_link(std::uint32_t generation, std::uint32_t width);
 
     /// Called when the host asks for a function-level reset (PCIe Device Control, bit 15).
     std::function<void()> on_function_reset;

@@ -4,6 +4,8 @@
 #include <cstring>
 #include <exception>
 
+#include "lightcard/model/control_chip/lightcard_abi.h"
+
 namespace lightcard::host_link {
 
 namespace {
@@ -42,6 +44,12 @@ HostLink::HostLink(sc_core::sc_module_name name, const Parameters& parameters, S
     idle_account_ = services_.ledger.open({"host_link.idle", Category::link, "ps", parameters.idle_power * 1e-12,
                                            Scope::card, true, "card.link.idle_power"});
     track_ = services_.activity.open("host_link");
+    running_ = {parameters.generation, parameters.width};
+    services_.telemetry.add(LC_TAG_LINK_MTS, 0, [this] {
+        constexpr std::int64_t kRates[] = {0, 2500, 5000, 8000, 16000, 32000, 64000};
+        return kRates[running_.generation < 7 ? running_.generation : 6];
+    });
+    services_.telemetry.add(LC_TAG_LINK_LANES, 0, [this] { return std::int64_t{running_.width}; });
     SC_THREAD(host_access_thread);
     SC_METHOD(posted_write_method);
     sensitive << posted_event_;
@@ -67,8 +75,25 @@ void HostLink::reset()
     cancel();
     posted_.clear();
     config_.reset();
+    config_.set_link(running_.generation, running_.width);
     std::fill(table_.begin(), table_.end(), 0);
     msix_pending_ = 0;
+}
+
+void HostLink::train(std::uint32_t generation, std::uint32_t width)
+{
+    if (generation < running_.generation || width < running_.width)
+        config_.report_correctable(ConfigSpace::kReceiverError);
+    running_ = {generation, width};
+    config_.set_link(generation, width);
+}
+
+std::uint64_t HostLink::rate() const
+{
+    auto link = parameters_;
+    link.generation = running_.generation;
+    link.width = running_.width;
+    return link.raw_rate();
 }
 
 // --- upstream -------------------------------------------------------------------------------------------------
@@ -85,7 +110,7 @@ void HostLink::submit(DmaRequest request)
     const auto now = services_.now();
     const std::uint64_t length = request.data.size();
     const auto packets = [length](std::uint32_t size) { return (length + size - 1) / size; };
-    const auto rate = parameters_.raw_rate();
+    const auto rate = this->rate();
     const auto data_time = duration_of(length + packets(parameters_.max_payload) * parameters_.tlp_overhead, rate);
     Pending item{Phase::access, std::move(request)};
     if (item.request.to_host) {
@@ -105,7 +130,7 @@ void HostLink::submit(DmaRequest request)
 void HostLink::interrupt(std::uint32_t vector)
 {
     const auto bytes = kMessageBytes + parameters_.tlp_overhead;
-    const auto sent = up_.reserve(services_.now(), duration_of(bytes, parameters_.raw_rate())).end;
+    const auto sent = up_.reserve(services_.now(), duration_of(bytes, rate())).end;
     Pending item{Phase::message, {}};
     item.request.generation = generation_;
     item.vector = vector;
@@ -148,7 +173,9 @@ void HostLink::perform(Pending& item)
     if (item.request.generation != generation_) return;
     switch (item.phase) {
         case Phase::message:
+            if (off_the_bus() || services_.faults.strike(FaultKind::interrupt_lost, item.vector)) return;
             send_message(item.vector);
+            if (services_.faults.strike(FaultKind::interrupt_duplicate, item.vector)) send_message(item.vector);
             return;
         case Phase::access:
             item.ok = access_host(item.request);
@@ -169,6 +196,12 @@ bool HostLink::access_host(DmaRequest& request)
 {
     if (!config_.bus_master()) {
         services_.diagnostics.guest_error(services_.now(), "host_link", "DMA while bus mastering is off");
+        return false;
+    }
+    if (off_the_bus()) return false;
+    if (services_.faults.strike(FaultKind::dma_poisoned, request.to_host ? 1 : 0)) {
+        // What comes in poisoned is reported here; what goes out is lost on its way, and the host's side reports it.
+        if (!request.to_host) config_.report_uncorrectable(ConfigSpace::kPoisonedTlp);
         return false;
     }
     tlm::tlm_generic_payload payload;
@@ -225,6 +258,10 @@ void HostLink::send_message(std::uint32_t vector)
 void HostLink::bar_access(bool write, std::uint32_t bar, std::uint64_t offset, std::uint8_t* data, std::uint32_t length,
                           bool debug)
 {
+    if (!debug && off_the_bus()) {
+        if (!write) std::memset(data, 0xff, length);
+        return;
+    }
     if (bar == 4) {
         msix_table_access(write, offset, data, length);
         return;
@@ -313,7 +350,7 @@ void HostLink::mem_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time
     const auto local = services_.now() + to_picoseconds(delay);
     auto* data = payload.get_data_ptr();
     const auto length = payload.get_data_length();
-    const auto wire = duration_of(length + parameters_.tlp_overhead, parameters_.raw_rate());
+    const auto wire = duration_of(length + parameters_.tlp_overhead, rate());
     if (payload.is_write()) {
         const auto at = down_.reserve(local, wire).end + parameters_.posted_latency;
         posted_.push_back({at, target->bar, target->offset, {data, data + length}});

@@ -57,6 +57,8 @@ public:
     /// In L1: its idle power instead of the active one.
     void set_asleep(bool asleep);
     void reset();  ///< function-level: config space and MSI-X table back to power-on
+    /// The link trains to another rate (down, and back up); the parameters are what it can do.
+    void train(std::uint32_t generation, std::uint32_t width);
 
     template <class Archive>
     void visit(Archive& archive)
@@ -71,6 +73,11 @@ public:
         archive.field("generation", generation_);
         archive.field("settled", settled_);
         archive.field("asleep", asleep_);
+        archive.field("link_generation", running_.generation);
+        archive.field("link_width", running_.width);
+        archive.check(running_.generation >= 1 && running_.generation <= parameters_.generation &&
+                          running_.width >= 1 && running_.width <= parameters_.width,
+                      "the link runs faster than it can");
     }
 
 private:
@@ -91,6 +98,8 @@ private:
         std::vector<std::uint8_t> data;
     };
 
+    bool off_the_bus() { return services_.faults.find(FaultKind::all_ones) != nullptr; }
+    std::uint64_t rate() const;  ///< raw bytes/s a direction, now
     void host_access_thread();
     void posted_write_method();
     void perform(Pending& item);
@@ -118,6 +127,9 @@ private:
     std::uint64_t interrupts_ = 0;
     Picoseconds settled_ = 0;
     bool asleep_ = false;
+    struct Running {
+        std::uint32_t generation = 4, width = 16;
+    } running_;
     /// Ordered by time, then by order of submission.
     std::map<std::pair<Picoseconds, std::uint64_t>, Pending> pending_;
     std::uint64_t sequence_ = 0;

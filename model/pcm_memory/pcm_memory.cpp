@@ -32,6 +32,19 @@ PcmMemory::PcmMemory(sc_core::sc_module_name name, std::uint32_t core, const std
     verify_account_ = services_.ledger.open({path + ".pcm_verify", Category::weight_write, "cell",
                                              parameters.verify_energy, Scope::core, true, "card.pcm.verify_energy"});
     track_ = services_.activity.open(path + ".pcm_memory");
+    const auto index = static_cast<std::uint16_t>(core);
+    services_.telemetry.add(LC_TAG_CELLS_WRITTEN, index, [this] { return static_cast<std::int64_t>(cells_written_); });
+    services_.telemetry.add(LC_TAG_SPARE_ROWS, index, [this] {
+        std::int64_t left = 0;
+        for (std::uint32_t bank = 0; bank < banks_.size(); ++bank) left += spare_rows_left(bank);
+        return left;
+    });
+    services_.telemetry.add(LC_TAG_WEAR_PPM, index, [this] {
+        std::uint64_t most = 0;
+        for (std::uint32_t bank = 0; bank < banks_.size(); ++bank) most = std::max(most, max_wear(bank));
+        const auto share = static_cast<double>(most) / static_cast<double>(parameters_.endurance);
+        return static_cast<std::int64_t>(share * 1e6);
+    });
 }
 
 void PcmMemory::transport(tlm::tlm_generic_payload& payload, sc_core::sc_time&)
@@ -428,6 +441,21 @@ void PcmMemory::restore(StoredCore stored)
                      {}};
     }
     cache_.assign(banks_.size(), {});
+}
+
+lc_log_wear PcmMemory::wear_log(std::uint32_t bank) const
+{
+    lc_log_wear log{};
+    log.max_cycles = max_wear(bank);
+    log.endurance = parameters_.endurance;
+    log.programs = banks_[bank].epoch;
+    for (const auto cycles : banks_[bank].wear) {
+        log.total_cycles += cycles;
+        if (cycles > parameters_.endurance) ++log.worn_rows;
+    }
+    log.stuck_cells = failed_cells(bank);
+    log.spare_rows = spare_rows_left(bank);
+    return log;
 }
 
 std::uint64_t PcmMemory::max_wear(std::uint32_t bank) const

@@ -17,6 +17,7 @@
 
 #include "lightcard/model/common/services.h"
 #include "lightcard/model/common/transactions.h"
+#include "lightcard/model/control_chip/lightcard_abi.h"
 #include "lightcard/model/pcm_memory/bank.h"
 #include "lightcard/model/pcm_memory/effective_tile.h"
 #include "lightcard/model/pcm_memory/parameters.h"
@@ -58,6 +59,7 @@ public:
     /// What a loss of power leaves: banks, as a state file holds them.
     StoredCore store() const;
     void restore(StoredCore stored);
+    lc_log_wear wear_log(std::uint32_t bank) const;  ///< but for the place
     std::uint64_t cells_written() const { return cells_written_; }
     std::uint64_t commits() const { return commits_; }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "lightcard/model/control_chip/lightcard_abi.h"
 #include "lightcard/model/photonic_core/calibration.h"
 
 namespace lightcard::photonic_core {
@@ -52,6 +53,48 @@ PhotonicCore::PhotonicCore(sc_core::sc_module_name name, std::uint32_t core, con
         services_.ledger.open({path + ".die_to_die", Category::packaging, "bit", parameters.die_to_die_energy,
                                Scope::core, true, "card.core.die_to_die_energy"});
     track_ = services_.activity.open(path + ".photonic_core");
+    add_telemetry(core, laser_watts);
+}
+
+void PhotonicCore::add_telemetry(std::uint32_t core, double laser_watts)
+{
+    const auto index = static_cast<std::uint16_t>(core);
+    const auto lines = [this] {
+        std::uint64_t dark = 0;
+        services_.faults.each(FaultKind::laser_line, [&](const Fault& fault) {
+            if (LC_PLACE_CORE(fault.target) == core_) dark |= 1ull << LC_PLACE_LANE(fault.target) % 64;
+        });
+        std::int64_t count = parameters_.lanes;
+        for (; dark != 0; dark &= dark - 1) --count;
+        return count;
+    };
+    services_.telemetry.add(LC_TAG_LASER_LINES, index, lines);
+    services_.telemetry.add(LC_TAG_POWER_LASER_UW, index, [this, lines, laser_watts] {
+        const auto now = services_.now();
+        const bool lit = now >= state_.laser_settled && now < state_.laser_off;
+        return lit ? static_cast<std::int64_t>(laser_watts * 1e6 * static_cast<double>(lines())) : 0;
+    });
+}
+
+void PhotonicCore::darken(MvmTransaction& mvm)
+{
+    auto& faults = services_.faults;
+    if (faults.quiet() || mvm.codes == nullptr) return;
+    faults.each(FaultKind::laser_line, [&](const Fault& fault) {
+        if (LC_PLACE_CORE(fault.target) != core_) return;
+        const auto lane = LC_PLACE_LANE(fault.target);
+        if (!mvm.dark) {
+            const auto codes = static_cast<std::size_t>(mvm.vectors) * mvm.rows * mvm.passes;
+            darkened_.assign(mvm.codes, mvm.codes + codes);
+        }
+        for (std::uint32_t i = 0; i < mvm.vectors * mvm.passes; ++i) {
+            if ((mvm.first_vector + i % mvm.vectors) % parameters_.lanes != lane) continue;
+            mvm.dark = true;
+            std::fill_n(darkened_.begin() + static_cast<std::ptrdiff_t>(std::size_t{i} * mvm.rows), mvm.rows,
+                        std::uint8_t{0});
+        }
+    });
+    if (mvm.dark) mvm.codes = darkened_.data();
 }
 
 /// Lanes are lit from laser_settled until `until` or the end of the hold-off, whichever comes first.
@@ -317,6 +360,9 @@ void PhotonicCore::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_ti
                       std::uint64_t{mvm->vectors} * mvm->passes * mvm->cols);
     const auto bits = static_cast<std::uint64_t>(mvm->vectors) * mvm->passes *
                       (mvm->rows * bits_per_input_ + mvm->cols * bits_per_output_);
+    darken(*mvm);
+    if (const auto* hot = services_.faults.find(FaultKind::thermal, LC_PLACE(core_, 0, 0, 0)); hot != nullptr)
+        mvm->warming += static_cast<double>(hot->value) * 1e-3;
     services_.ledger.charge(die_account_, bits, mvm->start, mvm->stream_end, mvm->cause);
     if (services_.activity.enabled()) {
         services_.activity.span(track_, "MVM", mvm->start, mvm->stream_end, mvm->cause.layer, mvm->vectors);

@@ -133,6 +133,9 @@ private:
     void probe_banks(CalibrationTransaction& calibration);
     void set_measured();
     void restore_trims();
+    /// Laser lines that are out: their lanes carry no light.
+    void darken(MvmTransaction& mvm);
+    void add_telemetry(std::uint32_t core, double laser_watts);
     void book_laser(Picoseconds until);
 
     const Parameters parameters_;
@@ -146,6 +149,7 @@ private:
     AnalogChain chain_;
     State state_;
     Measured measured_;
+    std::vector<std::uint8_t> darkened_;  ///< codes of a batch with dark lanes
     AccountId laser_account_, tuning_account_, switch_account_, die_account_;
     std::uint32_t bits_per_input_, bits_per_output_;
     TrackId track_;

@@ -24,6 +24,7 @@ constexpr Command kCommands[] = {
     {"config", config_command, "every parameter of a card: value, range, source"},
     {"pcm", pcm_command, "what a PCM state file holds: weights, age, wear, failed cells"},
     {"serve", serve_command, "a card behind a vfio-user socket, for a stock QEMU"},
+    {"ctl", ctl_command, "look into a served card, pause it, break it"},
     {"regs", regs_command, "the register map, as text, Markdown or C header"},
     {"sweep", sweep_command, "a run over a grid of parameters: figures as CSV, JSON, plots"},
     {"validate", validate_command, "the validation ladder: what must come out, what came out"},

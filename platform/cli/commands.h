@@ -15,6 +15,7 @@ int regs_command(const Console& console, const Arguments& arguments);
 int pcm_command(const Console& console, const Arguments& arguments);
 int serve_command(const Console& console, const Arguments& arguments);
 int sweep_command(const Console& console, const Arguments& arguments);
+int ctl_command(const Console& console, const Arguments& arguments);
 int validate_command(const Console& console, const Arguments& arguments);
 
 /// `lightcard ARGUMENTS...`: finds the subcommand and runs it. Nothing thrown leaves it.

@@ -10,6 +10,8 @@
 #include <ostream>
 
 #include "lightcard/model/card/pcm_identity.h"
+#include "lightcard/model/common/units.h"
+#include "lightcard/platform/cli/attach_session.h"
 #include "lightcard/platform/cli/commands.h"
 #include "lightcard/platform/cli/judge.h"
 #include "lightcard/platform/cli/session.h"
@@ -40,6 +42,7 @@ report::RunSummary summarise(const RunRequest& request, const Prepared& prepared
     summary.guest_errors = session.guest_errors;
     summary.notes = prepared.notes;
     summary.notes.insert(summary.notes.end(), session.notes.begin(), session.notes.end());
+    for (const auto& entry : request.scenario.faults) summary.notes.push_back("fault put in: " + describe(entry.fault));
     const auto& host = request.config.host;
     summary.host = {session.wall_seconds, host.threads, host.trace, host.simd, machine_name(), LIGHTCARD_VERSION};
     return summary;
@@ -60,16 +63,19 @@ std::vector<report::Prediction> predictions(const RunRequest& request, const Pre
     return shown;
 }
 
+Status write_floats(const Console& console, const std::string& target, const report::Outputs& outputs)
+{
+    if (target.empty()) return {};
+    return write_output(console, target, [&](std::ostream& out) {
+        out.write(reinterpret_cast<const char*>(outputs.values.data()),
+                  static_cast<std::streamsize>(outputs.values.size() * sizeof(float)));
+    });
+}
+
 Status write_results(const Console& console, const RunRequest& request, const report::Report& report,
                      const report::Outputs& outputs)
 {
-    if (!request.outputs.empty()) {
-        const auto written = write_output(console, request.outputs, [&](std::ostream& out) {
-            out.write(reinterpret_cast<const char*>(outputs.values.data()),
-                      static_cast<std::streamsize>(outputs.values.size() * sizeof(float)));
-        });
-        if (!written) return written;
-    }
+    if (auto written = write_floats(console, request.outputs, outputs); !written) return written;
     if (!request.report.empty()) {
         const auto written =
             write_output(console, request.report, [&](std::ostream& out) { report::write_json(out, report); });
@@ -127,6 +133,29 @@ int verdict(const Console& console, const report::Accuracy& accuracy)
     return kOk;
 }
 
+int run_on_served(const Console& console, const RunRequest& request, const Prepared& prepared, Progress& progress)
+{
+    const auto session = run_attached(request, prepared, progress);
+    if (!session) return fail(console, kCard, session.error());
+    const auto outputs = real_outputs(prepared, session->outputs);
+    if (!outputs) return fail(console, kCard, outputs.error());
+    const auto accuracy = judge(request, prepared, *outputs, progress);
+    if (!accuracy) return fail(console, kNetwork, accuracy.error());
+    progress.clear();
+    if (const auto written = write_floats(console, request.outputs, *outputs); !written)
+        return fail(console, kUsage, written.error());
+    if (!request.quiet && request.outputs != "-") {
+        console.out << std::filesystem::path(request.model).stem().string() << ", " << prepared.inputs.count
+                    << " images on the card at " << request.attach << ": " << format_time(session->card_time)
+                    << " of card time, " << session->wall_seconds << " s\n";
+        if (accuracy->labelled > 0)
+            console.out << "top-1: " << accuracy->top1 << " of " << accuracy->labelled << " labelled images\n";
+        for (const auto& agreement : accuracy->agreements)
+            console.out << "against " << agreement.reference << ": " << agreement.differing << " outputs differ\n";
+    }
+    return verdict(console, *accuracy);
+}
+
 int run(const Console& console, const RunRequest& request)
 {
     if (const auto good = check_pcm_state(request); !good) return fail(console, kUsage, good.error());
@@ -142,6 +171,7 @@ int run(const Console& console, const RunRequest& request)
     }
     for (const auto& target : {request.report, request.html, request.outputs, request.save_output_codes})
         if (const auto good = check_writable(target); !good) return fail(console, kUsage, good.error());
+    if (!request.attach.empty()) return run_on_served(console, request, prepared, progress);
     std::ofstream trace;
     if (!request.trace.empty()) {
         trace.open(request.trace, std::ios::binary);

@@ -85,7 +85,11 @@ po::options_description run_options()
         "layers whose samples are converted N times and averaged (all layers: --set run.passes=N)")(
         "check", "with ideal: fail unless every output equals the int8 reference bit for bit")(
         "no-fp32", "do not run the fp32 reference (saves time)")("plan", "print the planner's plan and stop")(
-        "threads", po::value<Natural>()->value_name("N"), "worker threads; never changes a result");
+        "threads", po::value<Natural>()->value_name("N"), "worker threads; never changes a result")(
+        "attach", po::value<std::string>()->default_value("", "")->value_name("SOCKET"),
+        "run on the card that `lightcard serve` serves there, of the same configuration")(
+        "faults", po::value<std::string>()->default_value("", "")->value_name("SCENARIO"),
+        "faults to put into the card: a shipped scenario, or a YAML file");
     return options;
 }
 
@@ -212,6 +216,11 @@ Status fill(const Parsed& parsed, RunRequest& request)
     request.model = parsed.get<std::string>("model");
     request.inputs = parsed.all("inputs");
     request.plan_only = parsed.has("plan");
+    request.attach = parsed.get<std::string>("attach");
+    for (const char* books : {"report", "json", "html", "trace"})
+        if (!request.attach.empty() && parsed.has(books) && !parsed.get<std::string>(books).empty())
+            return Error{std::string("--") + books + " does not go with --attach", "",
+                         "a served card keeps its own books: lightcard ctl"};
     if (request.inputs.empty()) return Error{"--inputs is needed", "", "idx, raw or picture files"};
     request.labels = parsed.get<std::string>("labels");
     request.classes = parsed.get<std::string>("classes");
@@ -266,6 +275,13 @@ Status read_card(const Parsed& parsed, RunRequest& request)
     if (!config) return config.error();
     request.config = std::move(*config);
     const auto& run = request.config.run;
+    if (const auto faults = parsed.get<std::string>("faults"); !faults.empty()) {
+        if (!request.attach.empty())
+            return Error{"--faults needs a card in this process", "", "give it to `lightcard serve`"};
+        auto scenario = load_faults(faults, request.config);
+        if (!scenario) return scenario.error();
+        request.scenario = std::move(*scenario);
+    }
     if (request.check && (run.fidelity != Fidelity::ideal || run.quant))
         return Error{"--check compares bit for bit and needs --fidelity ideal", "", ""};
     return {};

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "lightcard/model/card/config.h"
+#include "lightcard/model/card/fault_scenario.h"
 #include "lightcard/platform/cli/inputs.h"
 #include "lightcard/platform/cli/options.h"
 
@@ -32,6 +33,8 @@ struct RunRequest {
     bool compare_float = true;
     bool check = false;  ///< ideal: equal to the int8 reference bit for bit
     bool plan_only = false;
+    std::string attach;  ///< socket of a served card; empty: a card in this process
+    FaultScenario scenario;
 
     std::string pcm_state;         ///< file: what the PCM holds before and after; empty: a card from the factory
     double age = 0;                ///< s that pass between set-up and the first image

@@ -5,8 +5,11 @@
 #include <ostream>
 #include <thread>
 
+#include "lightcard/model/card/fault_scenario.h"
 #include "lightcard/platform/cli/commands.h"
+#include "lightcard/platform/vfio_user/card_control.h"
 #include "lightcard/platform/vfio_user/card_device.h"
+#include "lightcard/platform/vfio_user/control_socket.h"
 #include "lightcard/platform/vfio_user/server.h"
 
 namespace lightcard::cli {
@@ -14,12 +17,14 @@ namespace lightcard::cli {
 namespace {
 
 constexpr HelpText kHelp = {
-    "serve", "[CARD] --socket PATH [--pace wall|free] [--set PATH=VALUE ...]",
+    "serve", "[CARD] --socket PATH [--control PATH] [--faults SCENARIO] [--pace wall|free] [--set PATH=VALUE ...]",
     "Puts a card behind a UNIX socket that speaks vfio-user, until it is interrupted. A stock QEMU (10.1 or newer)\n"
     "attaches to it and its guest finds a PCIe card; docs/vfio-user.md has the command line.\n"
     "One client at a time; the card and its weights live on from one client to the next.\n"
+    "With --control, `lightcard ctl` pauses, inspects, breaks and mends the card while it is served.\n"
     "CARD is the name of a shipped card (default lc128) or a YAML file.\n",
     "  lightcard serve --socket card.sock\n"
+    "  lightcard serve --socket card.sock --control ctl.sock --faults interrupts --set run.inject=on\n"
     "  lightcard serve lc128-library --socket /run/user/1000/card.sock --pace free\n"};
 
 /// Complaints of the guest's making, one a line, and not more than a reader can use.
@@ -82,9 +87,23 @@ void announce(const Console& console, const CardConfig& config, const std::strin
                 << path << "\"},\"x-msg-timeout\":60000}' ..." << std::endl;
 }
 
-int serve(const Console& console, const CardConfig& config, const std::string& path, const std::string& pace)
+struct Request {
+    CardConfig config;
+    std::string path, pace, control;
+    FaultScenario scenario;
+};
+
+Status put_in(Card& card, const FaultScenario& scenario)
+{
+    for (const auto& entry : scenario.faults)
+        if (auto put = card.inject(entry.fault, entry.start); !put) return put;
+    return {};
+}
+
+int serve(const Console& console, const Request& request)
 {
     using namespace vfio_user;
+    const auto& [config, path, pace, control_path, scenario] = request;
     Log log(console.err);
     Card card("card", config);
     card.diagnostics().set_handler([&log](const Diagnostic& diagnostic) {
@@ -94,11 +113,21 @@ int serve(const Console& console, const CardConfig& config, const std::string& p
     GuestMemory memory;
     Interrupts interrupts(config.link.msix_vectors);
     CardDevice device("device", card, loop, memory, interrupts);
+    if (const auto put = put_in(card, scenario); !put) return fail(console, kUsage, put.error());
+    CardControl control(card, loop, device);
     auto server = Server::listen(path, device, memory, interrupts, [&log](const std::string& text) { log.line(text); });
     if (!server) return fail(console, kUsage, server.error());
 
+    // Before any thread starts, so that signals are taken by the one that waits for them.
     Signals signals([&server] { (*server)->stop(); });
+    std::unique_ptr<ControlSocket> control_socket;
+    if (!control_path.empty()) {
+        auto made = ControlSocket::listen(control_path, [&](const ControlRequest& r) { return control.handle(r); });
+        if (!made) return fail(console, kUsage, made.error());
+        control_socket = std::move(*made);
+    }
     announce(console, config, path, pace);
+    if (!control_path.empty()) console.out << "lightcard: lightcard ctl " << control_path << " status" << std::endl;
     std::thread socket_thread([&] {
         (*server)->run();
         loop.stop();
@@ -106,6 +135,7 @@ int serve(const Console& console, const CardConfig& config, const std::string& p
     const auto ended = loop.run();
     (*server)->stop();
     socket_thread.join();
+    control_socket.reset();
     if (!ended) return fail(console, kCard, ended.error());
     console.out << "lightcard: " << (*server)->clients() << " clients, "
                 << static_cast<double>(loop.busy().card) * 1e-12 << " s of busy card time in "
@@ -121,7 +151,11 @@ int serve_command(const Console& console, const Arguments& arguments)
     po::options_description server("Server");
     server.add_options()("socket", po::value<std::string>()->value_name("PATH"), "UNIX socket to listen on")(
         "pace", po::value<std::string>()->default_value("wall")->value_name("PACE"),
-        "card time while the card is idle: 'wall' follows the clock on the wall, 'free' stands still");
+        "card time while the card is idle: 'wall' follows the clock on the wall, 'free' stands still")(
+        "control", po::value<std::string>()->default_value("", "")->value_name("PATH"),
+        "UNIX socket for `lightcard ctl`")("faults",
+                                           po::value<std::string>()->default_value("", "")->value_name("SCENARIO"),
+                                           "faults to put in: a shipped scenario, or a YAML file");
     visible.add(server);
     po::options_description hidden;
     hidden.add_options()("card", po::value<std::string>()->default_value("lc128"));
@@ -135,7 +169,13 @@ int serve_command(const Console& console, const Arguments& arguments)
     if (!overrides) return fail(console, kUsage, overrides.error());
     const auto config = load_card(parsed.get<std::string>("card"), *overrides);
     if (!config) return fail(console, kUsage, config.error());
-    return serve(console, *config, parsed.get<std::string>("socket"), pace);
+    Request request{*config, parsed.get<std::string>("socket"), pace, parsed.get<std::string>("control"), {}};
+    if (const auto faults = parsed.get<std::string>("faults"); !faults.empty()) {
+        auto scenario = load_faults(faults, *config);
+        if (!scenario) return fail(console, kUsage, scenario.error());
+        request.scenario = std::move(*scenario);
+    }
+    return serve(console, request);
 }
 
 }  // namespace lightcard::cli

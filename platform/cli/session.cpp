@@ -147,6 +147,8 @@ Result<SessionResult> run_session(const RunRequest& request, const Prepared& pre
         timeline = std::make_unique<report::PerfettoWriter>(*trace, layer_names(prepared.program));
         card.activity().attach(*timeline);
     }
+    for (const auto& entry : request.scenario.faults)
+        if (auto put = card.inject(entry.fault, entry.start); !put) return put.error();
     const auto driven = drive(request, prepared, card, host, progress, result);
     if (timeline) {
         card.activity().detach(*timeline);

@@ -45,4 +45,21 @@ Result<std::vector<lc_log_progress>> Device::progress_log(std::uint32_t entries)
     return log;
 }
 
+Result<std::vector<lc_log_event>> Device::event_log(std::uint32_t entries)
+{
+    auto log = read_log<lc_log_event>(LC_LOG_EVENT, entries);
+    if (log) log->erase(std::find_if(log->begin(), log->end(), [](auto& e) { return e.count == 0; }), log->end());
+    return log;
+}
+
+Result<std::vector<lc_log_calibration>> Device::calibration_log()
+{
+    return read_log<lc_log_calibration>(LC_LOG_CALIBRATION, identity().cores);
+}
+
+Result<std::vector<lc_log_wear>> Device::wear_log()
+{
+    return read_log<lc_log_wear>(LC_LOG_WEAR, identity().cores * identity().banks);
+}
+
 }  // namespace lightcard::driver

@@ -36,6 +36,9 @@ public:
     Result<std::vector<lc_log_error>> error_log(std::uint32_t entries = 16);  ///< newest first, entries that exist
     Result<std::vector<lc_log_weights>> weights_log();                        ///< [core * banks + bank]
     Result<std::vector<lc_log_progress>> progress_log(std::uint32_t entries = 64);  ///< commands in flight
+    Result<std::vector<lc_log_event>> event_log(std::uint32_t entries = 64);  ///< newest first, entries that exist
+    Result<std::vector<lc_log_calibration>> calibration_log();                ///< [core]
+    Result<std::vector<lc_log_wear>> wear_log();                              ///< [core * banks + bank]
 
 private:
     template <class Entry>

@@ -141,6 +141,9 @@ Status Driver::reset()
     enabled_ = false;
     if (auto status = controller_.wait_for_boot(); !status) return status;
     admin_->restart(LC_SC_ABORTED_QUEUE);
+    while (admin_->poll()) {  // who waited for these is gone
+    }
+    event_cid_.reset();
     for (auto& queue : queues_) queue->restart(LC_SC_ABORTED_QUEUE);
     if (auto status = controller_.enable(*admin_); !status) return status;
     enabled_ = true;
@@ -220,6 +223,78 @@ void Driver::set_power_state(std::uint32_t state)
 std::uint32_t Driver::power_state()
 {
     return transport_->read32(LC_REG_PWR_STATUS) & LC_PWR_STATUS_STATE;
+}
+
+template <class Entry>
+std::vector<Entry> Driver::read_table(std::uint32_t pointer, std::uint32_t count)
+{
+    const std::uint32_t offset = transport_->read32(pointer), entries = transport_->read32(count);
+    if (offset >= LC_REG_BYTES || entries > (LC_REG_BYTES - offset) / sizeof(Entry)) return {};  // gone: all ones
+    std::vector<Entry> table(entries);
+    auto* bytes = reinterpret_cast<std::uint8_t*>(table.data());
+    for (std::uint32_t at = 0; at < entries * sizeof(Entry); at += 4) {
+        const std::uint32_t word = transport_->read32(offset + at);
+        std::memcpy(bytes + at, &word, sizeof word);
+    }
+    return table;
+}
+
+std::vector<lc_telemetry> Driver::telemetry()
+{
+    return read_table<lc_telemetry>(LC_REG_TELEM_PTR, LC_REG_TELEM_COUNT);
+}
+
+std::optional<std::int64_t> Driver::telemetry(std::uint16_t tag, std::uint16_t index)
+{
+    for (const auto& entry : telemetry())
+        if (entry.tag == tag && entry.index == index) return entry.value;
+    return std::nullopt;
+}
+
+std::vector<lc_log_error> Driver::error_log_in_bar()
+{
+    return read_table<lc_log_error>(LC_REG_ERRLOG_PTR, LC_REG_ERRLOG_COUNT);
+}
+
+Result<std::optional<std::uint64_t>> Driver::next_event()
+{
+    std::optional<std::uint64_t> event;
+    while (auto done = admin_->poll()) {
+        if (done->cid != event_cid_) continue;  // somebody else's, and nobody waits for it any more
+        event_cid_.reset();
+        if (done->status == LC_SC_SUCCESS) event = done->result;
+    }
+    if (!event_cid_) {
+        auto sent = admin_->submit(make_command(LC_ADM_ASYNC_EVENT));
+        if (!sent) return sent.error();
+        event_cid_ = *sent;
+    }
+    return event;
+}
+
+Status Driver::inject(std::uint16_t fault, std::uint64_t target, std::int64_t value, std::uint32_t count,
+                      std::uint32_t microseconds)
+{
+    lc_sqe sqe = make_command(LC_ADM_INJECT);
+    sqe.length = microseconds;
+    sqe.u.inject.fault = fault;
+    sqe.u.inject.target = target;
+    sqe.u.inject.value = value;
+    sqe.u.inject.count = count;
+    auto done = admin(sqe);
+    if (!done) return done.error();
+    return {};
+}
+
+Status Driver::clear_fault(std::uint16_t fault, std::uint64_t target)
+{
+    lc_sqe sqe = make_command(LC_ADM_INJECT);
+    sqe.u.inject.fault = fault;
+    sqe.u.inject.flags = LC_INJECT_CLEAR;
+    sqe.u.inject.target = target;
+    auto done = admin(sqe);
+    if (!done) return done.error();
+    return {};
 }
 
 Result<std::uint64_t> Driver::get_feature(std::uint32_t feature)

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "lightcard/model/common/result.h"
@@ -78,6 +79,22 @@ public:
     /// The state it is in.
     std::uint32_t power_state();
 
+    /// Telemetry table, read from BAR0 without a command.
+    std::vector<lc_telemetry> telemetry();
+    /// One value of it, or nothing if the card has no such tag.
+    std::optional<std::int64_t> telemetry(std::uint16_t tag, std::uint16_t index = 0);
+    /// The error log as BAR0 has it, for when the admin queue does not answer; newest first.
+    std::vector<lc_log_error> error_log_in_bar();
+
+    /// Keeps one ASYNC_EVENT with the card and hands out what completes it: nothing if nothing has happened.
+    /// Never blocks; call it after an interrupt of vector 0. Results: LC_EVENT_TYPE() and its kin.
+    Result<std::optional<std::uint64_t>> next_event();
+
+    /// Puts a fault into the card (FEATURES.INJECT). `microseconds` 0: until its count is used up or it is cleared.
+    Status inject(std::uint16_t fault, std::uint64_t target, std::int64_t value, std::uint32_t count = 0,
+                  std::uint32_t microseconds = 0);
+    Status clear_fault(std::uint16_t fault, std::uint64_t target = LC_TARGET_ANY);
+
     Result<std::uint64_t> get_feature(std::uint32_t feature);
     Status set_feature(std::uint32_t feature, std::uint64_t value);
 
@@ -87,6 +104,8 @@ private:
     Status identify();
     Status make_queues();
     Result<std::vector<std::uint8_t>> read_page(lc_sqe sqe, std::uint32_t bytes);
+    template <class Entry>
+    std::vector<Entry> read_table(std::uint32_t pointer, std::uint32_t count);
 
     Transport* transport_;
     DriverOptions options_;
@@ -97,6 +116,7 @@ private:
     std::vector<std::unique_ptr<QueuePair>> queues_;
     std::uint32_t reset_count_ = 0;
     bool enabled_ = false;
+    std::optional<std::uint16_t> event_cid_;  ///< of the ASYNC_EVENT with the card
 };
 
 }  // namespace lightcard::driver

@@ -25,6 +25,8 @@ constexpr StatusEntry kStatus[] = {
     {LC_SC_WEIGHT_MISMATCH, "WEIGHT_MISMATCH", "the bank holds another weight id"},
     {LC_SC_WORN_OUT, "WORN_OUT", "endurance exceeded: written, but not to be trusted"},
     {LC_SC_VERIFY_FAILED, "VERIFY_FAILED", "the weights in the bank differ from those given"},
+    {LC_SC_LASER_LOST, "LASER_LOST", "a laser line was out: written, but not trustworthy"},
+    {LC_SC_OVER_TEMPERATURE, "OVER_TEMPERATURE", "the die is out of its temperature range"},
     {LC_SC_INVALID_QID, "INVALID_QID", "no such queue"},
     {LC_SC_INVALID_QSIZE, "INVALID_QSIZE", "ring size not allowed"},
     {LC_SC_QUEUE_IN_USE, "QUEUE_IN_USE", "the queue exists already, or another still needs it"},
@@ -33,6 +35,7 @@ constexpr StatusEntry kStatus[] = {
     {LC_SC_INVALID_LOG_PAGE, "INVALID_LOG_PAGE", "no such log page"},
     {LC_SC_INVALID_FEATURE, "INVALID_FEATURE", "no such feature"},
     {LC_SC_ASYNC_LIMIT, "ASYNC_LIMIT", "too many asynchronous event requests"},
+    {LC_SC_INVALID_FAULT, "INVALID_FAULT", "no such fault, or not one of this card's"},
 };
 
 const StatusEntry* find_status(std::uint16_t code)
@@ -76,6 +79,9 @@ constexpr Field kAbort[] = {LC_FIELD(lc_sqe, u.abort.sqid), LC_FIELD(lc_sqe, u.a
 constexpr Field kPage[] = {LC_FIELD(lc_sqe, u.page.page), LC_FIELD(lc_sqe, u.page.offset)};
 constexpr Field kFeature[] = {LC_FIELD(lc_sqe, u.feature.feature), LC_FIELD(lc_sqe, u.feature.rsvd),
                               LC_FIELD(lc_sqe, u.feature.value)};
+constexpr Field kInject[] = {LC_FIELD(lc_sqe, u.inject.fault), LC_FIELD(lc_sqe, u.inject.flags),
+                             LC_FIELD(lc_sqe, u.inject.count), LC_FIELD(lc_sqe, u.inject.target),
+                             LC_FIELD(lc_sqe, u.inject.value)};
 
 constexpr Field kProgram[] = {
     LC_FIELD(lc_program_op, core),    LC_FIELD(lc_program_op, bank),       LC_FIELD(lc_program_op, rows),
@@ -152,6 +158,8 @@ Table sqe_tail(std::uint8_t opcode, bool admin)
         case LC_ADM_SET_FEATURE:
         case LC_ADM_GET_FEATURE:
             return table("sqe.", kFeature);
+        case LC_ADM_INJECT:
+            return table("sqe.", kInject);
         default:
             return {};
     }
@@ -222,6 +230,8 @@ const char* opcode_name(std::uint8_t opcode, bool admin)
                 return "ASYNC_EVENT";
             case LC_ADM_CALIBRATE:
                 return "CALIBRATE";
+            case LC_ADM_INJECT:
+                return "INJECT";
             default:
                 return "unknown admin command";
         }

@@ -6,6 +6,7 @@
 #include <exception>
 
 #include "lightcard/model/common/transactions.h"
+#include "lightcard/model/control_chip/lightcard_regs.h"
 #include "lightcard/model/control_chip/register_table.h"
 
 namespace lightcard::vfio_user {
@@ -75,6 +76,7 @@ CardDevice::CardDevice(sc_core::sc_module_name name, Card& card, KernelLoop& loo
     dma_.register_b_transport(this, &CardDevice::dma_transport);
     msix_.register_b_transport(this, &CardDevice::msix_transport);
     view_.read(0, shadow_.config.data(), ConfigSpace::kBytes);
+    card.set_lag([&loop] { return loop.lag(); });
     SC_THREAD(access_thread);
 }
 
@@ -106,6 +108,7 @@ void CardDevice::post(Access access)
 
 bool CardDevice::ask(Access access, std::uint8_t* into)
 {
+    if (loop_.paused()) return ask_paused(std::move(access));
     const auto answer = std::make_shared<Answer>();
     const auto bytes = access.data.size();
     access.answer = answer;
@@ -117,6 +120,14 @@ bool CardDevice::ask(Access access, std::uint8_t* into)
     }
     if (into != nullptr) std::copy_n(answer->data.begin(), std::min(bytes, answer->data.size()), into);
     return true;
+}
+
+/// A model that stands still is asked nothing; what it is told waits for it.
+bool CardDevice::ask_paused(Access access)
+{
+    const bool reads = access.kind == Access::Kind::read || access.kind == Access::Kind::config_read;
+    if (!reads) post(std::move(access));
+    return !reads;
 }
 
 void CardDevice::read(std::uint32_t region, std::uint64_t offset, std::uint8_t* into, std::uint32_t bytes)
@@ -139,6 +150,7 @@ void CardDevice::read(std::uint32_t region, std::uint64_t offset, std::uint8_t* 
 void CardDevice::read_config(std::uint32_t offset, std::uint8_t* into, std::uint32_t bytes)
 {
     const bool live = touches(offset, bytes, ConfigSpace::kDeviceStatus, ConfigSpace::kDeviceStatus + 2) ||
+                      touches(offset, bytes, ConfigSpace::kLinkStatus, ConfigSpace::kLinkStatus + 2) ||
                       touches(offset, bytes, ConfigSpace::kErrorReporting, ConfigSpace::kSerialNumber);
     if (!live || !ask({Access::Kind::config_read, offset, Bytes(bytes), nullptr}, into)) {
         const std::lock_guard<std::mutex> lock(mutex_);
@@ -154,12 +166,16 @@ void CardDevice::read_registers(std::uint64_t offset, std::uint8_t* into, std::u
         const std::lock_guard<std::mutex> lock(mutex_);
         if (shadow_.registers[0] == 0) return false;  // not even MAGIC has been seen yet
         std::memcpy(into, shadow_.registers.data() + offset, bytes);
+        // Said for the model, which cannot say so itself.
+        for (std::uint64_t at = offset; at < offset + bytes; ++at)
+            if (at == LC_REG_CSTS) into[at - offset] |= LC_CSTS_LAGGING;
         return true;
     };
     const bool known = offset < kRegisterBytes && bytes <= kRegisterBytes - offset;
     const bool constant =
         known && offset + bytes <= kConstantBytes && (bytes == 4 || bytes == 8) && offset % bytes == 0;
-    if (constant && view_.memory_enabled() && from_shadow()) return;
+    const bool as_ever = card_.faults().seen_quiet() && !reset_unseen_;
+    if (constant && as_ever && view_.memory_enabled() && from_shadow()) return;
     if (ask({Access::Kind::read, base_of(kBar0) + offset, Bytes(bytes), nullptr}, into)) return;
     if (!known || !from_shadow()) std::memset(into, 0xff, bytes);
 }
@@ -181,6 +197,7 @@ void CardDevice::write(std::uint32_t region, std::uint64_t offset, Bytes data)
 void CardDevice::write_config(std::uint32_t offset, Bytes data)
 {
     view_.write(offset, data.data(), static_cast<std::uint32_t>(data.size()));
+    reset_unseen_ = false;
     const auto at = ConfigSpace::kDeviceControl + 1;
     const bool resets =
         touches(offset, data.size(), at, at + 1) && (data[at - offset] & ConfigSpace::kFunctionReset >> 8) != 0;
@@ -300,11 +317,25 @@ void CardDevice::config_debug(bool write, std::uint32_t offset, void* data, std:
 
 void CardDevice::reset_function()
 {
-    std::uint16_t control = 0;
-    config_debug(false, ConfigSpace::kDeviceControl, &control, 2);
-    control |= ConfigSpace::kFunctionReset;
-    config_debug(true, ConfigSpace::kDeviceControl, &control, 2);
+    card_.bus_reset();
     adopt_function();
+}
+
+void CardDevice::reset_card(Reset kind)
+{
+    switch (kind) {
+        case Reset::function:
+            card_.function_reset();
+            break;
+        case Reset::bus:
+            card_.bus_reset();
+            break;
+        case Reset::cold:
+            card_.cold_reset();
+            break;
+    }
+    reset_unseen_ = true;
+    if (adopted_) adopt_function();
 }
 
 /// What firmware does, out of the client's sight: BARs in place, every MSI-X vector on. What the client enables

@@ -9,10 +9,11 @@
 ///   DMA            GuestMemory. A map without a file is reached by messages: only the process that needs the bytes
 ///                  waits, never the kernel.
 ///   MSI-X          Interrupts: one eventfd a vector.
-///   reset          DEVICE_RESET, FLR and a lost client are one path.
+///   reset          DEVICE_RESET and a lost client reset the bus, FLR the function: one path.
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <deque>
 #include <memory>
@@ -22,6 +23,7 @@
 #include <systemc>
 
 #include "lightcard/model/card/card.h"
+#include "lightcard/model/control_chip/lightcard_regs.h"
 #include "lightcard/model/host_link/config_space.h"
 #include "lightcard/platform/vfio_user/kernel_loop.h"
 #include "lightcard/platform/vfio_user/session.h"
@@ -42,12 +44,17 @@ public:
     void write(std::uint32_t region, std::uint64_t offset, Bytes data) override;
     bool reset() override;
 
+    /// Kernel thread, outside processes: a reset that the client knows nothing of.
+    enum class Reset : std::uint8_t { function, bus, cold };
+    void reset_card(Reset kind);
+
     std::uint64_t late_answers() const { return late_; }  ///< reads and resets that the model was too slow for
 
 private:
     SC_HAS_PROCESS(CardDevice);
     static constexpr std::uint32_t kRegisterBytes = 0x1000;  ///< of BAR0: control registers; doorbells come behind
-    static constexpr std::uint32_t kConstantBytes = 0x18;    ///< of those: MAGIC, VERSION, CAP, FEATURES
+    static_assert(kRegisterBytes == LC_DOORBELL_SQ_TAIL(0));
+    static constexpr std::uint32_t kConstantBytes = 0x18;  ///< of those: MAGIC, VERSION, CAP, FEATURES
 
     /// What the client asks of the card, in order.
     struct Answer;
@@ -66,6 +73,7 @@ private:
     // Socket thread.
     void post(Access access);
     bool ask(Access access, std::uint8_t* into);
+    bool ask_paused(Access access);
     void read_config(std::uint32_t offset, std::uint8_t* into, std::uint32_t bytes);
     void read_registers(std::uint64_t offset, std::uint8_t* into, std::uint32_t bytes);
     void write_config(std::uint32_t offset, Bytes data);
@@ -98,6 +106,7 @@ private:
     std::uint64_t late_ = 0;
 
     // Between the threads.
+    std::atomic<bool> reset_unseen_{false};  ///< reset_card(), and the client has not set the function up again
     std::mutex mutex_;
     std::condition_variable room_;
     std::deque<Access> queue_;

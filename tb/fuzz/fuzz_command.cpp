@@ -26,6 +26,7 @@ DecodeLimits limits(Mode mode)
     limits.queue_entries = 1024;
     limits.msix_vectors = 9;
     limits.in_buffer = mode == kBuffer;
+    limits.inject = true;
     return limits;
 }
 
@@ -186,12 +187,25 @@ lc_sqe create_cq()
     return sqe;
 }
 
+lc_sqe inject()
+{
+    lc_sqe sqe{};
+    sqe.opcode = LC_ADM_INJECT;
+    sqe.length = 500;
+    sqe.u.inject.fault = LC_FAULT_CELL_STUCK;
+    sqe.u.inject.count = 2;
+    sqe.u.inject.target = LC_PLACE(0, 1, 127, 127);
+    sqe.u.inject.value = -3;
+    return sqe;
+}
+
 }  // namespace
 
 std::vector<Bytes> seeds()
 {
     return {input(kQueue, copy()),
             input(kAdmin, create_cq()),
+            input(kAdmin, inject()),
             input(kBuffer, LC_OP_PROGRAM_WEIGHTS, 0, program()),
             input(kBuffer, LC_OP_MVM, 0, mvm()),
             input(kBuffer, LC_OP_VECTOR, 0, requantise()),

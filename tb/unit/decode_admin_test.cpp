@@ -57,7 +57,9 @@ TEST(DecodeAdmin, TheRest)
     page.length = 40;
     page.u.page.page = LC_LOG_WEIGHTS;
     EXPECT_TRUE(decode_admin(page, queue_limits()).ok());
-    page.u.page.page = 4;
+    page.u.page.page = LC_LOG_WEAR;
+    EXPECT_TRUE(decode_admin(page, queue_limits()).ok());
+    page.u.page.page = LC_LOG_WEAR + 1;
     EXPECT_EQ(fault_of(page).status, LC_SC_INVALID_LOG_PAGE);
     page.opcode = LC_ADM_IDENTIFY;
     EXPECT_EQ(fault_of(page).status, LC_SC_INVALID_FIELD);
@@ -104,11 +106,56 @@ TEST(DecodeAdmin, TheRest)
     calibrate.u.raw[12] = 1;
     EXPECT_EQ(fault_of(calibrate).field, SQE_AT(u.raw) + 12);
 
+    lc_sqe inject{};
+    inject.opcode = LC_ADM_INJECT;
+    inject.length = 500;
+    inject.u.inject.fault = LC_FAULT_INTERRUPT_LOST;
+    inject.u.inject.target = 2;
+    EXPECT_EQ(fault_of(inject).status, LC_SC_INVALID_OPCODE) << "not on a card that does not say FEATURES.INJECT";
+
     lc_sqe unknown{};
     unknown.opcode = 0x7f;
     EXPECT_EQ(fault_of(unknown).status, LC_SC_INVALID_OPCODE);
     unknown.opcode = LC_ADM_ASYNC_EVENT;
     EXPECT_TRUE(decode_admin(unknown, queue_limits()).ok());
+}
+
+TEST(DecodeAdmin, Inject)
+{
+    auto limits = queue_limits();
+    limits.inject = true;
+    const auto fault_of = [&](const lc_sqe& sqe) { return decode_admin(sqe, limits).fault(); };
+    const auto make = [](std::uint16_t fault, std::uint64_t target, std::int64_t value) {
+        lc_sqe sqe{};
+        sqe.opcode = LC_ADM_INJECT;
+        sqe.u.inject.fault = fault;
+        sqe.u.inject.target = target;
+        sqe.u.inject.value = value;
+        return sqe;
+    };
+    const auto good = [&](const lc_sqe& sqe) { return decode_admin(sqe, limits).ok(); };
+    EXPECT_TRUE(good(make(LC_FAULT_INTERRUPT_LOST, 2, 0)));
+    EXPECT_TRUE(good(make(LC_FAULT_INTERRUPT_LOST, LC_TARGET_ANY, 0)));
+    EXPECT_EQ(fault_of(make(LC_FAULT_INTERRUPT_LOST, 8, 0)).field, SQE_AT(u.inject.target));
+    EXPECT_EQ(fault_of(make(LC_FAULT_INTERRUPT_LOST, 2, 1)).field, SQE_AT(u.inject.value));
+    EXPECT_EQ(fault_of(make(0, 0, 0)).status, LC_SC_INVALID_FAULT);
+    EXPECT_EQ(fault_of(make(LC_FAULTS, 0, 0)).field, SQE_AT(u.inject.fault));
+    EXPECT_TRUE(good(make(LC_FAULT_CELL_STUCK, LC_PLACE(0, 1, 127, 127), -127)));
+    EXPECT_FALSE(good(make(LC_FAULT_CELL_STUCK, LC_PLACE(0, 0, 128, 0), 0)));
+    EXPECT_FALSE(good(make(LC_FAULT_CELL_STUCK, LC_TARGET_ANY, 0)));
+    EXPECT_FALSE(good(make(LC_FAULT_LASER_LINE, LC_PLACE(0, 4, 0, 0), 0))) << "four lanes";
+    EXPECT_TRUE(good(make(LC_FAULT_LINK, 8, 3)));
+    EXPECT_FALSE(good(make(LC_FAULT_LINK, 12, 3)));
+    EXPECT_FALSE(good(make(LC_FAULT_LINK, 8, 5)));
+    EXPECT_FALSE(good(make(LC_FAULT_DRIFT, 0, -1)));
+
+    lc_sqe clear = make(LC_FAULT_LASER_LINE, LC_TARGET_ANY, 0);
+    clear.u.inject.flags = LC_INJECT_CLEAR;
+    EXPECT_TRUE(good(clear));
+    clear.length = 1;
+    EXPECT_EQ(fault_of(clear).field, SQE_AT(length));
+    clear.length = 0, clear.u.inject.flags = 2;
+    EXPECT_EQ(fault_of(clear).field, SQE_AT(u.inject.flags));
 }
 
 }  // namespace

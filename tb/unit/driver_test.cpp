@@ -246,8 +246,8 @@ TEST(Admin, ShutdownLeavesNothingBehind)
 
 TEST(Words, EveryStatusOfTheInterfaceHasAName)
 {
-    for (std::uint16_t code = 0; code <= LC_SC_ASYNC_LIMIT; ++code) {
-        const bool known = code <= 0x08 || (code >= 0x10 && code <= 0x13) || code >= 0x20;
+    for (std::uint16_t code = 0; code <= LC_SC_INVALID_FAULT; ++code) {
+        const bool known = code <= 0x08 || (code >= 0x10 && code <= 0x15) || code >= 0x20;
         EXPECT_EQ(std::string(status_name(code)) != "UNKNOWN", known) << code;
     }
 }

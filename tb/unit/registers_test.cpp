@@ -340,7 +340,7 @@ TEST(RegisterBank, NoHookWhereNothingCanBeWritten)
     for (const auto& reg : register_table().registers) {
         bank.on_write(reg.name, [&](std::uint64_t, std::uint64_t) { ++calls; });
     }
-    for (const auto* name : {"MAGIC", "CAP", "CSTS", "TELEM_PTR"}) {
+    for (const auto* name : {"MAGIC", "CAP", "CSTS", "TELEM_PTR", "ERRLOG_PTR"}) {
         for (const auto& reg : register_table().registers) {
             if (reg.name == std::string_view(name)) host_write(bank, reg, ~std::uint64_t{0});
         }
