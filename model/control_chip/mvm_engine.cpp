@@ -15,11 +15,15 @@ namespace lightcard::control_chip {
 namespace {
 constexpr std::uint32_t kBatch = 4096;  ///< vectors computed at once: bounds host memory, never shows in a result
 constexpr std::uint32_t kLargestOffset = 127;  ///< full scale of signed vectors that share the range with an offset
-constexpr std::uint64_t kSaturated = 100;  ///< a command that clips more than one sample in so many raises an event
+constexpr std::uint64_t kSaturated = 100;      ///< a command that clips more than one sample in so many raises an event
 }  // namespace
 
 MvmEngine::MvmEngine(EngineContext context, tlm::tlm_initiator_socket<>& core, std::uint32_t index, std::uint32_t lanes)
-    : context_(context), core_(core), calibrator_(context, core, index), lanes_(lanes), index_(static_cast<std::uint8_t>(index))
+    : context_(context),
+      core_(core),
+      calibrator_(context, core, index),
+      lanes_(lanes),
+      index_(static_cast<std::uint8_t>(index))
 {
 }
 

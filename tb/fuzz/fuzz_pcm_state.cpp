@@ -2,9 +2,9 @@
 // PCM state files: whatever the bytes, an error or a state that can be written again and gives the same bytes.
 #include <sstream>
 
+#include "lightcard/model/pcm_memory/state_file.h"
 #include "lightcard/tb/fuzz/archive_repair.h"
 #include "lightcard/tb/fuzz/fuzz.h"
-#include "lightcard/model/pcm_memory/state_file.h"
 
 namespace lightcard::fuzz {
 namespace {
