@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// Admin commands, and the ARG spaces of a command buffer.
 #include <cstring>
+#include <iterator>
 
 #include "lightcard/model/control_chip/decode_ranges.h"
 #include "lightcard/model/control_chip/fault_table.h"
@@ -161,14 +162,16 @@ MaybeFault check_admin(const lc_sqe& sqe, const DecodeLimits& limits)
     }
 }
 
-/// One pointer of a record, and where the fault would be.
+/// One pointer of a record, where the fault would be, and what it resolves to.
 struct Pointer {
     std::uint8_t* at;
     std::size_t field;
+    std::uint64_t value;
 };
 
-MaybeFault resolve(const Pointer& pointer, const std::uint64_t (&args)[LC_ARGS], std::uint64_t& value)
+MaybeFault resolve(Pointer& pointer, const std::uint64_t (&args)[LC_ARGS])
 {
+    auto& value = pointer.value;
     std::memcpy(&value, pointer.at, sizeof value);
     const std::uint32_t space = LC_PTR_SPACE(value);
     if (space < LC_SPACE_ARG0) return std::nullopt;  // the range check refuses what is no space at all
@@ -198,16 +201,16 @@ MaybeFault resolve_args(lc_record& record, const std::uint64_t (&args)[LC_ARGS])
                                               offsetof(lc_vector_op, out.base)};
     static constexpr std::size_t kGemm[] = {offsetof(lc_gemm_op, a), offsetof(lc_gemm_op, b), offsetof(lc_gemm_op, out),
                                             offsetof(lc_gemm_op, post)};
-    Pointer pointers[5];
+    Pointer pointers[std::size(kMvm)];  // no command has more
     std::size_t count = 0;
     const auto operand = [&](std::size_t offset) {
-        pointers[count++] = {record.operands + offset, sizeof(lc_sqe) + offset};
+        pointers[count++] = {record.operands + offset, sizeof(lc_sqe) + offset, 0};
     };
     switch (record.sqe.opcode) {
         case LC_OP_COPY: {
             auto* sqe = reinterpret_cast<std::uint8_t*>(&record.sqe);
-            pointers[count++] = {sqe + SQE_FIELD(src), SQE_FIELD(src)};
-            pointers[count++] = {sqe + SQE_FIELD(dst), SQE_FIELD(dst)};
+            pointers[count++] = {sqe + SQE_FIELD(src), SQE_FIELD(src), 0};
+            pointers[count++] = {sqe + SQE_FIELD(dst), SQE_FIELD(dst), 0};
             break;
         }
         case LC_OP_PROGRAM_WEIGHTS:
@@ -226,11 +229,10 @@ MaybeFault resolve_args(lc_record& record, const std::uint64_t (&args)[LC_ARGS])
         default:
             break;
     }
-    std::uint64_t values[4] = {};
     for (std::size_t i = 0; i < count; ++i) {
-        if (auto fault = resolve(pointers[i], args, values[i])) return fault;
+        if (auto fault = resolve(pointers[i], args)) return fault;
     }
-    for (std::size_t i = 0; i < count; ++i) std::memcpy(pointers[i].at, &values[i], sizeof values[i]);
+    for (std::size_t i = 0; i < count; ++i) std::memcpy(pointers[i].at, &pointers[i].value, sizeof pointers[i].value);
     return std::nullopt;
 }
 

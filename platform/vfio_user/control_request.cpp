@@ -72,7 +72,8 @@ Status check_fields(const ControlCommand& command, const ControlRequest& request
     std::vector<std::string> names;
     for (const auto& rule : rules) names.push_back(rule.name);
     for (const auto& [name, value] : request.fields) {
-        const auto rule = std::find_if(rules.begin(), rules.end(), [&](const auto& r) { return r.name == name; });
+        const auto rule =
+            std::find_if(rules.begin(), rules.end(), [&wanted = name](const auto& r) { return r.name == wanted; });
         if (rule == rules.end())
             return Error{std::string(command.name) + " has no such field", name, did_you_mean(name, names)};
         const auto& choices = rule->choices;
