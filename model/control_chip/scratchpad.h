@@ -2,6 +2,7 @@
 /// The control chip's SRAM: local macros seen as one address space with one aggregate bandwidth.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -51,7 +52,7 @@ public:
         archive.field("contents", contents);
         if constexpr (Archive::reading) {
             std::memset(data(), 0, size_);
-            if (contents.size() <= size_) std::memcpy(data(), contents.data(), contents.size());
+            if (contents.size() <= size_) std::copy(contents.begin(), contents.end(), data());
         }
     }
 
