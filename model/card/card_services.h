@@ -18,7 +18,7 @@ namespace lightcard {
 /// passed since programming, unless frozen or stepped.
 class CardServices : public Services {
 public:
-    Picoseconds now() const override { return to_picoseconds(sc_core::sc_time_stamp()) + offset_; }
+    Picoseconds now() const override { return scale_.to_picoseconds(sc_core::sc_time_stamp()) + offset_; }
 
     double ageing_clock() const override { return static_cast<double>(now()) * 1e-12 + extra_age_; }
 
@@ -53,6 +53,7 @@ public:
     }
 
 private:
+    const TimeScale scale_;
     Picoseconds offset_ = 0;
     double extra_age_ = 0;
 };

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lightcard/model/card_memory/card_memory.h"
 
-#include "lightcard/model/common/transactions.h"
-
 namespace lightcard::card_memory {
 
 CardMemory::CardMemory(sc_core::sc_module_name name, const Parameters& parameters, Services& services)
@@ -50,12 +48,13 @@ void CardMemory::b_transport(int, tlm::tlm_generic_payload& payload, sc_core::sc
     if (!move(payload)) return;
     const auto now = services_.now();
     const auto bytes = payload.get_data_length();
-    const auto slot = channel_.reserve(now + to_picoseconds(delay), duration_of(bytes, parameters_.bandwidth), bytes);
+    const auto slot =
+        channel_.reserve(now + scale_.to_picoseconds(delay), duration_of(bytes, parameters_.bandwidth), bytes);
     services_.ledger.charge(access_account_, bytes * 8ull, slot.start, slot.end);
     if (services_.activity.enabled()) {
         services_.activity.span(track_, payload.is_read() ? "read" : "write", slot.start, slot.end, 0, bytes);
     }
-    delay = to_sc_time(slot.end + parameters_.latency - now);
+    delay = scale_.to_sc_time(slot.end + parameters_.latency - now);
 }
 
 unsigned CardMemory::transport_dbg(int, tlm::tlm_generic_payload& payload)

@@ -10,6 +10,7 @@
 #include "lightcard/model/common/resource.h"
 #include "lightcard/model/common/services.h"
 #include "lightcard/model/common/sparse_memory.h"
+#include "lightcard/model/common/transactions.h"
 
 namespace lightcard::card_memory {
 
@@ -39,6 +40,7 @@ private:
     bool move(tlm::tlm_generic_payload& payload);
 
     const Parameters parameters_;
+    const TimeScale scale_;
     Services& services_;
     Resource channel_;
     SparseMemory contents_;

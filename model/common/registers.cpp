@@ -196,29 +196,36 @@ void RegisterBank::on_read(std::string_view name, ReadHook hook)
     behaviour_[index_of(name)].on_read = std::move(hook);
 }
 
-RegisterBank::Target RegisterBank::decode(std::uint32_t offset, std::uint32_t bytes, const char* verb) const
+bool RegisterBank::decode(std::uint32_t offset, std::uint32_t bytes, Target& target) const
 {
-    Target target;
-    const auto refuse = [&](const std::string& why) {
-        target.refusal = guest_error(std::to_string(bytes) + "-byte " + verb + " at " + hex(offset) + ": " + why);
-        return target;
-    };
-    if (bytes != 4 && bytes != 8) return refuse("registers take 4 bytes, 64-bit ones also 8");
-    if (offset % bytes != 0) return refuse("not aligned to " + std::to_string(bytes) + " bytes");
+    if ((bytes != 4 && bytes != 8) || (offset & (bytes - 1)) != 0) return false;
     const std::size_t word = offset / 4;
-    if (word >= at_.size() || at_[word] < 0) return refuse("no register there" + nearest(table_, offset));
+    if (word >= at_.size() || at_[word] < 0) return false;
     target.index = static_cast<std::size_t>(at_[word]);
     const Register& reg = table_.registers[target.index];
+    if (bytes > reg.bytes) return false;
     target.high = reg.bytes == 8 && offset != reg.offset;
-    if (bytes > reg.bytes) return refuse(std::string(reg.name) + " has 4 bytes");
     target.lanes = bytes == 8 ? ~std::uint64_t{0} : target.high ? kHighHalf : kLowHalf;
-    return target;
+    return true;
+}
+
+/// Why decode() found nothing.
+RegisterOutcome RegisterBank::refusal(std::uint32_t offset, std::uint32_t bytes, const char* verb) const
+{
+    const auto because = [&](const std::string& why) {
+        return guest_error(std::to_string(bytes) + "-byte " + verb + " at " + hex(offset) + ": " + why);
+    };
+    if (bytes != 4 && bytes != 8) return because("registers take 4 bytes, 64-bit ones also 8");
+    if (offset % bytes != 0) return because("not aligned to " + std::to_string(bytes) + " bytes");
+    const std::size_t word = offset / 4;
+    if (word >= at_.size() || at_[word] < 0) return because("no register there" + nearest(table_, offset));
+    return because(std::string(table_.registers[static_cast<std::size_t>(at_[word])].name) + " has 4 bytes");
 }
 
 RegisterRead RegisterBank::read(std::uint32_t offset, std::uint32_t bytes)
 {
-    Target target = decode(offset, bytes, "read");
-    if (!target.refusal.ok()) return {0, std::move(target.refusal)};
+    Target target;
+    if (!decode(offset, bytes, target)) return {0, refusal(offset, bytes, "read")};
     const Behaviour& behaviour = behaviour_[target.index];
     const Register& reg = table_.registers[target.index];
     Value& value = values_[behaviour.storage];
@@ -265,8 +272,8 @@ RegisterOutcome RegisterBank::judge_write(const Target& target, std::uint64_t da
 
 RegisterOutcome RegisterBank::write(std::uint32_t offset, std::uint32_t bytes, std::uint64_t data)
 {
-    Target target = decode(offset, bytes, "write");
-    if (!target.refusal.ok()) return std::move(target.refusal);
+    Target target;
+    if (!decode(offset, bytes, target)) return refusal(offset, bytes, "write");
     data = (target.high ? data << 32 : data) & target.lanes;
     RegisterOutcome outcome = judge_write(target, data);
 

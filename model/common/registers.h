@@ -144,7 +144,7 @@ struct RegisterOutcome {
     std::string text;
 
     bool ok() const { return text.empty(); }
-    void report(Diagnostics& diagnostics, Picoseconds when, const std::string& component) const
+    void report(Diagnostics& diagnostics, Picoseconds when, const char* component) const
     {
         if (!ok()) diagnostics.report(severity, when, component, text);
     }
@@ -233,16 +233,16 @@ private:
 
         std::uint64_t writable() const { return rw | rwi | w1c | w1s | wo; }
     };
-    /// The bits of one register that an access names, or why there are none.
+    /// The bits of one register that an access names.
     struct Target {
         std::size_t index = 0;
         bool high = false;        ///< upper half only
         std::uint64_t lanes = 0;  ///< bits of the register
-        RegisterOutcome refusal;
     };
 
     std::size_t index_of(std::string_view name) const;
-    Target decode(std::uint32_t offset, std::uint32_t bytes, const char* verb) const;
+    bool decode(std::uint32_t offset, std::uint32_t bytes, Target& target) const;
+    RegisterOutcome refusal(std::uint32_t offset, std::uint32_t bytes, const char* verb) const;
     RegisterOutcome judge_write(const Target& target, std::uint64_t data) const;
     void keep_fixed_bits(std::size_t i);
 

@@ -21,16 +21,34 @@
 
 namespace lightcard {
 
-/// Card picoseconds to simulator time. The simulator's resolution must divide 1 ps.
+/// Card picoseconds to simulator time and back. The simulator's resolution must divide 1 ps. It is fixed by the time
+/// the first module is built, so whoever converts often keeps one of these: asking the simulator anew costs more than
+/// the conversion.
+class TimeScale {
+public:
+    TimeScale() : per_ps_(sc_core::sc_time(1, sc_core::SC_PS).value()) {}
+    sc_core::sc_time to_sc_time(Picoseconds ps) const
+    {
+        return sc_core::sc_time::from_value(static_cast<sc_dt::uint64>(ps) * per_ps_);
+    }
+    Picoseconds to_picoseconds(const sc_core::sc_time& time) const
+    {
+        const auto value = time.value();
+        return static_cast<Picoseconds>(per_ps_ == 1 ? value : value / per_ps_);
+    }
+
+private:
+    sc_dt::uint64 per_ps_;
+};
+
+/// The same for code that converts seldom.
 inline sc_core::sc_time to_sc_time(Picoseconds ps)
 {
-    const sc_dt::uint64 per_ps = sc_core::sc_time(1, sc_core::SC_PS).value();
-    return sc_core::sc_time::from_value(static_cast<sc_dt::uint64>(ps) * per_ps);
+    return TimeScale().to_sc_time(ps);
 }
 inline Picoseconds to_picoseconds(const sc_core::sc_time& time)
 {
-    const sc_dt::uint64 per_ps = sc_core::sc_time(1, sc_core::SC_PS).value();
-    return static_cast<Picoseconds>(time.value() / per_ps);
+    return TimeScale().to_picoseconds(time);
 }
 
 template <class Derived>

@@ -97,6 +97,7 @@ void ControlChip::inject(const lc_sqe& sqe)
 void ControlChip::create_queue(const lc_sqe& sqe)
 {
     const auto& wanted = sqe.u.queue;
+    processor_->use(wanted.qid);
     if (sqe.opcode == LC_ADM_CREATE_CQ) {
         auto& cq = processor_->cq(wanted.qid);
         if (cq.exists) return admin_done(sqe, LC_SC_QUEUE_IN_USE, LC_FAIL(LC_FAIL_SELF, 40));

@@ -20,15 +20,18 @@ void CommandProcessor::reset()
 {
     std::fill(sqs_.begin(), sqs_.end(), SubmissionQueue{});
     std::fill(cqs_.begin(), cqs_.end(), CompletionQueue{});
+    in_use_ = 0;
     issue_.release(context_.services.now());
 }
 
 bool CommandProcessor::idle() const
 {
-    for (const auto& queue : sqs_) {
+    for (std::uint32_t i = 0; i < in_use_; ++i) {
+        const auto& queue = sqs_[i];
         if (queue.exists && (queue.fetching || !queue.incoming.empty() || queue.head != queue.tail)) return false;
+        if (!cqs_[i].backlog.empty()) return false;
     }
-    return std::all_of(cqs_.begin(), cqs_.end(), [](const auto& queue) { return queue.backlog.empty(); });
+    return true;
 }
 
 std::string CommandProcessor::ring_submission(std::uint32_t qid, std::uint32_t tail)

@@ -3,6 +3,7 @@
 /// and writes completions (output bytes before CQE before MSI-X; the host port keeps that order).
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <string>
 #include <vector>
@@ -45,6 +46,8 @@ public:
     SubmissionQueue& sq(std::uint32_t qid) { return sqs_[qid]; }
     CompletionQueue& cq(std::uint32_t qid) { return cqs_[qid]; }
     std::uint32_t queues() const { return static_cast<std::uint32_t>(sqs_.size()); }
+    /// Queues of this number may exist from now on; those above the highest are not looked at.
+    void use(std::uint32_t qid) { in_use_ = std::max(in_use_, qid + 1); }
     void reset();
     bool idle() const;
 
@@ -76,6 +79,7 @@ public:
         archive.expect("queues", static_cast<std::uint64_t>(sqs_.size()));
         for (auto& queue : sqs_) archive.field("sq", queue);
         for (auto& queue : cqs_) archive.field("cq", queue);
+        if constexpr (Archive::reading) in_use_ = queues();
         archive.field("issue", issue_);
         archive.field("errors", errors_);
     }
@@ -95,6 +99,7 @@ private:
     Hooks hooks_;
     std::vector<SubmissionQueue> sqs_;
     std::vector<CompletionQueue> cqs_;
+    std::uint32_t in_use_ = 0;
     Resource issue_;
     std::uint64_t next_incoming_ = 1;
     std::uint64_t errors_ = 0;

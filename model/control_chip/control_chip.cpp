@@ -82,7 +82,8 @@ ControlChip::ControlChip(sc_core::sc_module_name name, const Parameters& paramet
         scheduler_.add_engine("writer" + std::to_string(core), LC_ENGINE_WRITER, facts.writers, *writers_.back());
         scheduler_.add_engine("core" + std::to_string(core), LC_ENGINE_CORE, 1, *mvm_.back());
     }
-    timeline_.set_wake([this](Picoseconds when) { wake_.notify(to_sc_time(std::max<Picoseconds>(0, when - now()))); });
+    timeline_.set_wake(
+        [this](Picoseconds when) { wake_.notify(scale_.to_sc_time(std::max<Picoseconds>(0, when - now()))); });
     set_up_registers();
     add_telemetry();
     CardEvents::Handlers handlers;
@@ -152,7 +153,7 @@ void ControlChip::work_method()
             services_.diagnostics.report(Severity::internal_error, now(), "control_chip", failure.what());
         }
     }
-    if (!timeline_.empty()) wake_.notify(to_sc_time(timeline_.next() - now()));
+    if (!timeline_.empty()) wake_.notify(scale_.to_sc_time(timeline_.next() - now()));
     power_.settle();
 }
 
@@ -310,7 +311,7 @@ void ControlChip::register_transport(tlm::tlm_generic_payload& payload, sc_core:
         bank_.write(offset, length, value).report(services_.diagnostics, now(), "control_chip.registers");
         return;
     }
-    if (read_table(offset, payload.get_data_ptr(), length)) return;
+    if (offset >= kTelemetryOffset && read_table(offset, payload.get_data_ptr(), length)) return;
     const auto read = bank_.read(offset, length);
     read.outcome.report(services_.diagnostics, now(), "control_chip.registers");
     std::memset(payload.get_data_ptr(), 0, length);
@@ -393,6 +394,7 @@ void ControlChip::enable()
         bank_.set(f_.fatal, 1);
         return;
     }
+    processor_->use(0);
     sq = {};
     sq.exists = true;
     sq.base = bank_.get(f_.asq);

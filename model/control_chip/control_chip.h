@@ -165,6 +165,7 @@ private:
     const CardFacts facts_;
     HostPort& host_;
     Services& services_;
+    const TimeScale scale_;
     Logs logs_;
     std::function<Picoseconds()> lag_;
     std::function<std::uint64_t()> weight_generation_;

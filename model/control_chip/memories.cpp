@@ -4,8 +4,6 @@
 #include <cstring>
 #include <stdexcept>
 
-#include "lightcard/model/common/transactions.h"
-
 namespace lightcard::control_chip {
 
 namespace {
@@ -51,10 +49,10 @@ Picoseconds Memories::timed(bool write, std::uint64_t pointer, std::uint8_t* dat
     tlm::tlm_generic_payload payload;
     fill(payload, write, offset, data, bytes);
     const auto now = services_.now();
-    auto delay = to_sc_time(earliest - now);
+    auto delay = scale_.to_sc_time(earliest - now);
     dram_->b_transport(payload, delay);
     if (payload.is_response_error()) throw std::out_of_range("card memory refused an access");
-    return now + to_picoseconds(delay);
+    return now + scale_.to_picoseconds(delay);
 }
 
 Picoseconds Memories::read(std::uint64_t pointer, void* into, std::size_t bytes, Picoseconds earliest, Cause cause)

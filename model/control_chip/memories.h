@@ -9,6 +9,7 @@
 #include <tlm>
 
 #include "lightcard/model/common/services.h"
+#include "lightcard/model/common/transactions.h"
 #include "lightcard/model/control_chip/lightcard_abi.h"
 #include "lightcard/model/control_chip/scratchpad.h"
 
@@ -43,6 +44,7 @@ private:
     tlm::tlm_initiator_socket<>& dram_;
     std::uint64_t dram_bytes_;
     Services& services_;
+    const TimeScale scale_;
 };
 
 }  // namespace lightcard::control_chip

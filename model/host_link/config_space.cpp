@@ -2,6 +2,7 @@
 #include "lightcard/model/host_link/config_space.h"
 
 #include <algorithm>
+#include <cstring>
 
 namespace lightcard::host_link {
 
@@ -184,7 +185,9 @@ std::uint64_t ConfigSpace::bar_bytes(std::uint32_t bar) const
 
 std::uint64_t ConfigSpace::bar_address(std::uint32_t bar) const
 {
-    return get(kBar0 + 4 * bar, 8) & ~0xfull;
+    std::uint64_t value = 0;
+    std::memcpy(&value, &bytes_[kBar0 + 4 * bar], sizeof value);
+    return value & ~0xfull;
 }
 
 std::optional<ConfigSpace::Target> ConfigSpace::decode(std::uint64_t address, std::uint64_t length) const

@@ -44,7 +44,7 @@ HostLink::HostLink(sc_core::sc_module_name name, const Parameters& parameters, S
     idle_account_ = services_.ledger.open({"host_link.idle", Category::link, "ps", parameters.idle_power * 1e-12,
                                            Scope::card, true, "card.link.idle_power"});
     track_ = services_.activity.open("host_link");
-    running_ = {parameters.generation, parameters.width};
+    set_running(parameters.generation, parameters.width);
     services_.telemetry.add(LC_TAG_LINK_MTS, 0, [this] {
         constexpr std::int64_t kRates[] = {0, 2500, 5000, 8000, 16000, 32000, 64000};
         return kRates[running_.generation < 7 ? running_.generation : 6];
@@ -84,16 +84,17 @@ void HostLink::train(std::uint32_t generation, std::uint32_t width)
 {
     if (generation < running_.generation || width < running_.width)
         config_.report_correctable(ConfigSpace::kReceiverError);
-    running_ = {generation, width};
+    set_running(generation, width);
     config_.set_link(generation, width);
 }
 
-std::uint64_t HostLink::rate() const
+void HostLink::set_running(std::uint32_t generation, std::uint32_t width)
 {
+    running_ = {generation, width};
     auto link = parameters_;
-    link.generation = running_.generation;
-    link.width = running_.width;
-    return link.raw_rate();
+    link.generation = generation;
+    link.width = width;
+    rate_ = link.raw_rate();
 }
 
 // --- upstream -------------------------------------------------------------------------------------------------
@@ -110,8 +111,7 @@ void HostLink::submit(DmaRequest request)
     const auto now = services_.now();
     const std::uint64_t length = request.data.size();
     const auto packets = [length](std::uint32_t size) { return (length + size - 1) / size; };
-    const auto rate = this->rate();
-    const auto data_time = duration_of(length + packets(parameters_.max_payload) * parameters_.tlp_overhead, rate);
+    const auto data_time = duration_of(length + packets(parameters_.max_payload) * parameters_.tlp_overhead, rate_);
     Pending item{Phase::access, std::move(request)};
     if (item.request.to_host) {
         item.arrival = up_.reserve(now, data_time, length).end + parameters_.posted_latency;
@@ -119,7 +119,7 @@ void HostLink::submit(DmaRequest request)
         return;
     }
     const auto requests = packets(parameters_.max_read_request);
-    const auto sent = up_.reserve(now, duration_of(requests * parameters_.tlp_overhead, rate)).end;
+    const auto sent = up_.reserve(now, duration_of(requests * parameters_.tlp_overhead, rate_)).end;
     // Tags in flight bound the rate as well: read_tags requests a round trip.
     const auto rounds = (requests + parameters_.read_tags - 1) / parameters_.read_tags;
     const auto tag_time = static_cast<Picoseconds>(rounds > 0 ? rounds - 1 : 0) * parameters_.read_round_trip;
@@ -130,7 +130,7 @@ void HostLink::submit(DmaRequest request)
 void HostLink::interrupt(std::uint32_t vector)
 {
     const auto bytes = kMessageBytes + parameters_.tlp_overhead;
-    const auto sent = up_.reserve(services_.now(), duration_of(bytes, rate())).end;
+    const auto sent = up_.reserve(services_.now(), duration_of(bytes, rate_)).end;
     Pending item{Phase::message, {}};
     item.request.generation = generation_;
     item.vector = vector;
@@ -155,7 +155,7 @@ void HostLink::host_access_thread()
         const auto at = pending_.begin()->first.first;
         const auto now = services_.now();
         if (at > now) {
-            wait(to_sc_time(at - now), pending_event_);
+            wait(scale_.to_sc_time(at - now), pending_event_);
             continue;
         }
         auto item = std::move(pending_.begin()->second);
@@ -266,7 +266,7 @@ void HostLink::bar_access(bool write, std::uint32_t bar, std::uint64_t offset, s
         msix_table_access(write, offset, data, length);
         return;
     }
-    tlm::tlm_generic_payload payload;
+    auto& payload = bar_payload_;
     payload.set_command(write ? tlm::TLM_WRITE_COMMAND : tlm::TLM_READ_COMMAND);
     payload.set_address(offset);
     payload.set_data_ptr(data);
@@ -332,7 +332,7 @@ void HostLink::posted_write_method()
     } catch (const std::exception& failure) {
         services_.diagnostics.report(Severity::internal_error, services_.now(), "host_link", failure.what());
     }
-    if (!posted_.empty()) posted_event_.notify(to_sc_time(posted_.front().at - services_.now()));
+    if (!posted_.empty()) posted_event_.notify(scale_.to_sc_time(posted_.front().at - services_.now()));
 }
 
 void HostLink::mem_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay)
@@ -347,37 +347,38 @@ void HostLink::mem_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time
         return;
     }
     payload.set_response_status(tlm::TLM_OK_RESPONSE);
-    const auto local = services_.now() + to_picoseconds(delay);
+    const auto now = services_.now();
+    const auto local = now + scale_.to_picoseconds(delay);
     auto* data = payload.get_data_ptr();
     const auto length = payload.get_data_length();
-    const auto wire = duration_of(length + parameters_.tlp_overhead, rate());
+    const auto wire = duration_of(length + parameters_.tlp_overhead, rate_);
     if (payload.is_write()) {
         const auto at = down_.reserve(local, wire).end + parameters_.posted_latency;
         posted_.push_back({at, target->bar, target->offset, {data, data + length}});
-        if (posted_.size() == 1) posted_event_.notify(to_sc_time(at - services_.now()));
+        if (posted_.size() == 1) posted_event_.notify(scale_.to_sc_time(at - now));
         return;
     }
     const auto arrive = std::max(down_.reserve(local, wire).end + parameters_.posted_latency,
                                  posted_.empty() ? Picoseconds{0} : posted_.back().at);
     const auto back = parameters_.read_round_trip - parameters_.posted_latency;
     if (in_thread()) {
-        wait(to_sc_time(arrive - services_.now()));
+        wait(scale_.to_sc_time(arrive - now));
         flush_posted(services_.now());
         bar_access(false, target->bar, target->offset, data, length, false);
-        delay = to_sc_time(back);
+        delay = scale_.to_sc_time(back);
     } else {
-        flush_posted(arrive);
+        if (!posted_.empty()) flush_posted(arrive);
         bar_access(false, target->bar, target->offset, data, length, false);
-        delay = to_sc_time(arrive + back - services_.now());
+        delay = scale_.to_sc_time(arrive + back - now);
     }
 }
 
 void HostLink::cfg_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay)
 {
-    const auto local = services_.now() + to_picoseconds(delay);
-    if (in_thread() && local > services_.now()) wait(to_sc_time(local - services_.now()));
+    const auto local = services_.now() + scale_.to_picoseconds(delay);
+    if (in_thread() && local > services_.now()) wait(scale_.to_sc_time(local - services_.now()));
     cfg_debug(payload);
-    delay = to_sc_time(parameters_.read_round_trip);
+    delay = scale_.to_sc_time(parameters_.read_round_trip);
 }
 
 unsigned HostLink::cfg_debug(tlm::tlm_generic_payload& payload)

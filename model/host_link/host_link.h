@@ -78,6 +78,7 @@ public:
         archive.check(running_.generation >= 1 && running_.generation <= parameters_.generation &&
                           running_.width >= 1 && running_.width <= parameters_.width,
                       "the link runs faster than it can");
+        if constexpr (Archive::reading) set_running(running_.generation, running_.width);
     }
 
 private:
@@ -99,7 +100,7 @@ private:
     };
 
     bool off_the_bus() { return services_.faults.find(FaultKind::all_ones) != nullptr; }
-    std::uint64_t rate() const;  ///< raw bytes/s a direction, now
+    void set_running(std::uint32_t generation, std::uint32_t width);
     void host_access_thread();
     void posted_write_method();
     void perform(Pending& item);
@@ -118,6 +119,7 @@ private:
 
     const Parameters parameters_;
     Services& services_;
+    const TimeScale scale_;
     HostPortClient* client_ = nullptr;
     ConfigSpace config_;
     std::vector<std::uint8_t> table_;  ///< MSI-X: 16 bytes a vector
@@ -130,6 +132,8 @@ private:
     struct Running {
         std::uint32_t generation = 4, width = 16;
     } running_;
+    std::uint64_t rate_ = 0;                ///< raw bytes/s a direction, as the link runs
+    tlm::tlm_generic_payload bar_payload_;  ///< of the access to a BAR under way; none of them waits
     /// Ordered by time, then by order of submission.
     std::map<std::pair<Picoseconds, std::uint64_t>, Pending> pending_;
     std::uint64_t sequence_ = 0;

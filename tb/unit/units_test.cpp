@@ -11,6 +11,7 @@
 #include <limits>
 
 #include "lightcard/model/common/suggest.h"
+#include "lightcard/model/common/time.h"
 
 namespace lightcard {
 namespace {
@@ -246,6 +247,23 @@ TEST(Suggest, NearestNameOrNothing)
     EXPECT_EQ(did_you_mean("zzzzzz", {"a", "b", "c"}), "one of a, b, c");
     EXPECT_EQ(did_you_mean("zzzzzz", {}), "");
     EXPECT_EQ(join_choices({"a", "b", "c"}), "a, b or c");
+}
+
+/// Short divisions and long ones agree where either could serve.
+TEST(Durations, AreTheSameWhateverTheDivision)
+{
+    const auto exact = [](std::uint64_t count, std::uint64_t rate) {
+        const auto ps = (static_cast<unsigned __int128>(count) * 1'000'000'000'000u + rate - 1) / rate;
+        return ps > static_cast<unsigned __int128>(kNever) ? kNever : static_cast<Picoseconds>(ps);
+    };
+    const auto most = std::numeric_limits<std::uint64_t>::max();
+    for (const std::uint64_t count :
+         {std::uint64_t{1}, std::uint64_t{3}, std::uint64_t{77'777}, std::uint64_t{8'999'999}, std::uint64_t{9'000'000},
+          std::uint64_t{9'000'001}, most}) {
+        for (const std::uint64_t rate : {std::uint64_t{1}, std::uint64_t{7}, std::uint64_t{13'000'000'000},
+                                         static_cast<std::uint64_t>(kNever), std::uint64_t{1} << 63, most})
+            EXPECT_EQ(duration_of(count, rate), exact(count, rate)) << count << " at " << rate;
+    }
 }
 
 }  // namespace
