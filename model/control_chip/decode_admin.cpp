@@ -198,7 +198,7 @@ MaybeFault resolve_args(lc_record& record, const std::uint64_t (&args)[LC_ARGS])
                                            offsetof(lc_mvm_op, psum), offsetof(lc_mvm_op, post),
                                            offsetof(lc_mvm_op, scale)};
     static constexpr std::size_t kVector[] = {offsetof(lc_vector_op, in.base), offsetof(lc_vector_op, in2.base),
-                                              offsetof(lc_vector_op, out.base)};
+                                              offsetof(lc_vector_op, out.base), offsetof(lc_vector_op, table)};
     static constexpr std::size_t kGemm[] = {offsetof(lc_gemm_op, a), offsetof(lc_gemm_op, b), offsetof(lc_gemm_op, out),
                                             offsetof(lc_gemm_op, post)};
     Pointer pointers[std::size(kMvm)];  // no command has more

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// Checks of the operand blocks.
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 
@@ -14,7 +16,19 @@ bool is_code(std::uint32_t format)
 }
 bool is_integer(std::uint32_t format)
 {
-    return is_code(format) || format == LC_FMT_S32;
+    return is_code(format) || format == LC_FMT_S16 || format == LC_FMT_S32;
+}
+bool is_operand(std::uint32_t format)
+{
+    return is_code(format) || format == LC_FMT_S16;
+}
+bool has_second(std::uint8_t kind)
+{
+    return kind == LC_VEC_ADD || kind == LC_VEC_MUL;
+}
+bool has_table(std::uint8_t kind)
+{
+    return kind == LC_VEC_TABLE || kind == LC_VEC_NORM || kind == LC_VEC_GATHER;
 }
 
 MaybeFault check_tile(const DecodeLimits& limits, std::uint16_t core, std::uint16_t bank, std::uint16_t rows,
@@ -39,7 +53,7 @@ MaybeFault check_mvm_fields(const lc_mvm_op& op, const DecodeLimits& limits)
         return bad_field(OP_FIELD(lc_mvm_op, flags), "flags: unknown bit");
     }
     if (!is_code(op.in_format)) return bad_field(OP_FIELD(lc_mvm_op, in_format), "in_format: u8 or s8");
-    if (!is_integer(op.out_format)) return bad_field(OP_FIELD(lc_mvm_op, out_format), "out_format: u8, s8 or s32");
+    if (!is_integer(op.out_format)) return bad_field(OP_FIELD(lc_mvm_op, out_format), "out_format: u8, s8, s16 or s32");
     if (op.passes > kMaxPasses) return bad_field(OP_FIELD(lc_mvm_op, passes), "passes: 0 .. 64");
     if (op.rows % copies_of(op.row_copies) != 0)
         return bad_field(OP_FIELD(lc_mvm_op, row_copies), "row_copies: must divide rows");
@@ -57,7 +71,7 @@ std::uint32_t outputs_of(const lc_mvm_op& op)
 MaybeFault check_mvm_output(const lc_mvm_op& op, const DecodeLimits& limits)
 {
     if (op.out_format != LC_FMT_S32) {
-        if (op.post == 0) return bad_address(OP_FIELD(lc_mvm_op, post), "post: needed by an 8-bit output");
+        if (op.post == 0) return bad_address(OP_FIELD(lc_mvm_op, post), "post: needed unless the output is s32");
         if (auto fault = check_output_clamp(op.out_format, op.clamp_lo, op.clamp_hi, op.zero_point,
                                             OP_FIELD(lc_mvm_op, clamp_lo), OP_FIELD(lc_mvm_op, zero_point))) {
             return fault;
@@ -79,46 +93,63 @@ MaybeFault check_vector_formats(const lc_vector_op& op)
     constexpr std::size_t in = OP_FIELD(lc_vector_op, in_format), out = OP_FIELD(lc_vector_op, out_format);
     switch (op.kind) {
         case LC_VEC_ADD:
-            if (!is_code(op.in_format)) return bad_field(in, "in_format: u8 or s8");
-            if (!is_code(op.in2_format)) return bad_field(OP_FIELD(lc_vector_op, in2_format), "in2_format: u8 or s8");
-            if (!is_integer(op.out_format)) return bad_field(out, "out_format: u8, s8 or s32");
+        case LC_VEC_MUL:
+            if (!is_operand(op.in_format)) return bad_field(in, "in_format: u8, s8 or s16");
+            if (!is_operand(op.in2_format))
+                return bad_field(OP_FIELD(lc_vector_op, in2_format), "in2_format: u8, s8 or s16");
+            if (!is_integer(op.out_format)) return bad_field(out, "out_format: u8, s8, s16 or s32");
             return std::nullopt;
         case LC_VEC_REQUANT:
-            if (!is_integer(op.in_format)) return bad_field(in, "in_format: u8, s8 or s32");
-            if (!is_integer(op.out_format)) return bad_field(out, "out_format: u8, s8 or s32");
+            if (!is_integer(op.in_format)) return bad_field(in, "in_format: u8, s8, s16 or s32");
+            if (!is_integer(op.out_format)) return bad_field(out, "out_format: u8, s8, s16 or s32");
             return std::nullopt;
         case LC_VEC_AVGPOOL:
-            if (!is_code(op.in_format)) return bad_field(in, "in_format: u8 or s8");
-            if (!is_integer(op.out_format)) return bad_field(out, "out_format: u8, s8 or s32");
+        case LC_VEC_NORM:
+            if (!is_operand(op.in_format)) return bad_field(in, "in_format: u8, s8 or s16");
+            if (!is_integer(op.out_format)) return bad_field(out, "out_format: u8, s8, s16 or s32");
             return std::nullopt;
         case LC_VEC_MAXPOOL:
-            if (!is_integer(op.in_format)) return bad_field(in, "in_format: u8, s8 or s32");
+            if (!is_integer(op.in_format)) return bad_field(in, "in_format: u8, s8, s16 or s32");
             if (op.out_format != op.in_format) return bad_field(out, "out_format: must equal in_format");
             return std::nullopt;
         case LC_VEC_MOVE:
-            if (format_bytes(op.in_format) == 0) return bad_field(in, "in_format: u8, s8, s32 or f32");
+            if (format_bytes(op.in_format) == 0) return bad_field(in, "in_format: u8, s8, s16, s32 or f32");
             if (op.out_format != op.in_format) return bad_field(out, "out_format: must equal in_format");
             return std::nullopt;
         case LC_VEC_SOFTMAX:
-            if (!is_integer(op.in_format)) return bad_field(in, "in_format: u8, s8 or s32");
-            if (op.out_format != LC_FMT_F32) return bad_field(out, "out_format: f32");
+            if (!is_integer(op.in_format)) return bad_field(in, "in_format: u8, s8, s16 or s32");
+            if (format_bytes(op.out_format) == 0) return bad_field(out, "out_format: f32, u8, s8, s16 or s32");
+            return std::nullopt;
+        case LC_VEC_TABLE:
+            if (!is_code(op.in_format)) return bad_field(in, "in_format: u8 or s8");
+            if (!is_operand(op.out_format)) return bad_field(out, "out_format: u8, s8 or s16");
+            return std::nullopt;
+        case LC_VEC_GATHER:
+            if (op.in_format != LC_FMT_S32) return bad_field(in, "in_format: s32 indices");
+            if (format_bytes(op.out_format) == 0) return bad_field(out, "out_format: u8, s8, s16, s32 or f32");
             return std::nullopt;
         default:
-            return bad_field(OP_FIELD(lc_vector_op, kind), "kind: 1 .. 6");
+            return bad_field(OP_FIELD(lc_vector_op, kind), "kind: 1 .. 10");
     }
 }
 
 MaybeFault check_vector_unused(const lc_vector_op& op)
 {
-    const std::uint8_t flags = op.kind == LC_VEC_AVGPOOL ? LC_VEC_VALID_COUNT : 0;
+    std::uint8_t flags = 0;
+    if (op.kind == LC_VEC_AVGPOOL) flags = LC_VEC_VALID_COUNT;
+    if (op.kind == LC_VEC_NORM) flags = LC_VEC_RMS;
+    if (has_second(op.kind)) flags = LC_VEC_IN2_SCALAR;
     if ((op.flags & ~flags) != 0) return bad_field(OP_FIELD(lc_vector_op, flags), "flags: unknown bit");
     if (auto fault = check_reserved(op.rsvd0, sizeof op.rsvd0, OP_FIELD(lc_vector_op, rsvd0))) return fault;
     if (auto fault = check_reserved(op.rsvd1, sizeof op.rsvd1, OP_FIELD(lc_vector_op, rsvd1))) return fault;
     if (auto fault = check_reserved(op.rsvd, sizeof op.rsvd, OP_FIELD(lc_vector_op, rsvd))) return fault;
-    if (op.kind != LC_VEC_ADD) {
+    if (!has_second(op.kind)) {
         if (auto fault = check_reserved(&op.in2, sizeof op.in2, OP_FIELD(lc_vector_op, in2))) return fault;
-        if (op.in2_format != 0) return bad_field(OP_FIELD(lc_vector_op, in2_format), "in2_format: ADD only");
+        if (op.in2_format != 0) return bad_field(OP_FIELD(lc_vector_op, in2_format), "in2_format: ADD and MUL only");
     }
+    if (!has_table(op.kind) && op.table != 0)
+        return bad_field(OP_FIELD(lc_vector_op, table), "table: TABLE, NORM and GATHER only");
+    if (op.kind != LC_VEC_GATHER && op.rows != 0) return bad_field(OP_FIELD(lc_vector_op, rows), "rows: GATHER only");
     if (op.kind == LC_VEC_MOVE) return std::nullopt;
     if (op.out_channel_stride != 0) {
         return bad_field(OP_FIELD(lc_vector_op, out_channel_stride), "out_channel_stride: MOVE only");
@@ -138,36 +169,68 @@ MaybeFault check_vector_arithmetic(const lc_vector_op& op)
     if (Wide{op.in.images} * op.in.out_h * op.in.out_w * op.in.channels * area > kMaxElements) {
         return bad_field(OP_FIELD(lc_vector_op, in.images), "vectors * channels * kernel positions: at most 2^30");
     }
-    if (op.kind == LC_VEC_SOFTMAX) {
+    if (op.kind == LC_VEC_SOFTMAX || op.kind == LC_VEC_NORM) {
         float scale = 0;
         std::memcpy(&scale, &op.scale_f32, sizeof scale);
-        if (std::isfinite(scale) && scale > 0) return std::nullopt;
-        return bad_field(OP_FIELD(lc_vector_op, scale_f32), "scale_f32: positive and finite");
+        if (!std::isfinite(scale) || !(scale > 0))
+            return bad_field(OP_FIELD(lc_vector_op, scale_f32), "scale_f32: positive and finite");
+        if (op.kind == LC_VEC_NORM && op.in.channels > kMaxNormChannels)
+            return bad_field(OP_FIELD(lc_vector_op, in.channels), "channels: at most 65536 of a NORM");
+    } else if (op.kind == LC_VEC_MAXPOOL || op.kind == LC_VEC_MOVE || op.kind == LC_VEC_TABLE ||
+               op.kind == LC_VEC_GATHER) {
+        return std::nullopt;
+    } else if (op.shift < 1 || op.shift > 62) {
+        return bad_field(OP_FIELD(lc_vector_op, shift), "shift: 1 .. 62");
     }
-    if (op.kind == LC_VEC_MAXPOOL || op.kind == LC_VEC_MOVE) return std::nullopt;
-    if (op.shift < 1 || op.shift > 62) return bad_field(OP_FIELD(lc_vector_op, shift), "shift: 1 .. 62");
+    if (op.out_format == LC_FMT_F32) return std::nullopt;
     return check_output_clamp(op.out_format, op.clamp_lo, op.clamp_hi, op.zero_point, OP_FIELD(lc_vector_op, clamp_lo),
                               OP_FIELD(lc_vector_op, zero_point));
 }
 
-/// One operand of a GEMM: batch x rows x columns, row and batch strides in bytes.
+/// What TABLE, NORM and GATHER look up.
+MaybeFault check_vector_table(const lc_vector_op& op, const DecodeLimits& limits)
+{
+    constexpr std::size_t field = OP_FIELD(lc_vector_op, table);
+    const std::uint32_t out = format_bytes(op.out_format);
+    if (op.kind == LC_VEC_NORM)
+        return check_words(op.table, Wide{op.in.channels} * 8, Reach::scratchpad, limits, field);
+    if (op.kind == LC_VEC_GATHER && op.rows == 0)
+        return bad_field(OP_FIELD(lc_vector_op, rows), "rows: must not be zero");
+    if (LC_PTR_OFFSET(op.table) % out != 0) return bad_address(field, "must be aligned to the element");
+    const Wide elements = op.kind == LC_VEC_GATHER ? Wide{op.rows} * op.in.channels : Wide{256};
+    return check_range(op.table, elements * out, Reach::scratchpad, limits, field);
+}
+
+/// One operand of a GEMM: images x batch x rows x columns, all strides but the columns' in bytes.
 struct Matrix {
-    std::uint64_t pointer, batch_stride;
+    std::uint64_t pointer, image_stride, batch_stride;
     std::uint32_t rows, columns, stride, element;
     bool written;
-    std::size_t field, stride_field, batch_field;
+    std::size_t field, stride_field, batch_field, image_field;
 };
 
-MaybeFault check_matrix(const Matrix& m, std::uint32_t batches, const DecodeLimits& limits)
+MaybeFault check_matrix(const Matrix& m, const lc_gemm_op& op, const DecodeLimits& limits)
 {
-    const Wide line = Wide{m.columns} * m.element;
-    const Wide plane = Wide{m.rows - 1} * m.stride + line;
+    struct Dimension {
+        std::uint32_t count;
+        std::uint64_t stride;
+        std::size_t field;
+    };
+    std::array<Dimension, 3> dimensions{{{m.rows, m.stride, m.stride_field},
+                                         {std::max<std::uint32_t>(1, op.batch), m.batch_stride, m.batch_field},
+                                         {std::max<std::uint32_t>(1, op.images), m.image_stride, m.image_field}}};
     if (LC_PTR_OFFSET(m.pointer) % m.element != 0) return bad_address(m.field, "must be aligned to the element");
-    if (m.stride % m.element != 0) return bad_field(m.stride_field, "stride: must be aligned to the element");
-    if (m.batch_stride % m.element != 0) return bad_field(m.batch_field, "batch stride: must be aligned");
-    if (m.written && m.rows > 1 && m.stride < line) return bad_field(m.stride_field, "stride: rows overlap");
-    if (m.written && batches > 1 && m.batch_stride < plane) return bad_field(m.batch_field, "batch stride: overlap");
-    return check_range(m.pointer, Wide{batches - 1} * m.batch_stride + plane, Reach::scratchpad, limits, m.field);
+    for (const Dimension& d : dimensions)
+        if (d.stride % m.element != 0) return bad_field(d.field, "stride: must be aligned to the element");
+    std::stable_sort(dimensions.begin(), dimensions.end(),
+                     [](const Dimension& a, const Dimension& b) { return a.stride < b.stride; });
+    Wide extent = Wide{m.columns} * m.element;
+    for (const Dimension& d : dimensions) {
+        if (d.count <= 1) continue;
+        if (m.written && d.stride < extent) return bad_field(d.field, "stride: output elements overlap");
+        extent += Wide{d.count - 1u} * d.stride;
+    }
+    return check_range(m.pointer, extent, Reach::scratchpad, limits, m.field);
 }
 
 MaybeFault check_gemm_fields(const lc_gemm_op& op)
@@ -177,11 +240,12 @@ MaybeFault check_gemm_fields(const lc_gemm_op& op)
     if (op.k == 0 || op.k > kMaxGemmDepth) return bad_field(OP_FIELD(lc_gemm_op, k), "k: 1 .. 32768");
     if (!is_code(op.a_format)) return bad_field(OP_FIELD(lc_gemm_op, a_format), "a_format: u8 or s8");
     if (!is_code(op.b_format)) return bad_field(OP_FIELD(lc_gemm_op, b_format), "b_format: u8 or s8");
-    if (!is_integer(op.out_format)) return bad_field(OP_FIELD(lc_gemm_op, out_format), "out_format: u8, s8 or s32");
+    if (!is_integer(op.out_format))
+        return bad_field(OP_FIELD(lc_gemm_op, out_format), "out_format: u8, s8, s16 or s32");
     if (op.rsvd0 != 0) return bad_field(OP_FIELD(lc_gemm_op, rsvd0), "reserved: must be zero");
-    const std::uint32_t batches = op.batch == 0 ? 1 : op.batch;
-    if (Wide{op.m} * op.n * batches * op.k > kMaxMacs)
-        return bad_field(OP_FIELD(lc_gemm_op, m), "batch * m * n * k: at most 2^34");
+    const Wide matrices = Wide{std::max<std::uint32_t>(1, op.batch)} * std::max<std::uint32_t>(1, op.images);
+    if (Wide{op.m} * op.n > kMaxMacs || Wide{op.m} * op.n * op.k * matrices > kMaxMacs)
+        return bad_field(OP_FIELD(lc_gemm_op, m), "images * batch * m * n * k: at most 2^34");
     return check_reserved(op.rsvd, sizeof op.rsvd, OP_FIELD(lc_gemm_op, rsvd));
 }
 
@@ -193,6 +257,8 @@ std::uint32_t format_bytes(std::uint32_t format)
         case LC_FMT_U8:
         case LC_FMT_S8:
             return 1;
+        case LC_FMT_S16:
+            return 2;
         case LC_FMT_S32:
         case LC_FMT_F32:
             return 4;
@@ -252,15 +318,18 @@ MaybeFault check_operands(const lc_vector_op& op, const DecodeLimits& limits)
     if (op.in_channel_stride % in != 0) {
         return bad_field(OP_FIELD(lc_vector_op, in_channel_stride), "in_channel_stride: must be aligned");
     }
-    const std::uint64_t rows = std::uint64_t{op.in.kernel_h} * op.in.kernel_w * op.in.channels;
+    const std::uint64_t rows =
+        op.kind == LC_VEC_GATHER ? 1 : std::uint64_t{op.in.kernel_h} * op.in.kernel_w * op.in.channels;
     if (auto fault = check_window_reads(op.in, 0, rows, in, op.in_channel_stride, limits, OP_FIELD(lc_vector_op, in))) {
         return fault;
     }
     SurfaceShape shape{op.in.images,          op.in.out_h, op.in.out_w, op.in.channels, format_bytes(op.out_format),
                        op.out_channel_stride, true};
     if (auto fault = check_surface(op.out, shape, limits, OP_FIELD(lc_vector_op, out))) return fault;
-    if (op.kind != LC_VEC_ADD) return std::nullopt;
+    if (has_table(op.kind)) return check_vector_table(op, limits);
+    if (!has_second(op.kind)) return std::nullopt;
     shape.element = format_bytes(op.in2_format);
+    if ((op.flags & LC_VEC_IN2_SCALAR) != 0) shape.columns = 1;
     shape.written = false;
     return check_surface(op.in2, shape, limits, OP_FIELD(lc_vector_op, in2));
 }
@@ -268,19 +337,19 @@ MaybeFault check_operands(const lc_vector_op& op, const DecodeLimits& limits)
 MaybeFault check_operands(const lc_gemm_op& op, const DecodeLimits& limits)
 {
     if (auto fault = check_gemm_fields(op)) return fault;
-    const std::uint32_t batches = op.batch == 0 ? 1 : op.batch;
     const Matrix matrices[] = {
-        {op.a, op.a_batch, op.m, op.k, op.a_stride, 1, false, OP_FIELD(lc_gemm_op, a), OP_FIELD(lc_gemm_op, a_stride),
-         OP_FIELD(lc_gemm_op, a_batch)},
-        {op.b, op.b_batch, op.n, op.k, op.b_stride, 1, false, OP_FIELD(lc_gemm_op, b), OP_FIELD(lc_gemm_op, b_stride),
-         OP_FIELD(lc_gemm_op, b_batch)},
-        {op.out, op.out_batch, op.m, op.n, op.out_stride, format_bytes(op.out_format), true, OP_FIELD(lc_gemm_op, out),
-         OP_FIELD(lc_gemm_op, out_stride), OP_FIELD(lc_gemm_op, out_batch)}};
+        {op.a, op.a_image, op.a_batch, op.m, op.k, op.a_stride, 1, false, OP_FIELD(lc_gemm_op, a),
+         OP_FIELD(lc_gemm_op, a_stride), OP_FIELD(lc_gemm_op, a_batch), OP_FIELD(lc_gemm_op, a_image)},
+        {op.b, op.b_image, op.b_batch, op.n, op.k, op.b_stride, 1, false, OP_FIELD(lc_gemm_op, b),
+         OP_FIELD(lc_gemm_op, b_stride), OP_FIELD(lc_gemm_op, b_batch), OP_FIELD(lc_gemm_op, b_image)},
+        {op.out, op.out_image, op.out_batch, op.m, op.n, op.out_stride, format_bytes(op.out_format), true,
+         OP_FIELD(lc_gemm_op, out), OP_FIELD(lc_gemm_op, out_stride), OP_FIELD(lc_gemm_op, out_batch),
+         OP_FIELD(lc_gemm_op, out_image)}};
     for (const Matrix& matrix : matrices) {
-        if (auto fault = check_matrix(matrix, batches, limits)) return fault;
+        if (auto fault = check_matrix(matrix, op, limits)) return fault;
     }
     if (op.out_format != LC_FMT_S32) {
-        if (op.post == 0) return bad_address(OP_FIELD(lc_gemm_op, post), "post: needed by an 8-bit output");
+        if (op.post == 0) return bad_address(OP_FIELD(lc_gemm_op, post), "post: needed unless the output is s32");
         if (auto fault = check_output_clamp(op.out_format, op.clamp_lo, op.clamp_hi, op.zero_point,
                                             OP_FIELD(lc_gemm_op, clamp_lo), OP_FIELD(lc_gemm_op, zero_point))) {
             return fault;

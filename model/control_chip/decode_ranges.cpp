@@ -171,9 +171,9 @@ MaybeFault check_output_clamp(std::uint32_t format, std::int32_t lo, std::int32_
                               std::size_t lo_field, std::size_t zero_field)
 {
     if (lo > hi) return bad_field(lo_field, "clamp_lo: above clamp_hi");
-    if (format != LC_FMT_U8 && format != LC_FMT_S8) return std::nullopt;
-    const std::int32_t least = format == LC_FMT_U8 ? 0 : -128;
-    const std::int32_t most = least + 255;
+    if (format != LC_FMT_U8 && format != LC_FMT_S8 && format != LC_FMT_S16) return std::nullopt;
+    const std::int32_t least = format == LC_FMT_U8 ? 0 : format == LC_FMT_S8 ? -128 : -32768;
+    const std::int32_t most = least + (format == LC_FMT_S16 ? 65535 : 255);
     if (lo < least) return bad_field(lo_field, "clamp_lo: outside the output format");
     if (hi > most) return bad_field(lo_field + 4, "clamp_hi: outside the output format");
     if (zero_point < least || zero_point > most) {

@@ -55,15 +55,13 @@ VectorUnit::VectorUnit(EngineContext context) : context_(context)
 void VectorUnit::start(Task& task)
 {
     const auto& op = task.command.vector();
-    require_sram({op.in.base, op.out.base, op.kind == LC_VEC_ADD ? op.in2.base : op.out.base});
+    const bool second = op.kind == LC_VEC_ADD || op.kind == LC_VEC_MUL;
+    require_sram({op.in.base, op.out.base, second ? op.in2.base : op.out.base, op.table == 0 ? op.out.base : op.table});
     run_vector(op, context_.memories.sram().data());
     const auto elements = vector_elements(op);
-    const auto outputs = vectors_of(op.in) * op.in.channels;
-    const auto second = op.kind == LC_VEC_ADD ? outputs * element_bytes(op.in2_format) : 0;
-    const auto bytes = elements * element_bytes(op.in_format) + second + outputs * element_bytes(op.out_format);
-    const auto end =
-        book(context_, task, {elements, context_.parameters.vector_rate, bytes * 8, context_.parameters.vector_issue},
-             account_);
+    const auto end = book(
+        context_, task,
+        {elements, context_.parameters.vector_rate, vector_bytes(op) * 8, context_.parameters.vector_issue}, account_);
     context_.counts.layer(task).vector_elements += elements;
     if (context_.services.activity.enabled()) {
         context_.services.activity.span(track_, "VECTOR", task.started, end, task.cause().layer, elements);
@@ -83,7 +81,7 @@ void DigitalMacEngine::start(Task& task)
     const auto& op = task.command.gemm();
     require_sram({op.a, op.b, op.out, op.post == 0 ? op.out : op.post});
     run_gemm(op, context_.memories.sram().data());
-    const std::uint64_t batches = std::max<std::uint32_t>(1, op.batch);
+    const std::uint64_t batches = gemm_matrices(op);
     const std::uint64_t macs = batches * op.m * op.n * op.k;
     // Operands are read once into the array's registers, results written once.
     const auto bytes = batches * (static_cast<std::uint64_t>(op.m) * op.k + static_cast<std::uint64_t>(op.n) * op.k +

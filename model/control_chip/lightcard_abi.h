@@ -234,6 +234,7 @@ enum lc_fault {
 #define LC_FMT_S8 1u
 #define LC_FMT_S32 2u
 #define LC_FMT_F32 3u
+#define LC_FMT_S16 4u /* of vector operations, and output of MVM and GEMM */
 
 /* PROGRAM_WEIGHTS / VERIFY_WEIGHTS operands. Completion result: cells written / rows that differ. */
 struct lc_program_op {
@@ -287,7 +288,7 @@ struct lc_mvm_op {
 	uint16_t cols;
 	uint8_t flags;
 	uint8_t in_format;  /* LC_FMT_U8 or LC_FMT_S8 */
-	uint8_t out_format; /* LC_FMT_U8, LC_FMT_S8, LC_FMT_S32 */
+	uint8_t out_format; /* LC_FMT_U8, LC_FMT_S8, LC_FMT_S16, LC_FMT_S32 */
 	uint8_t passes;     /* 1..64: every sample is converted so often; 0 counts as 1 */
 	uint32_t k0;        /* first row of the flattened kernel in this tile */
 	uint64_t sample_base;
@@ -309,9 +310,16 @@ struct lc_mvm_op {
 #define LC_VEC_REQUANT 2u   /* one input, rescale, clamp (also ReLU, clip, s32 -> 8 bit) */
 #define LC_VEC_MAXPOOL 3u
 #define LC_VEC_AVGPOOL 4u   /* sum over the window (zeros outside), then rescale; count per position if flagged */
-#define LC_VEC_SOFTMAX 5u   /* over channels; in s8/u8/s32 times f32 scale, out f32 */
+#define LC_VEC_SOFTMAX 5u   /* over channels; integers times f32 scale; out f32, or codes of share * mult */
 #define LC_VEC_MOVE 6u      /* layout: copy elements through the window (pad, crop, transpose by strides) */
+#define LC_VEC_MUL 7u       /* clamp(rescale(a * b)) */
+#define LC_VEC_TABLE 8u     /* 8-bit codes to any function of them: table[256], by the byte as unsigned */
+#define LC_VEC_NORM 9u      /* over channels: (v - mean) / sqrt(variance + epsilon) * gain + shift */
+#define LC_VEC_GATHER 10u   /* rows of a table, by the s32 index at channel 0 of each position */
 #define LC_VEC_VALID_COUNT 0x01u /* AVGPOOL: divide by the number of positions inside, not by the kernel */
+#define LC_VEC_IN2_SCALAR 0x02u  /* ADD, MUL: in2 has one element a position, for all channels */
+#define LC_VEC_RMS 0x04u         /* NORM: v / sqrt(mean square + epsilon) * gain + shift */
+#define LC_VEC_KINDS 11u
 struct lc_vector_op {
 	uint8_t kind;
 	uint8_t flags;
@@ -322,16 +330,23 @@ struct lc_vector_op {
 	struct lc_surface in2;  /* 24: second operand, same shape as the output */
 	struct lc_surface out;  /* 24 */
 	/* rescale(v) = (v * mult) >> shift, rounded half up; ADD: the sum of both products over one shift (shift),
-	 * out = clamp(((a*mult + b*mult2) + (1 << (shift-1))) >> shift + zero_point, lo, hi) */
+	 * out = clamp(((a*mult + b*mult2) + (1 << (shift-1))) >> shift + zero_point, lo, hi).
+	 * SOFTMAX with integer output: clamp(floor(share * mult + 1/2) + zero_point, lo, hi).
+	 * NORM, with C channels, exact integer sums S of v and Q of v*v, in double, each operation rounded once:
+	 *   d = C*v - S, r = sqrt(C*Q - S*S + epsilon*C*C);  RMS: d = C*v, r = sqrt(C*Q + epsilon*C*C)
+	 *   out = clamp(floor(d / r * gain + shift + 1/2) + zero_point, lo, hi), what is no number becomes lo */
 	int32_t mult, mult2;
 	uint8_t shift;
 	uint8_t rsvd1[3];
 	int32_t zero_point;
 	int32_t clamp_lo, clamp_hi;
-	uint32_t scale_f32;     /* SOFTMAX: f32 bits, input scale */
+	uint32_t scale_f32;     /* SOFTMAX: f32 bits, input scale; NORM: epsilon, in squares of input codes */
 	uint32_t out_channel_stride; /* MOVE: bytes between output channels; 0 = dense */
 	uint32_t in_channel_stride;  /* MOVE: bytes between input channels; 0 = dense */
-	uint8_t rsvd[192 - 156];
+	uint32_t rows;   /* GATHER: of the table */
+	uint64_t table;  /* SRAM. TABLE: 256 elements of out_format; NORM: f32 gain[channels], f32 shift[channels], in
+	                  * output codes; GATHER: [rows][channels] of out_format */
+	uint8_t rsvd[192 - 168];
 };
 
 /* Digital matrix product: out[m][n] = sum_k a[m][k] * b[n][k], both operands dynamic. */
@@ -344,7 +359,9 @@ struct lc_gemm_op {
 	uint64_t post;                                  /* constants for n columns, or 0 (s32 out) */
 	int32_t clamp_lo, clamp_hi;
 	int32_t zero_point;
-	uint8_t rsvd[192 - 100];
+	uint32_t images;                                /* so many times all batches; 0 counts as 1 */
+	uint64_t a_image, b_image, out_image;           /* bytes between images */
+	uint8_t rsvd[192 - 128];
 };
 
 /* EXEC: src of the SQE = this block. Runs `records` records of 256 bytes at `buffer`, in order of issue. */

@@ -53,13 +53,19 @@ struct Clamp {
 
 inline std::uint32_t element_bytes(std::uint32_t format)
 {
-    return format >= LC_FMT_S32 ? 4 : 1;
+    if (format == LC_FMT_S32 || format == LC_FMT_F32) return 4;
+    return format == LC_FMT_S16 ? 2 : 1;
 }
 
 inline std::int32_t load_element(const std::uint8_t* at, std::uint32_t format)
 {
     if (format == LC_FMT_U8) return *at;
     if (format == LC_FMT_S8) return static_cast<std::int8_t>(*at);
+    if (format == LC_FMT_S16) {
+        std::int16_t half = 0;
+        std::memcpy(&half, at, 2);
+        return half;
+    }
     std::int32_t value = 0;
     std::memcpy(&value, at, 4);
     return value;
@@ -69,12 +75,15 @@ inline void store_element(std::uint8_t* at, std::uint32_t format, std::int32_t v
 {
     if (format == LC_FMT_S32) {
         std::memcpy(at, &value, 4);
+    } else if (format == LC_FMT_S16) {
+        const auto half = static_cast<std::int16_t>(value);
+        std::memcpy(at, &half, 2);
     } else {
         *at = static_cast<std::uint8_t>(value);
     }
 }
 
-/// One row of accumulators to the output: s32 adds the bias, 8-bit formats rescale and clamp.
+/// One row of accumulators to the output: s32 adds the bias, narrower formats rescale and clamp.
 inline void post_process_row(const std::int32_t* sums, std::uint32_t cols, const PostTable& table, const Clamp& clamp,
                              std::uint32_t format, std::uint8_t* out)
 {

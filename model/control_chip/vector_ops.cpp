@@ -2,6 +2,7 @@
 #include "lightcard/model/control_chip/vector_ops.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <stdexcept>
 #include <vector>
@@ -47,6 +48,7 @@ public:
     }
     std::uint8_t* output(Position at) const { return sram_ + surface_offset(op_.out, at); }
     const std::uint8_t* second(Position at) const { return sram_ + surface_offset(op_.in2, at); }
+    const std::uint8_t* table() const { return sram_ + LC_PTR_OFFSET(op_.table); }
     std::uint32_t out_step() const { return out_step_; }
     std::uint32_t in_step() const { return in_step_; }
     std::uint32_t in_bytes() const { return in_bytes_; }
@@ -57,20 +59,44 @@ private:
     std::uint32_t in_bytes_, in_step_, out_step_;
 };
 
+Clamp clamp_of(const lc_vector_op& op)
+{
+    return {op.zero_point, op.clamp_lo, op.clamp_hi};
+}
+
 void rescale_pixel(const lc_vector_op& op, const VectorWalk& walk, Position at)
 {
-    const Clamp clamp{op.zero_point, op.clamp_lo, op.clamp_hi};
+    const Clamp clamp = clamp_of(op);
     const auto* a = walk.input(at, 0, 0);
-    const auto* b = op.kind == LC_VEC_ADD ? walk.second(at) : nullptr;
     auto* out = walk.output(at);
     for (std::uint32_t ch = 0; ch < op.in.channels; ++ch) {
-        auto product = static_cast<std::int64_t>(walk.element(a, ch)) * op.mult;
-        if (b != nullptr) {
-            product += static_cast<std::int64_t>(load_element(b + ch * element_bytes(op.in2_format), op.in2_format)) *
-                       op.mult2;
-        }
+        const auto product = static_cast<std::int64_t>(walk.element(a, ch)) * op.mult;
         store_element(out + ch * walk.out_step(), op.out_format, clamp(rescale(product, op.shift)));
     }
+}
+
+/// ADD and MUL.
+void combine_pixel(const lc_vector_op& op, const VectorWalk& walk, Position at)
+{
+    const Clamp clamp = clamp_of(op);
+    const auto* a = walk.input(at, 0, 0);
+    const auto* b = walk.second(at);
+    const std::uint32_t step = (op.flags & LC_VEC_IN2_SCALAR) != 0 ? 0 : element_bytes(op.in2_format);
+    auto* out = walk.output(at);
+    for (std::uint32_t ch = 0; ch < op.in.channels; ++ch) {
+        const std::int64_t left = walk.element(a, ch);
+        const std::int64_t right = load_element(b + static_cast<std::size_t>(ch) * step, op.in2_format);
+        const auto product = op.kind == LC_VEC_MUL ? left * right * op.mult : left * op.mult + right * op.mult2;
+        store_element(out + ch * walk.out_step(), op.out_format, clamp(rescale(product, op.shift)));
+    }
+}
+
+/// floor(value + 1/2) + zero point, clamped; what is no number becomes the lower end.
+std::int32_t to_code(double value, const Clamp& clamp)
+{
+    const double code = std::floor(value + 0.5) + clamp.zero_point;
+    if (!(code > clamp.lo)) return clamp.lo;
+    return code < clamp.hi ? static_cast<std::int32_t>(code) : clamp.hi;
 }
 
 void pool_pixel(const lc_vector_op& op, const VectorWalk& walk, Position at)
@@ -117,9 +143,66 @@ void softmax_pixel(const lc_vector_op& op, const VectorWalk& walk, Position at)
     }
     auto* out = walk.output(at);
     for (std::uint32_t ch = 0; ch < op.in.channels; ++ch) {
-        const auto share = static_cast<float>(weights[ch] / sum);
-        std::memcpy(out + ch * walk.out_step(), &share, 4);
+        auto* to = out + ch * walk.out_step();
+        if (op.out_format == LC_FMT_F32) {
+            const auto share = static_cast<float>(weights[ch] / sum);
+            std::memcpy(to, &share, 4);
+        } else {
+            store_element(to, op.out_format, to_code(weights[ch] / sum * op.mult, clamp_of(op)));
+        }
     }
+}
+
+void table_pixel(const lc_vector_op& op, const VectorWalk& walk, Position at)
+{
+    const auto* in = walk.input(at, 0, 0);
+    auto* out = walk.output(at);
+    const std::size_t bytes = walk.out_step();
+    for (std::uint32_t ch = 0; ch < op.in.channels; ++ch)
+        std::memcpy(out + ch * bytes, walk.table() + (in == nullptr ? 0u : in[ch]) * bytes, bytes);
+}
+
+/// Sums are exact; then doubles, each operation rounded once, as lightcard_abi.h words it.
+void norm_pixel(const lc_vector_op& op, const VectorWalk& walk, Position at)
+{
+    float epsilon = 0;
+    std::memcpy(&epsilon, &op.scale_f32, 4);
+    const auto* in = walk.input(at, 0, 0);
+    const std::int64_t count = op.in.channels;
+    std::int64_t sum = 0, squares = 0;
+    for (std::uint32_t ch = 0; ch < op.in.channels; ++ch) {
+        const std::int64_t v = walk.element(in, ch);
+        sum += v;
+        squares += v * v;
+    }
+    if ((op.flags & LC_VEC_RMS) != 0) sum = 0;
+    const auto channels = static_cast<double>(count);
+    const double added = static_cast<double>(epsilon) * (channels * channels);
+    const double root = std::sqrt(static_cast<double>(count * squares - sum * sum) + added);
+    const Clamp clamp = clamp_of(op);
+    auto* out = walk.output(at);
+    for (std::uint32_t ch = 0; ch < op.in.channels; ++ch) {
+        float gain = 0, shift = 0;
+        std::memcpy(&gain, walk.table() + ch * 4ull, 4);
+        std::memcpy(&shift, walk.table() + (op.in.channels + static_cast<std::size_t>(ch)) * 4, 4);
+        const auto deviation = static_cast<double>(count * walk.element(in, ch) - sum);
+        const double product = deviation / root * static_cast<double>(gain);
+        store_element(out + static_cast<std::size_t>(ch) * walk.out_step(), op.out_format,
+                      to_code(product + static_cast<double>(shift), clamp));
+    }
+}
+
+std::int64_t index_of(const lc_vector_op& op, const VectorWalk& walk, Position at)
+{
+    const std::int64_t index = walk.element(walk.input(at, 0, 0), 0);
+    if (index < 0 || index >= op.rows) throw std::invalid_argument("an index outside the rows of the table");
+    return index;
+}
+
+void gather_pixel(const lc_vector_op& op, const VectorWalk& walk, Position at)
+{
+    const std::size_t line = static_cast<std::size_t>(op.in.channels) * walk.out_step();
+    std::memcpy(walk.output(at), walk.table() + static_cast<std::size_t>(index_of(op, walk, at)) * line, line);
 }
 
 void move_pixel(const lc_vector_op& op, const VectorWalk& walk, Position at)
@@ -140,18 +223,44 @@ void move_pixel(const lc_vector_op& op, const VectorWalk& walk, Position at)
 
 std::uint64_t vector_elements(const lc_vector_op& op)
 {
-    return vectors_of(op.in) * op.in.channels * op.in.kernel_h * op.in.kernel_w;
+    const std::uint64_t elements = vectors_of(op.in) * op.in.channels * op.in.kernel_h * op.in.kernel_w;
+    return op.kind == LC_VEC_NORM ? 2 * elements : elements;  // one walk for the sums, one for the results
+}
+
+std::uint64_t vector_bytes(const lc_vector_op& op)
+{
+    const std::uint64_t vectors = vectors_of(op.in), outputs = vectors * op.in.channels;
+    const std::uint64_t elements = vector_elements(op);
+    const std::uint32_t in = element_bytes(op.in_format), out = element_bytes(op.out_format);
+    switch (op.kind) {
+        case LC_VEC_ADD:
+        case LC_VEC_MUL:
+            return elements * in + outputs * (element_bytes(op.in2_format) + out);
+        case LC_VEC_TABLE:
+        case LC_VEC_NORM:  // the table is read into the unit once
+            return elements * in + outputs * out + (op.kind == LC_VEC_TABLE ? 256ull * out : 8ull * op.in.channels);
+        case LC_VEC_GATHER:
+            return vectors * in + 2 * outputs * out;
+        default:
+            return elements * in + outputs * out;
+    }
 }
 
 void run_vector(const lc_vector_op& op, std::uint8_t* sram)
 {
     const VectorWalk walk(op, sram);
     Position at;
+    if (op.kind == LC_VEC_GATHER)  // refused before anything is written
+        for (std::uint64_t v = 0, end = vectors_of(op.in); v < end; ++v, advance(op.in, at)) index_of(op, walk, at);
+    at = {};
     for (std::uint64_t v = 0, end = vectors_of(op.in); v < end; ++v, advance(op.in, at)) {
         switch (op.kind) {
-            case LC_VEC_ADD:
             case LC_VEC_REQUANT:
                 rescale_pixel(op, walk, at);
+                break;
+            case LC_VEC_ADD:
+            case LC_VEC_MUL:
+                combine_pixel(op, walk, at);
                 break;
             case LC_VEC_MAXPOOL:
             case LC_VEC_AVGPOOL:
@@ -163,10 +272,24 @@ void run_vector(const lc_vector_op& op, std::uint8_t* sram)
             case LC_VEC_MOVE:
                 move_pixel(op, walk, at);
                 break;
+            case LC_VEC_TABLE:
+                table_pixel(op, walk, at);
+                break;
+            case LC_VEC_NORM:
+                norm_pixel(op, walk, at);
+                break;
+            case LC_VEC_GATHER:
+                gather_pixel(op, walk, at);
+                break;
             default:
                 return;
         }
     }
+}
+
+std::uint64_t gemm_matrices(const lc_gemm_op& op)
+{
+    return std::uint64_t{std::max<std::uint32_t>(1, op.batch)} * std::max<std::uint32_t>(1, op.images);
 }
 
 void run_gemm(const lc_gemm_op& op, std::uint8_t* sram)
@@ -177,10 +300,13 @@ void run_gemm(const lc_gemm_op& op, std::uint8_t* sram)
         throw std::invalid_argument("post-processing shift outside 1..62");
     const Clamp clamp{op.zero_point, op.clamp_lo, op.clamp_hi};
     std::vector<std::int32_t> sums(op.n);
-    for (std::uint32_t batch = 0; batch < std::max<std::uint32_t>(1, op.batch); ++batch) {
-        const auto* a = sram + LC_PTR_OFFSET(op.a) + batch * op.a_batch;
-        const auto* b = sram + LC_PTR_OFFSET(op.b) + batch * op.b_batch;
-        auto* out = sram + LC_PTR_OFFSET(op.out) + batch * op.out_batch;
+    const std::uint64_t batches = std::max<std::uint32_t>(1, op.batch);
+    const std::uint64_t matrices = gemm_matrices(op);
+    for (std::uint64_t matrix = 0; matrix < matrices; ++matrix) {
+        const std::uint64_t batch = matrix % batches, image = matrix / batches;
+        const auto* a = sram + LC_PTR_OFFSET(op.a) + batch * op.a_batch + image * op.a_image;
+        const auto* b = sram + LC_PTR_OFFSET(op.b) + batch * op.b_batch + image * op.b_image;
+        auto* out = sram + LC_PTR_OFFSET(op.out) + batch * op.out_batch + image * op.out_image;
         for (std::uint32_t row = 0; row < op.m; ++row) {
             const auto* left = a + static_cast<std::size_t>(row) * op.a_stride;
             for (std::uint32_t col = 0; col < op.n; ++col) {

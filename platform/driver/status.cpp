@@ -115,6 +115,8 @@ constexpr Field kVector[] = {LC_FIELD(lc_vector_op, kind),
                              LC_FIELD(lc_vector_op, scale_f32),
                              LC_FIELD(lc_vector_op, out_channel_stride),
                              LC_FIELD(lc_vector_op, in_channel_stride),
+                             LC_FIELD(lc_vector_op, rows),
+                             LC_FIELD(lc_vector_op, table),
                              LC_FIELD(lc_vector_op, rsvd)};
 constexpr Field kGemm[] = {
     LC_FIELD(lc_gemm_op, m),          LC_FIELD(lc_gemm_op, n),         LC_FIELD(lc_gemm_op, k),
@@ -124,7 +126,8 @@ constexpr Field kGemm[] = {
     LC_FIELD(lc_gemm_op, out_stride), LC_FIELD(lc_gemm_op, batch),     LC_FIELD(lc_gemm_op, a_batch),
     LC_FIELD(lc_gemm_op, b_batch),    LC_FIELD(lc_gemm_op, out_batch), LC_FIELD(lc_gemm_op, post),
     LC_FIELD(lc_gemm_op, clamp_lo),   LC_FIELD(lc_gemm_op, clamp_hi),  LC_FIELD(lc_gemm_op, zero_point),
-    LC_FIELD(lc_gemm_op, rsvd)};
+    LC_FIELD(lc_gemm_op, images),     LC_FIELD(lc_gemm_op, a_image),   LC_FIELD(lc_gemm_op, b_image),
+    LC_FIELD(lc_gemm_op, out_image),  LC_FIELD(lc_gemm_op, rsvd)};
 constexpr Field kExec[] = {LC_FIELD(lc_exec_op, buffer), LC_FIELD(lc_exec_op, records), LC_FIELD(lc_exec_op, flags),
                            LC_FIELD(lc_exec_op, args), LC_FIELD(lc_exec_op, rsvd)};
 

@@ -285,10 +285,12 @@ lc_sqe nearly_right(Mangler& mangler, std::array<std::uint8_t, LC_OPERAND_BYTES>
         std::memcpy(operands.data(), &op, sizeof op);
     } else if (opcode == LC_OP_VECTOR) {
         lc_vector_op op{};
-        op.kind = static_cast<std::uint8_t>(1 + mangler.next(6));
+        op.kind = static_cast<std::uint8_t>(1 + mangler.next(LC_VEC_KINDS - 1));
         op.in = window;
         op.out = {sram_pointer(8192), 9 * 32, 3 * 32, 32};
-        if (op.kind == LC_VEC_ADD) op.in2 = op.out;
+        if (op.kind == LC_VEC_ADD || op.kind == LC_VEC_MUL) op.in2 = op.out;
+        if (op.kind >= LC_VEC_TABLE) op.table = sram_pointer(16384);
+        if (op.kind == LC_VEC_GATHER) op.rows = 4, op.in_format = LC_FMT_S32;
         op.mult = op.mult2 = 1;
         op.shift = 1;
         op.clamp_hi = 100;

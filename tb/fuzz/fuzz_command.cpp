@@ -146,6 +146,51 @@ lc_vector_op requantise()
     return op;
 }
 
+lc_vector_op with_table(std::uint8_t kind)
+{
+    lc_vector_op op = requantise();
+    op.kind = kind;
+    op.table = LC_PTR(LC_SPACE_SRAM, 0x2000);
+    if (kind == LC_VEC_NORM) op.scale_f32 = 0x3f800000;
+    if (kind == LC_VEC_TABLE || kind == LC_VEC_GATHER) op.out_format = LC_FMT_S16;
+    if (kind == LC_VEC_GATHER) {
+        op.in_format = LC_FMT_S32;
+        op.rows = 512;
+    }
+    return op;
+}
+
+lc_vector_op product()
+{
+    lc_vector_op op = requantise();
+    op.kind = LC_VEC_MUL;
+    op.flags = LC_VEC_IN2_SCALAR;
+    op.in2.base = LC_PTR(LC_SPACE_SRAM, 0x3000);
+    op.in_format = op.in2_format = LC_FMT_S16;
+    return op;
+}
+
+lc_gemm_op heads()
+{
+    lc_gemm_op op{};
+    op.m = op.n = op.k = 4;
+    op.out_format = LC_FMT_S16;
+    op.a = LC_PTR(LC_SPACE_SRAM, 0);
+    op.b = LC_PTR(LC_SPACE_SRAM, 0x100);
+    op.out = LC_PTR(LC_SPACE_SRAM, 0x200);
+    op.post = LC_PTR(LC_SPACE_SRAM, 0x400);
+    op.a_stride = op.b_stride = 12;
+    op.out_stride = 24;
+    op.batch = 3;
+    op.a_batch = op.b_batch = 4;
+    op.out_batch = 8;
+    op.images = 2;
+    op.a_image = op.b_image = 48;
+    op.out_image = 96;
+    op.clamp_hi = 32767;
+    return op;
+}
+
 lc_gemm_op gemm()
 {
     lc_gemm_op op{};
@@ -209,7 +254,12 @@ std::vector<Bytes> seeds()
             input(kBuffer, LC_OP_PROGRAM_WEIGHTS, 0, program()),
             input(kBuffer, LC_OP_MVM, 0, mvm()),
             input(kBuffer, LC_OP_VECTOR, 0, requantise()),
+            input(kBuffer, LC_OP_VECTOR, 0, product()),
+            input(kBuffer, LC_OP_VECTOR, 0, with_table(LC_VEC_TABLE)),
+            input(kBuffer, LC_OP_VECTOR, 0, with_table(LC_VEC_NORM)),
+            input(kBuffer, LC_OP_VECTOR, 0, with_table(LC_VEC_GATHER)),
             input(kBuffer, LC_OP_GEMM, 0, gemm()),
+            input(kBuffer, LC_OP_GEMM, 0, heads()),
             input(kQueue, LC_OP_EXEC, LC_PTR(LC_SPACE_DRAM, 0x1000), exec())};
 }
 

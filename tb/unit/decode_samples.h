@@ -127,7 +127,7 @@ inline lc_vector_op good_vector(std::uint8_t kind)
         op.in.pad_h = op.in.pad_w = 0;
     }
     op.out = {sram(0x2000), 256, 64, 16};
-    if (kind == LC_VEC_ADD) op.in2 = {sram(0x3000), 256, 64, 16};
+    if (kind == LC_VEC_ADD || kind == LC_VEC_MUL) op.in2 = {sram(0x3000), 256, 64, 16};
     op.mult = 2;
     op.shift = 1;
     op.clamp_hi = 255;
@@ -136,6 +136,12 @@ inline lc_vector_op good_vector(std::uint8_t kind)
         std::memcpy(&op.scale_f32, &scale, 4);
         op.out_format = LC_FMT_F32;
         op.out = {sram(0x2000), 1024, 256, 64};
+    }
+    if (kind == LC_VEC_TABLE || kind == LC_VEC_NORM || kind == LC_VEC_GATHER) op.table = sram(0x8000);
+    if (kind == LC_VEC_NORM) op.scale_f32 = 0x3f800000;
+    if (kind == LC_VEC_GATHER) {
+        op.in_format = LC_FMT_S32;
+        op.rows = 9;
     }
     return op;
 }

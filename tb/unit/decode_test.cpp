@@ -242,12 +242,12 @@ TEST(Decode, Vector)
     using Op = lc_vector_op;
     const auto common = [] {
         return std::vector<Bad<Op>>{
-            {"kind", [](lc_sqe&, Op& o) { o.kind = 7; }, OP_AT(Op, kind)},
-            {"flags", [](lc_sqe&, Op& o) { o.flags = 2; }, OP_AT(Op, flags)},
+            {"kind", [](lc_sqe&, Op& o) { o.kind = LC_VEC_KINDS; }, OP_AT(Op, kind)},
+            {"flags", [](lc_sqe&, Op& o) { o.flags = 8; }, OP_AT(Op, flags)},
             {"format", [](lc_sqe&, Op& o) { o.in_format = 9; }, OP_AT(Op, in_format)},
             {"out format", [](lc_sqe&, Op& o) { o.out_format = 9; }, OP_AT(Op, out_format)},
             {"reserved", [](lc_sqe&, Op& o) { o.rsvd0[1] = 1; }, OP_AT(Op, rsvd0) + 1},
-            {"reserved end", [](lc_sqe&, Op& o) { o.rsvd[35] = 1; }, 64 + 191},
+            {"reserved end", [](lc_sqe&, Op& o) { o.rsvd[23] = 1; }, 64 + 191},
             {"weight id", [](lc_sqe& s, Op&) { s.weight_id = 1; }, SQE_AT(weight_id)},
             {"input outside", [](lc_sqe&, Op& o) { o.in.base = sram(kSram - 255); }, OP_AT(Op, in.base), LC_SC_ADDRESS},
             {"output outside", [](lc_sqe&, Op& o) { o.out.base = sram(kSram - 255); }, OP_AT(Op, out.base),
@@ -255,7 +255,7 @@ TEST(Decode, Vector)
             {"input in DRAM", [](lc_sqe&, Op& o) { o.in.base = dram(0); }, OP_AT(Op, in.base), LC_SC_ADDRESS},
             {"output in DRAM", [](lc_sqe&, Op& o) { o.out.base = dram(0); }, OP_AT(Op, out.base), LC_SC_ADDRESS}};
     };
-    for (std::uint8_t kind = LC_VEC_ADD; kind <= LC_VEC_MOVE; ++kind) {
+    for (std::uint8_t kind = LC_VEC_ADD; kind < LC_VEC_KINDS; ++kind) {
         SCOPED_TRACE(int{kind});
         expect_table<Op>(sqe_of(LC_OP_VECTOR), good_vector(kind), common());
     }
@@ -274,6 +274,48 @@ TEST(Decode, Vector)
          {"channel stride", [](lc_sqe&, Op& o) { o.in_channel_stride = 1; }, OP_AT(Op, in_channel_stride)}});
     expect_table<Op>(sqe_of(LC_OP_VECTOR), good_vector(LC_VEC_SOFTMAX),
                      {{"scale", [](lc_sqe&, Op& o) { o.scale_f32 = 0x7fc00000; }, OP_AT(Op, scale_f32)}});
+    expect_table<Op>(
+        sqe_of(LC_OP_VECTOR), good_vector(LC_VEC_MUL),
+        {{"second format", [](lc_sqe&, Op& o) { o.in2_format = LC_FMT_S32; }, OP_AT(Op, in2_format)},
+         {"second outside", [](lc_sqe&, Op& o) { o.in2.base = sram(kSram - 255); }, OP_AT(Op, in2.base), LC_SC_ADDRESS},
+         {"shift", [](lc_sqe&, Op& o) { o.shift = 0; }, OP_AT(Op, shift)},
+         {"rows", [](lc_sqe&, Op& o) { o.rows = 1; }, OP_AT(Op, rows)},
+         {"table", [](lc_sqe&, Op& o) { o.table = sram(0); }, OP_AT(Op, table)}});
+    expect_table<Op>(sqe_of(LC_OP_VECTOR), good_vector(LC_VEC_TABLE),
+                     {{"s16 in", [](lc_sqe&, Op& o) { o.in_format = LC_FMT_S16; }, OP_AT(Op, in_format)},
+                      {"f32 out", [](lc_sqe&, Op& o) { o.out_format = LC_FMT_F32; }, OP_AT(Op, out_format)},
+                      {"outside", [](lc_sqe&, Op& o) { o.table = sram(kSram - 255); }, OP_AT(Op, table), LC_SC_ADDRESS},
+                      {"in DRAM", [](lc_sqe&, Op& o) { o.table = dram(0); }, OP_AT(Op, table), LC_SC_ADDRESS},
+                      {"unaligned",
+                       [](lc_sqe&, Op& o) {
+                           o.out_format = LC_FMT_S16, o.out = {sram(0x2000), 512, 128, 32}, o.table = sram(1);
+                       },
+                       OP_AT(Op, table), LC_SC_ADDRESS}});
+    expect_table<Op>(
+        sqe_of(LC_OP_VECTOR), good_vector(LC_VEC_NORM),
+        {{"epsilon", [](lc_sqe&, Op& o) { o.scale_f32 = 0; }, OP_AT(Op, scale_f32)},
+         {"s32", [](lc_sqe&, Op& o) { o.in_format = LC_FMT_S32; }, OP_AT(Op, in_format)},
+         {"clamp", [](lc_sqe&, Op& o) { o.clamp_hi = 256; }, OP_AT(Op, clamp_hi)},
+         {"too wide", [](lc_sqe&, Op& o) { o.in.channels = 65537, o.in.images = o.in.out_h = o.in.out_w = 1; },
+          OP_AT(Op, in.channels)},
+         {"outside", [](lc_sqe&, Op& o) { o.table = sram(kSram - 124); }, OP_AT(Op, table), LC_SC_ADDRESS},
+         {"unaligned", [](lc_sqe&, Op& o) { o.table += 2; }, OP_AT(Op, table), LC_SC_ADDRESS}});
+    expect_table<Op>(sqe_of(LC_OP_VECTOR), good_vector(LC_VEC_GATHER),
+                     {{"codes", [](lc_sqe&, Op& o) { o.in_format = LC_FMT_U8; }, OP_AT(Op, in_format)},
+                      {"no rows", [](lc_sqe&, Op& o) { o.rows = 0; }, OP_AT(Op, rows)},
+                      {"outside", [](lc_sqe&, Op& o) { o.table = sram(kSram - 143); }, OP_AT(Op, table), LC_SC_ADDRESS},
+                      {"past the end", [](lc_sqe&, Op& o) { o.rows = 0xffffffff; }, OP_AT(Op, table), LC_SC_ADDRESS}});
+    lc_vector_op shares = good_vector(LC_VEC_SOFTMAX);
+    shares.out_format = LC_FMT_U8;
+    shares.out = {sram(0x2000), 256, 64, 16};
+    EXPECT_TRUE(run(sqe_of(LC_OP_VECTOR), shares, queue_limits()).ok());
+    shares.clamp_hi = 256;
+    EXPECT_EQ(run(sqe_of(LC_OP_VECTOR), shares, queue_limits()).fault().field, OP_AT(Op, clamp_hi));
+    lc_vector_op one = good_vector(LC_VEC_ADD);  // the last byte: enough for one element a position, not for sixteen
+    one.in2 = {sram(kSram - 1), 0, 0, 0};
+    EXPECT_FALSE(run(sqe_of(LC_OP_VECTOR), one, queue_limits()).ok());
+    one.flags = LC_VEC_IN2_SCALAR;
+    EXPECT_TRUE(run(sqe_of(LC_OP_VECTOR), one, queue_limits()).ok());
     lc_vector_op transpose = good_vector(LC_VEC_MOVE);  // NHWC to NCHW
     transpose.out = {sram(0x2000), 256, 4, 1};
     transpose.out_channel_stride = 16;
@@ -299,9 +341,19 @@ TEST(Decode, Gemm)
          {"out outside", [](lc_sqe&, Op& o) { o.out = sram(kSram - 719); }, OP_AT(Op, out), LC_SC_ADDRESS},
          {"out overlaps", [](lc_sqe&, Op& o) { o.out_stride = 19; }, OP_AT(Op, out_stride)},
          {"batches overlap", [](lc_sqe&, Op& o) { o.out_batch = 239; }, OP_AT(Op, out_batch)},
+         {"images overlap", [](lc_sqe&, Op& o) { o.images = 2, o.out_image = 719; }, OP_AT(Op, out_image)},
+         {"images outside", [](lc_sqe&, Op& o) { o.images = 2, o.a_image = kSram, o.out_image = 720; }, OP_AT(Op, a),
+          LC_SC_ADDRESS},
+         {"too many images", [](lc_sqe&, Op& o) { o.images = 0xffffffff; }, OP_AT(Op, m)},
          {"no constants", [](lc_sqe&, Op& o) { o.post = 0; }, OP_AT(Op, post), LC_SC_ADDRESS},
          {"clamp", [](lc_sqe&, Op& o) { o.clamp_hi = 128; }, OP_AT(Op, clamp_hi)},
          {"reserved", [](lc_sqe&, Op& o) { o.rsvd[0] = 1; }, OP_AT(Op, rsvd)}});
+    lc_gemm_op heads = good_gemm();  // a head's columns beside the next one's
+    heads.out_stride = 60;
+    heads.out_batch = 20;
+    EXPECT_TRUE(run(sqe_of(LC_OP_GEMM), heads, queue_limits()).ok());
+    heads.out_batch = 19;
+    EXPECT_EQ(run(sqe_of(LC_OP_GEMM), heads, queue_limits()).fault().field, OP_AT(Op, out_batch));
 }
 
 TEST(Decode, Exec)

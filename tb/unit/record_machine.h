@@ -47,11 +47,14 @@ public:
                 return mvm(record.sqe, operands<lc_mvm_op>(record));
             case LC_OP_VECTOR:
                 return vector(operands<lc_vector_op>(record));
+            case LC_OP_GEMM:
+                return gemm(operands<lc_gemm_op>(record));
             default:
                 throw std::runtime_error("opcode " + std::to_string(record.sqe.opcode));
         }
     }
     std::uint64_t programs() const { return programs_; }
+    Bytes& sram() { return sram_; }
 
 private:
     struct Bank {
@@ -80,14 +83,25 @@ private:
         return memory->data() + offset;
     }
 
-    static std::uint32_t size_of(std::uint32_t format) { return format == LC_FMT_S32 || format == LC_FMT_F32 ? 4 : 1; }
+    static std::uint32_t size_of(std::uint32_t format)
+    {
+        if (format == LC_FMT_S16) return 2;
+        return format == LC_FMT_S32 || format == LC_FMT_F32 ? 4 : 1;
+    }
     std::int64_t load(std::uint64_t pointer, std::uint32_t format)
     {
         const std::uint8_t* p = at(pointer, size_of(format));
         if (format == LC_FMT_U8) return *p;
         if (format == LC_FMT_S8) return static_cast<std::int8_t>(*p);
+        if (format == LC_FMT_S16) return static_cast<std::int16_t>(p[0] | p[1] << 8);
         std::int32_t value = 0;
         std::memcpy(&value, p, 4);
+        return value;
+    }
+    float real(std::uint64_t pointer)
+    {
+        float value = 0;
+        std::memcpy(&value, at(pointer, 4), 4);
         return value;
     }
     void store(std::uint64_t pointer, std::uint32_t format, std::int64_t value)
@@ -180,6 +194,10 @@ private:
                 for (std::uint64_t x = 0; x < op.in.out_w; ++x) {
                     if (op.kind == LC_VEC_SOFTMAX) {
                         softmax(op, n, y, x);
+                    } else if (op.kind == LC_VEC_NORM) {
+                        norm(op, n, y, x);
+                    } else if (op.kind == LC_VEC_GATHER) {
+                        gather(op, n, y, x);
                     } else {
                         for (std::uint32_t ch = 0; ch < op.in.channels; ++ch) element(op, n, y, x, ch);
                     }
@@ -190,23 +208,29 @@ private:
 
     void element(const lc_vector_op& op, std::uint64_t n, std::uint64_t y, std::uint64_t x, std::uint32_t ch)
     {
+        const std::uint64_t in_step = op.in_channel_stride != 0 ? op.in_channel_stride : size_of(op.in_format);
+        const std::uint64_t out_step = op.out_channel_stride != 0 ? op.out_channel_stride : size_of(op.out_format);
         std::int64_t sum = 0, top = -2147483648LL, inside = 0;
         for (std::uint32_t k = 0; k < std::uint32_t{op.in.kernel_h} * op.in.kernel_w; ++k) {
             std::uint64_t pointer = 0;
             if (!locate(op.in, n, y, x, k / op.in.kernel_w, k % op.in.kernel_w, pointer)) continue;
-            const std::int64_t value = load(pointer + ch * size_of(op.in_format), op.in_format);
+            const std::int64_t value = load(pointer + ch * in_step, op.in_format);
             sum += value;
             top = std::max(top, value);
             ++inside;
         }
-        const std::uint64_t out = place(op.out, n, y, x) + ch * size_of(op.out_format);
+        const std::uint64_t out = place(op.out, n, y, x) + ch * out_step;
+        if (op.kind == LC_VEC_TABLE) {
+            const std::uint64_t entry = static_cast<std::uint64_t>(sum & 255) * size_of(op.out_format);
+            return store(out, op.out_format, load(op.table + entry, op.out_format));
+        }
         if (op.kind == LC_VEC_MAXPOOL) return store(out, op.out_format, inside == 0 ? 0 : top);
         if (op.kind == LC_VEC_MOVE) return store(out, op.out_format, sum);
         __int128 numerator = static_cast<__int128>(sum) * op.mult;
-        if (op.kind == LC_VEC_ADD) {
-            numerator +=
-                static_cast<__int128>(load(place(op.in2, n, y, x) + ch * size_of(op.in2_format), op.in2_format)) *
-                op.mult2;
+        if (op.kind == LC_VEC_ADD || op.kind == LC_VEC_MUL) {
+            const std::uint64_t channel = (op.flags & LC_VEC_IN2_SCALAR) != 0 ? 0 : ch;
+            const __int128 b = load(place(op.in2, n, y, x) + channel * size_of(op.in2_format), op.in2_format);
+            numerator = op.kind == LC_VEC_MUL ? numerator * b : numerator + b * op.mult2;
         }
         const __int128 divisor =
             static_cast<__int128>((op.flags & LC_VEC_VALID_COUNT) != 0 ? std::max<std::int64_t>(1, inside) : 1)
@@ -235,8 +259,80 @@ private:
         }
         for (std::uint32_t ch = 0; ch < op.in.channels; ++ch) {
             const auto share = static_cast<float>(e[ch] / sum);
-            std::memcpy(at(place(op.out, n, y, x) + ch * 4, 4), &share, 4);
+            const std::uint64_t out = place(op.out, n, y, x) + ch * size_of(op.out_format);
+            if (op.out_format == LC_FMT_F32)
+                std::memcpy(at(out, 4), &share, 4);
+            else
+                store(out, op.out_format, code(e[ch] / sum * op.mult, op.zero_point, op.clamp_lo, op.clamp_hi));
         }
+    }
+
+    static std::int64_t code(double value, std::int32_t zero, std::int32_t lo, std::int32_t hi)
+    {
+        if (std::isnan(value)) return lo;
+        return static_cast<std::int64_t>(std::clamp<double>(std::floor(value + 0.5) + zero, lo, hi));
+    }
+
+    void norm(const lc_vector_op& op, std::uint64_t n, std::uint64_t y, std::uint64_t x)
+    {
+        std::uint64_t pointer = 0;
+        locate(op.in, n, y, x, 0, 0, pointer);
+        const std::uint32_t channels = op.in.channels;
+        std::vector<std::int64_t> v;
+        __int128 sum = 0, squares = 0;
+        for (std::uint32_t ch = 0; ch < channels; ++ch) {
+            v.push_back(load(pointer + ch * size_of(op.in_format), op.in_format));
+            if ((op.flags & LC_VEC_RMS) == 0) sum += v.back();
+            squares += v.back() * v.back();
+        }
+        float epsilon = 0;
+        std::memcpy(&epsilon, &op.scale_f32, 4);
+        const double c = channels;
+        const double r = std::sqrt(static_cast<double>(channels * squares - sum * sum) + epsilon * (c * c));
+        for (std::uint32_t ch = 0; ch < channels; ++ch) {
+            const double d = static_cast<double>(channels * static_cast<__int128>(v[ch]) - sum);
+            const double result = d / r * real(op.table + ch * 4ull) + real(op.table + (channels + ch) * 4ull);
+            store(place(op.out, n, y, x) + ch * size_of(op.out_format), op.out_format,
+                  code(result, op.zero_point, op.clamp_lo, op.clamp_hi));
+        }
+    }
+
+    void gather(const lc_vector_op& op, std::uint64_t n, std::uint64_t y, std::uint64_t x)
+    {
+        std::uint64_t pointer = 0;
+        locate(op.in, n, y, x, 0, 0, pointer);
+        const std::int64_t index = load(pointer, LC_FMT_S32);
+        if (index < 0 || index >= op.rows) throw std::runtime_error("index outside");
+        for (std::uint32_t ch = 0; ch < op.in.channels; ++ch) {
+            const std::uint32_t size = size_of(op.out_format);
+            const std::uint64_t from = op.table + (static_cast<std::uint64_t>(index) * op.in.channels + ch) * size;
+            std::memcpy(at(place(op.out, n, y, x) + ch * size, size), at(from, size), size);
+        }
+    }
+
+    void gemm(const lc_gemm_op& op)
+    {
+        for (std::uint64_t image = 0; image < std::max(1u, op.images); ++image)
+            for (std::uint64_t batch = 0; batch < std::max(1u, op.batch); ++batch)
+                for (std::uint64_t m = 0; m < op.m; ++m)
+                    for (std::uint64_t n = 0; n < op.n; ++n) gemm_element(op, image, batch, m, n);
+    }
+
+    void gemm_element(const lc_gemm_op& op, std::uint64_t image, std::uint64_t batch, std::uint64_t m, std::uint64_t n)
+    {
+        const std::uint64_t a = op.a + image * op.a_image + batch * op.a_batch + m * op.a_stride;
+        const std::uint64_t b = op.b + image * op.b_image + batch * op.b_batch + n * op.b_stride;
+        std::int64_t sum = 0;
+        for (std::uint64_t k = 0; k < op.k; ++k) sum += load(a + k, op.a_format) * load(b + k, op.b_format);
+        if (op.post != 0) sum = saturate(sum + load(op.post + n * 4, LC_FMT_S32));
+        if (op.out_format != LC_FMT_S32) {
+            const std::int64_t multiplier = load(op.post + (op.n + n) * 4, LC_FMT_S32);
+            const std::int64_t shift = load(op.post + op.n * 8ull + n, LC_FMT_U8);
+            sum = ((sum * multiplier + (1LL << (shift - 1))) >> shift) + op.zero_point;
+            sum = std::clamp<std::int64_t>(sum, op.clamp_lo, op.clamp_hi);
+        }
+        store(op.out + image * op.out_image + batch * op.out_batch + m * op.out_stride + n * size_of(op.out_format),
+              op.out_format, sum);
     }
 
     Bytes sram_, dram_;
