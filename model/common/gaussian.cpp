@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "lightcard/model/common/gaussian_table.h"
-#include "lightcard/model/common/random_avx2.h"
+#include "lightcard/model/common/random_kernels.h"
 #include "lightcard/model/common/simd.h"
 
 namespace lightcard {
@@ -55,14 +55,12 @@ LIGHTCARD_CLONES void gaussian_portable(const std::uint32_t* words, float* draws
 
 void gaussian(const std::uint32_t* words, float* draws, std::size_t count)
 {
-    std::size_t done = 0;
-    if constexpr (random_avx2::kBuilt) {
-        if (has_avx2()) {
-            done = count / 8 * 8;
-            random_avx2::gaussian(words, draws, done);
-        }
-    }
-    for (; done < count; ++done) draws[done] = draw(words[done]);
+    const random_kernels::Kernels* kernels = random_kernels::best();
+    if (kernels == nullptr) return gaussian_portable(words, draws, count);
+    constexpr std::size_t kStep = 16;
+    const std::size_t whole = count / kStep * kStep;
+    kernels->gaussian(words, draws, whole);
+    for (std::size_t i = whole; i < count; ++i) draws[i] = draw(words[i]);
 }
 
 }  // namespace lightcard

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Compiled for AVX2 on x86-64 (CMakeLists.txt), empty elsewhere.
-#include "lightcard/model/common/random_avx2.h"
+// Compiled for AVX2 and AES on x86-64 (CMakeLists.txt), empty elsewhere.
+#include "lightcard/model/common/random_kernels.h"
 
 #if defined(__AVX2__)
 
@@ -8,78 +8,47 @@
 
 #include "lightcard/model/common/gaussian_table.h"
 
-namespace lightcard::random_avx2 {
+namespace lightcard::random_kernels {
 namespace {
 
-constexpr int kRounds = 10;
+constexpr std::uint32_t kBlocks = 8;  ///< counters worked on side by side: the latency of a round is theirs to fill
 
-/// Four words of eight counters. Each word is two registers of four counters in the low halves of 64-bit lanes, where
-/// the multiplier reads them; the high halves are never read.
-struct Words {
-    __m256i even, odd;
+struct Keys {
+    explicit Keys(const RoundKeys& keys)
+    {
+        for (int i = 0; i <= kRounds; ++i) of[i] = _mm_load_si128(reinterpret_cast<const __m128i*>(keys.of[i]));
+    }
+    __m128i of[kRounds + 1];
 };
 
-inline __attribute__((always_inline)) Words spread(__m256i word)
+template <std::uint32_t count>
+inline __attribute__((always_inline)) void ars(const Keys& keys, __m128i (&c)[count])
 {
-    return {word, _mm256_srli_epi64(word, 32)};
+    for (auto& block : c) block = _mm_xor_si128(block, keys.of[0]);
+    for (int round = 1; round < kRounds; ++round)
+        for (auto& block : c) block = _mm_aesenc_si128(block, keys.of[round]);
+    for (auto& block : c) block = _mm_aesenclast_si128(block, keys.of[kRounds]);
 }
 
-inline __attribute__((always_inline)) __m256i join(const Words& words)
+inline __attribute__((always_inline)) __m128i load(const std::uint32_t* at)
 {
-    return _mm256_blend_epi32(words.even, _mm256_slli_epi64(words.odd, 32), 0xAA);
+    return _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
 }
 
-inline __attribute__((always_inline)) void half_round(__m256i& c0, __m256i& c1, __m256i& c2, __m256i& c3, __m256i key0,
-                                                      __m256i key1)
+inline __attribute__((always_inline)) void store(std::uint32_t* at, __m128i words)
 {
-    const __m256i product0 = _mm256_mul_epu32(c0, _mm256_set1_epi32(static_cast<int>(0xD2511F53)));
-    const __m256i product1 = _mm256_mul_epu32(c2, _mm256_set1_epi32(static_cast<int>(0xCD9E8D57)));
-    c0 = _mm256_xor_si256(_mm256_xor_si256(_mm256_srli_epi64(product1, 32), c1), key0);
-    c2 = _mm256_xor_si256(_mm256_xor_si256(_mm256_srli_epi64(product0, 32), c3), key1);
-    c1 = product1;
-    c3 = product0;
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(at), words);
 }
 
-inline __attribute__((always_inline)) void philox(const std::uint32_t (&key)[2], __m256i (&c)[4])
+/// `count` counters from `counter` on, steps of `one`.
+template <std::uint32_t count>
+inline __attribute__((always_inline)) void run(const Keys& keys, __m128i counter, __m128i one, __m128i (&c)[count])
 {
-    Words w0 = spread(c[0]), w1 = spread(c[1]), w2 = spread(c[2]), w3 = spread(c[3]);
-    __m256i key0 = _mm256_set1_epi32(static_cast<int>(key[0])), key1 = _mm256_set1_epi32(static_cast<int>(key[1]));
-    for (int round = 0; round < kRounds; ++round) {
-        half_round(w0.even, w1.even, w2.even, w3.even, key0, key1);
-        half_round(w0.odd, w1.odd, w2.odd, w3.odd, key0, key1);
-        key0 = _mm256_add_epi32(key0, _mm256_set1_epi32(static_cast<int>(0x9E3779B9)));
-        key1 = _mm256_add_epi32(key1, _mm256_set1_epi32(static_cast<int>(0xBB67AE85)));
+    for (auto& block : c) {
+        block = counter;
+        counter = _mm_add_epi32(counter, one);
     }
-    c[0] = join(w0);
-    c[1] = join(w1);
-    c[2] = join(w2);
-    c[3] = join(w3);
-}
-
-inline __attribute__((always_inline)) void start(const std::uint32_t (&counter)[4], int varying, std::uint32_t first,
-                                                 __m256i (&c)[4])
-{
-    for (int word = 0; word < 4; ++word) c[word] = _mm256_set1_epi32(static_cast<int>(counter[word]));
-    const __m256i index = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-    c[varying] = _mm256_add_epi32(c[varying], _mm256_add_epi32(index, _mm256_set1_epi32(static_cast<int>(first))));
-}
-
-inline __attribute__((always_inline)) void store(std::uint32_t* at, __m256i words)
-{
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(at), words);
-}
-
-/// [word][counter] to [counter][word].
-inline __attribute__((always_inline)) void store_interleaved(const __m256i (&c)[4], std::uint32_t* words)
-{
-    const __m256i low01 = _mm256_unpacklo_epi32(c[0], c[1]), high01 = _mm256_unpackhi_epi32(c[0], c[1]);
-    const __m256i low23 = _mm256_unpacklo_epi32(c[2], c[3]), high23 = _mm256_unpackhi_epi32(c[2], c[3]);
-    const __m256i at04 = _mm256_unpacklo_epi64(low01, low23), at15 = _mm256_unpackhi_epi64(low01, low23);
-    const __m256i at26 = _mm256_unpacklo_epi64(high01, high23), at37 = _mm256_unpackhi_epi64(high01, high23);
-    store(words, _mm256_permute2x128_si256(at04, at15, 0x20));
-    store(words + 8, _mm256_permute2x128_si256(at26, at37, 0x20));
-    store(words + 16, _mm256_permute2x128_si256(at04, at15, 0x31));
-    store(words + 24, _mm256_permute2x128_si256(at26, at37, 0x31));
+    ars(keys, c);
 }
 
 /// Coefficients of the eight commonest octaves, in registers: 255 of 256 draws need no others.
@@ -129,45 +98,104 @@ inline __attribute__((always_inline)) __m256 draw(const Quantile& quantile, __m2
     return _mm256_xor_ps(z, _mm256_castsi256_ps(_mm256_and_si256(words, sign)));
 }
 
-}  // namespace
-
-void philox_rows(const std::uint32_t (&key)[2], const std::uint32_t (&counter)[4], std::uint32_t blocks,
-                 std::uint32_t* words)
+void rows(const RoundKeys& round_keys, const std::uint32_t (&counter)[4], std::uint32_t blocks, std::uint32_t* words)
 {
-    for (std::uint32_t first = 0; first < blocks; first += kBlocks) {
-        __m256i c[4];
-        start(counter, 2, first, c);
-        philox(key, c);
-        store_interleaved(c, words + std::uint64_t{first} * 4);
+    const Keys keys(round_keys);
+    const __m128i one = _mm_setr_epi32(0, 0, 1, 0);
+    __m128i next = load(counter);
+    std::uint32_t done = 0;
+    for (; done + kBlocks <= blocks; done += kBlocks) {
+        __m128i c[kBlocks];
+        run(keys, next, one, c);
+        for (std::uint32_t i = 0; i < kBlocks; ++i) store(words + std::uint64_t{4} * (done + i), c[i]);
+        next = _mm_add_epi32(next, _mm_setr_epi32(0, 0, kBlocks, 0));
+    }
+    for (; done < blocks; ++done, next = _mm_add_epi32(next, one)) {
+        __m128i c[1];
+        run(keys, next, one, c);
+        store(words + std::uint64_t{4} * done, c[0]);
     }
 }
 
-void philox_planes(const std::uint32_t (&key)[2], const std::uint32_t (&counter)[4], std::uint32_t blocks,
-                   std::uint32_t* words, std::uint32_t stride)
+void planes(const RoundKeys& round_keys, const std::uint32_t (&counter)[4], std::uint32_t blocks, std::uint32_t* words,
+            std::uint32_t stride)
 {
-    for (std::uint32_t first = 0; first < blocks; first += kBlocks) {
-        __m256i c[4];
-        start(counter, 0, first, c);
-        philox(key, c);
-        for (std::uint32_t word = 0; word < 4; ++word) store(words + std::uint64_t{word} * stride + first, c[word]);
+    const Keys keys(round_keys);
+    const __m128i one = _mm_setr_epi32(1, 0, 0, 0);
+    __m128i next = load(counter);
+    std::uint32_t done = 0;
+    for (; done + kBlocks <= blocks; done += kBlocks) {
+        __m128i c[kBlocks];
+        run(keys, next, one, c);
+        for (std::uint32_t half = 0; half < kBlocks; half += 4) {
+            const __m128i low01 = _mm_unpacklo_epi32(c[half], c[half + 1]);
+            const __m128i high01 = _mm_unpackhi_epi32(c[half], c[half + 1]);
+            const __m128i low23 = _mm_unpacklo_epi32(c[half + 2], c[half + 3]);
+            const __m128i high23 = _mm_unpackhi_epi32(c[half + 2], c[half + 3]);
+            std::uint32_t* at = words + done + half;
+            store(at, _mm_unpacklo_epi64(low01, low23));
+            store(at + stride, _mm_unpackhi_epi64(low01, low23));
+            store(at + std::uint64_t{2} * stride, _mm_unpacklo_epi64(high01, high23));
+            store(at + std::uint64_t{3} * stride, _mm_unpackhi_epi64(high01, high23));
+        }
+        next = _mm_add_epi32(next, _mm_setr_epi32(kBlocks, 0, 0, 0));
+    }
+    for (; done < blocks; ++done, next = _mm_add_epi32(next, one)) {
+        __m128i c[1];
+        run(keys, next, one, c);
+        std::uint32_t block[4];
+        store(block, c[0]);
+        for (std::uint32_t word = 0; word < 4; ++word) words[std::uint64_t{word} * stride + done] = block[word];
     }
 }
 
-void philox_blocks(const std::uint32_t (&key)[2], std::uint32_t (&blocks)[4][kBlocks])
+void each(const RoundKeys& round_keys, std::uint32_t (*counters)[4], std::uint32_t count)
 {
-    __m256i c[4];
-    for (int word = 0; word < 4; ++word) c[word] = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(blocks[word]));
-    philox(key, c);
-    for (int word = 0; word < 4; ++word) store(blocks[word], c[word]);
+    const Keys keys(round_keys);
+    std::uint32_t done = 0;
+    for (; done + kBlocks <= count; done += kBlocks) {
+        __m128i c[kBlocks];
+        for (std::uint32_t i = 0; i < kBlocks; ++i) c[i] = load(counters[done + i]);
+        ars(keys, c);
+        for (std::uint32_t i = 0; i < kBlocks; ++i) store(counters[done + i], c[i]);
+    }
+    for (; done < count; ++done) {
+        __m128i c[1] = {load(counters[done])};
+        ars(keys, c);
+        store(counters[done], c[0]);
+    }
 }
 
-void gaussian(const std::uint32_t* words, float* draws, std::uint64_t count)
+void bulk_gaussian(const std::uint32_t* words, float* draws, std::uint64_t count)
 {
     const Quantile quantile;
     for (std::uint64_t i = 0; i < count; i += 8)
         _mm256_storeu_ps(draws + i, draw(quantile, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(words + i))));
 }
 
-}  // namespace lightcard::random_avx2
+void normals(const RoundKeys& keys, const std::uint32_t (&counter)[4], std::uint32_t blocks, float* draws)
+{
+    constexpr std::uint32_t kChunk = 32;
+    for (std::uint32_t done = 0; done < blocks; done += kChunk) {
+        const std::uint32_t count = blocks - done < kChunk ? blocks - done : kChunk;
+        const std::uint32_t start[4] = {counter[0], counter[1], counter[2] + done, counter[3]};
+        alignas(32) std::uint32_t words[4 * kChunk];
+        rows(keys, start, count, words);
+        const std::uint32_t vectors = count / 2 * 8;
+        bulk_gaussian(words, draws + std::uint64_t{4} * done, vectors);
+        if (count % 2 == 0) continue;
+        alignas(32) float last[8];
+        const Quantile quantile;
+        _mm256_store_ps(last, draw(quantile, _mm256_castsi128_si256(load(words + vectors))));
+        _mm_storeu_ps(draws + std::uint64_t{4} * done + vectors, _mm_load_ps(last));
+    }
+}
+
+}  // namespace
+
+extern const Kernels kAvx2;
+const Kernels kAvx2 = {rows, planes, each, normals, bulk_gaussian};
+
+}  // namespace lightcard::random_kernels
 
 #endif

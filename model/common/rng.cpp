@@ -4,34 +4,70 @@
 #include <algorithm>
 #include <cstddef>
 
-#include "lightcard/model/common/random_avx2.h"
-#include "lightcard/model/common/simd.h"
+#include "lightcard/model/common/random_kernels.h"
 
 namespace lightcard {
 namespace {
 
 using Counter = std::array<std::uint32_t, 4>;
+using Key = std::array<std::uint64_t, 2>;
 
-constexpr std::uint32_t kMultiplier0 = 0xD2511F53, kMultiplier1 = 0xCD9E8D57;
-constexpr std::uint32_t kWeyl0 = 0x9E3779B9, kWeyl1 = 0xBB67AE85;
-constexpr int kRounds = 10;
-constexpr std::uint32_t kLanes = 32;  ///< blocks computed side by side (more than GCC unrolls, so that it vectorises)
-
-/// Philox on `kLanes` counters that share a key; plain loops over lanes for the vectoriser. c is [word][lane].
-LIGHTCARD_INLINE void philox_lanes(std::uint32_t (&c)[4][kLanes], std::uint32_t key0, std::uint32_t key1)
+constexpr std::uint8_t times_x(std::uint8_t a)
 {
-    for (int round = 0; round < kRounds; ++round) {
-        for (std::uint32_t i = 0; i < kLanes; ++i) {
-            const std::uint64_t product0 = static_cast<std::uint64_t>(kMultiplier0) * c[0][i];
-            const std::uint64_t product1 = static_cast<std::uint64_t>(kMultiplier1) * c[2][i];
-            c[0][i] = static_cast<std::uint32_t>(product1 >> 32) ^ c[1][i] ^ key0;
-            c[2][i] = static_cast<std::uint32_t>(product0 >> 32) ^ c[3][i] ^ key1;
-            c[1][i] = static_cast<std::uint32_t>(product1);
-            c[3][i] = static_cast<std::uint32_t>(product0);
-        }
-        key0 += kWeyl0;
-        key1 += kWeyl1;
+    return static_cast<std::uint8_t>(a << 1 ^ (a & 0x80 ? 0x1B : 0));
+}
+
+/// FIPS 197: the S-box, and one byte's part in ShiftRows and MixColumns of a column.
+struct AesTables {
+    std::array<std::uint8_t, 256> box{};
+    std::array<std::uint32_t, 256> column{};
+};
+
+constexpr AesTables make_aes_tables()
+{
+    std::array<std::uint8_t, 256> power{}, logarithm{};
+    std::uint8_t x = 1;
+    for (std::uint32_t i = 0; i < 255; ++i) {
+        power[i] = x;
+        logarithm[x] = static_cast<std::uint8_t>(i);
+        x = static_cast<std::uint8_t>(x ^ times_x(x));  // 3 generates the field
     }
+    AesTables tables;
+    for (std::uint32_t byte = 0; byte < 256; ++byte) {
+        const std::uint32_t inverse = byte == 0 ? 0 : power[(255u - logarithm[byte]) % 255];
+        const std::uint32_t twice = inverse << 8 | inverse;
+        const auto s = static_cast<std::uint8_t>(inverse ^ twice >> 7 ^ twice >> 6 ^ twice >> 5 ^ twice >> 4 ^ 0x63);
+        const std::uint32_t two = times_x(s);
+        tables.box[byte] = s;
+        tables.column[byte] = two | std::uint32_t{s} << 8 | std::uint32_t{s} << 16 | (two ^ s) << 24;
+    }
+    return tables;
+}
+
+constexpr AesTables kAes = make_aes_tables();
+
+constexpr std::uint32_t rotate(std::uint32_t x, std::uint32_t bits)
+{
+    return bits == 0 ? x : x << bits | x >> (32 - bits);
+}
+
+/// SubBytes, ShiftRows and, but in the last round, MixColumns.
+template <bool last>
+Counter aes_round(const Counter& state)
+{
+    Counter out{};
+    for (std::uint32_t column = 0; column < 4; ++column)
+        for (std::uint32_t row = 0; row < 4; ++row) {
+            const std::uint32_t byte = state[(column + row) % 4] >> 8 * row & 0xff;
+            out[column] ^= last ? std::uint32_t{kAes.box[byte]} << 8 * row : rotate(kAes.column[byte], 8 * row);
+        }
+    return out;
+}
+
+void add_key(Counter& state, const Key& key)
+{
+    for (std::uint32_t word = 0; word < 4; ++word)
+        state[word] ^= static_cast<std::uint32_t>(key[word / 2] >> 32 * (word % 2));
 }
 
 /// A bijection of 64-bit words that mixes every bit into every bit (splitmix64's finaliser, Steele et al. 2014).
@@ -42,15 +78,11 @@ std::uint64_t mix(std::uint64_t x)
     return x ^ (x >> 31);
 }
 
-/// For one seed injective in `stream`, for one stream injective in `seed`.
-std::uint64_t philox_key(std::uint64_t seed, std::uint64_t stream)
+/// Injective in (seed, stream).
+Key ars_key(std::uint64_t seed, std::uint64_t stream)
 {
-    return mix(mix(seed + 0x9E3779B97F4A7C15ull) + stream);
-}
-
-std::array<std::uint32_t, 2> split(std::uint64_t key)
-{
-    return {static_cast<std::uint32_t>(key), static_cast<std::uint32_t>(key >> 32)};
+    const std::uint64_t low = mix(seed + 0x9E3779B97F4A7C15ull);
+    return {low, mix(low + stream)};
 }
 
 std::uint32_t source_field(NoiseSource source, std::uint32_t low24)
@@ -58,108 +90,100 @@ std::uint32_t source_field(NoiseSource source, std::uint32_t low24)
     return static_cast<std::uint32_t>(source) << 24 | (low24 & 0xFFFFFF);
 }
 
-/// Philox on counters that differ in one word only: counter[varying] + i. blocks is [word][lane].
-LIGHTCARD_CLONES void philox_run(std::uint64_t key, const Counter& counter, int varying,
-                                 std::uint32_t (&blocks)[4][kLanes])
+random_kernels::RoundKeys round_keys(const Key& key)
 {
-    for (int word = 0; word < 4; ++word)
-        for (std::uint32_t i = 0; i < kLanes; ++i) blocks[word][i] = counter[word] + (word == varying ? i : 0);
-    philox_lanes(blocks, static_cast<std::uint32_t>(key), static_cast<std::uint32_t>(key >> 32));
+    return random_kernels::round_keys({key[0], key[1]});
+}
+
+Counter static_counter(const StaticKey& key, NoiseSource source)
+{
+    return {key.column << 16, key.bank, key.core, source_field(source, 0)};
 }
 
 }  // namespace
 
-std::array<std::uint32_t, 4> philox4x32_10(const std::array<std::uint32_t, 4>& counter,
-                                           const std::array<std::uint32_t, 2>& key)
+std::array<std::uint32_t, 4> ars4x32(const std::array<std::uint32_t, 4>& counter,
+                                     const std::array<std::uint64_t, 2>& key, int rounds)
 {
-    std::array<std::uint32_t, 4> c = counter;
-    std::uint32_t key0 = key[0], key1 = key[1];
-    for (int round = 0; round < kRounds; ++round, key0 += kWeyl0, key1 += kWeyl1) {
-        const std::uint64_t product0 = static_cast<std::uint64_t>(kMultiplier0) * c[0];
-        const std::uint64_t product1 = static_cast<std::uint64_t>(kMultiplier1) * c[2];
-        c = {static_cast<std::uint32_t>(product1 >> 32) ^ c[1] ^ key0, static_cast<std::uint32_t>(product1),
-             static_cast<std::uint32_t>(product0 >> 32) ^ c[3] ^ key1, static_cast<std::uint32_t>(product0)};
+    Counter state = counter;
+    Key round_key = key;
+    add_key(state, round_key);
+    for (int round = 1; round <= rounds; ++round) {
+        round_key[0] += 0x9E3779B97F4A7C15ull;
+        round_key[1] += 0xBB67AE8584CAA73Bull;
+        state = round < rounds ? aes_round<false>(state) : aes_round<true>(state);
+        add_key(state, round_key);
     }
-    return c;
+    return state;
 }
 
 SampleCounter sample_counter(const SampleKey& key, NoiseSource source)
 {
-    const auto halves = split(philox_key(key.seed, key.weight_id));
-    return {{halves[0], halves[1]},
+    const Key k = ars_key(key.seed, key.weight_id);
+    return {{k[0], k[1]},
             {static_cast<std::uint32_t>(key.ordinal), static_cast<std::uint32_t>(key.ordinal >> 32), 0,
              source_field(source, key.pass)}};
 }
 
 void static_words_portable(const StaticKey& key, NoiseSource source, std::uint32_t count, std::uint32_t* words)
 {
-    const std::uint64_t k = philox_key(key.seed, key.epoch);
-    std::uint32_t blocks[4][kLanes];
-    for (std::uint32_t row = 0; row < count; row += kLanes) {
-        philox_run(k, {row | key.column << 16, key.bank, key.core, source_field(source, 0)}, 0, blocks);
-        const std::uint32_t lanes = std::min(kLanes, count - row);
+    const Key k = ars_key(key.seed, key.epoch);
+    Counter counter = static_counter(key, source);
+    for (std::uint32_t row = 0; row < count; ++row, ++counter[0]) {
+        const Counter block = ars4x32(counter, k);
         for (std::uint32_t word = 0; word < 4; ++word)
-            std::copy_n(blocks[word], lanes, words + static_cast<std::size_t>(word) * count + row);
+            words[static_cast<std::size_t>(word) * count + row] = block[word];
     }
 }
 
 void sample_words_portable(const SampleKey& key, NoiseSource source, std::uint32_t first_row, std::uint32_t count,
                            std::uint32_t* words)
 {
-    const std::uint64_t k = philox_key(key.seed, key.weight_id);
-    Counter counter{static_cast<std::uint32_t>(key.ordinal), static_cast<std::uint32_t>(key.ordinal >> 32), 0,
-                    source_field(source, key.pass)};
-    std::uint64_t row = first_row;
-    const std::uint64_t end = row + count;
-    while (row < end) {
-        std::uint32_t block[4 * kLanes], lanes[4][kLanes];
-        const std::uint64_t start = row & ~std::uint64_t{3};
-        counter[2] = static_cast<std::uint32_t>(row >> 2);
-        const std::uint64_t stop = std::min<std::uint64_t>(end, start + 4 * kLanes);
-        if (stop <= start + 4) {
-            const auto one = philox4x32_10(counter, split(k));
-            std::copy(one.begin(), one.end(), block);
-        } else {
-            philox_run(k, counter, 2, lanes);
-            for (std::uint32_t i = 0; i < kLanes; ++i)
-                for (std::uint32_t word = 0; word < 4; ++word) block[4 * i + word] = lanes[word][i];
-        }
-        words = std::copy(block + (row - start), block + (stop - start), words);
-        row = stop;
+    const SampleCounter start = sample_counter(key, source);
+    Counter counter{start.counter[0], start.counter[1], 0, start.counter[3]};
+    const std::uint64_t end = std::uint64_t{first_row} + count;
+    for (std::uint64_t row = first_row; row < end;) {
+        counter[2] = static_cast<std::uint32_t>(row / 4);
+        const Counter block = ars4x32(counter, {start.key[0], start.key[1]});
+        for (std::uint64_t stop = std::min(end, row / 4 * 4 + 4); row < stop; ++row) *words++ = block[row % 4];
     }
 }
 
 void static_words(const StaticKey& key, NoiseSource source, std::uint32_t count, std::uint32_t* words)
 {
-    if constexpr (random_avx2::kBuilt) {
-        if (count % random_avx2::kBlocks == 0 && has_avx2()) {
-            const auto halves = split(philox_key(key.seed, key.epoch));
-            random_avx2::philox_planes({halves[0], halves[1]},
-                                       {key.column << 16, key.bank, key.core, source_field(source, 0)}, count, words,
-                                       count);
-            return;
-        }
-    }
-    static_words_portable(key, source, count, words);
+    const random_kernels::Kernels* kernels = random_kernels::best();
+    if (kernels == nullptr) return static_words_portable(key, source, count, words);
+    const Counter start = static_counter(key, source);
+    kernels->planes(round_keys(ars_key(key.seed, key.epoch)), {start[0], start[1], start[2], start[3]}, count, words,
+                    count);
 }
 
 void sample_words(const SampleKey& key, NoiseSource source, std::uint32_t first_row, std::uint32_t count,
                   std::uint32_t* words)
 {
-    if constexpr (random_avx2::kBuilt) {
-        // Whole groups of 32 rows; what is left at the end goes the portable way.
-        constexpr std::uint32_t kRows = 4 * random_avx2::kBlocks;
-        const std::uint32_t whole = first_row % 4 == 0 ? count / kRows * kRows : 0;
-        if (whole > 0 && has_avx2()) {
-            SampleCounter start = sample_counter(key, source);
-            start.counter[2] = first_row / 4;
-            random_avx2::philox_rows(start.key, start.counter, whole / 4, words);
-            first_row += whole;
-            count -= whole;
-            words += whole;
-        }
+    const random_kernels::Kernels* kernels = random_kernels::best();
+    if (kernels == nullptr) return sample_words_portable(key, source, first_row, count, words);
+    SampleCounter start = sample_counter(key, source);
+    const auto keys = random_kernels::round_keys(start.key);
+    // Whole blocks go where they belong; the first and the last may be a part of one.
+    constexpr std::uint32_t kWords = 4;
+    const auto part = [&](std::uint32_t row, std::uint32_t length) {
+        std::uint32_t block[kWords];
+        start.counter[2] = row / kWords;
+        kernels->rows(keys, start.counter, 1, block);
+        words = std::copy_n(block + row % kWords, length, words);
+        first_row += length;
+        count -= length;
+    };
+    if (first_row % kWords != 0 && count > 0) part(first_row, std::min(count, kWords - first_row % kWords));
+    if (const std::uint32_t blocks = count / kWords; blocks > 0) {
+        start.counter[2] = first_row / kWords;
+        kernels->rows(keys, start.counter, blocks, words);
+        words += std::size_t{blocks} * kWords;
+        first_row += blocks * kWords;
+        count -= blocks * kWords;
     }
-    if (count > 0) sample_words_portable(key, source, first_row, count, words);
+    if (count > 0) part(first_row, count);
 }
 
 }  // namespace lightcard

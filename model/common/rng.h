@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// Counter-based random words: every draw is a function of what it is drawn for, and of nothing else
-/// (docs/adr/0003-noise-keys.md). The generator, Philox4x32-10 (Salmon et al., SC 2011), is called by name only in
-/// rng.cpp and its test.
+/// (docs/adr/0003-noise-keys.md). The generator, ARS-7 (Salmon et al., SC 2011), is called by name only in rng.cpp, its
+/// vector forms and its test.
 #pragma once
 
 #include <array>
@@ -54,7 +54,7 @@ void sample_words(const SampleKey& key, NoiseSource source, std::uint32_t first_
 
 /// Key and counter of a sample draw, for kernels that run the generator themselves; counter[2] is row / 4.
 struct SampleCounter {
-    std::uint32_t key[2];
+    std::uint64_t key[2];
     std::uint32_t counter[4];
 };
 SampleCounter sample_counter(const SampleKey& key, NoiseSource source);
@@ -64,8 +64,9 @@ void sample_words_portable(const SampleKey& key, NoiseSource source, std::uint32
                            std::uint32_t* words);
 void static_words_portable(const StaticKey& key, NoiseSource source, std::uint32_t count, std::uint32_t* words);
 
-/// The raw block function, for known-answer tests.
-std::array<std::uint32_t, 4> philox4x32_10(const std::array<std::uint32_t, 4>& counter,
-                                           const std::array<std::uint32_t, 2>& key);
+/// The raw block function in plain C++, for known-answer tests: `rounds` of AES with a Weyl sequence for its key
+/// schedule. The words are little-endian parts of the block; key[0] is its low half.
+std::array<std::uint32_t, 4> ars4x32(const std::array<std::uint32_t, 4>& counter,
+                                     const std::array<std::uint64_t, 2>& key, int rounds = 7);
 
 }  // namespace lightcard

@@ -13,11 +13,29 @@
 
 namespace lightcard {
 
-/// Whether this CPU runs AVX2. A load and a test: the compiler's run time asked the CPU before main().
+/// Whether this CPU runs what the AVX2 files are compiled for. A load and a test: the compiler's run time asked the CPU
+/// before main().
 inline bool has_avx2()
 {
 #if defined(__x86_64__)
-    return __builtin_cpu_supports("avx2") != 0;
+    return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("aes") != 0;
+#else
+    return false;
+#endif
+}
+
+/// The same for AVX-512: byte sums (VNNI), byte permutations (VBMI), four AES blocks at a time (VAES); Ice Lake, Zen 4
+/// and later. A CPU with less of it runs AVX2.
+inline bool has_avx512()
+{
+#if defined(__x86_64__)
+#if !defined(__clang__)
+    if (__builtin_cpu_supports("vaes") == 0) return false;
+#endif
+    return has_avx2() && __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512bw") != 0 &&
+           __builtin_cpu_supports("avx512dq") != 0 && __builtin_cpu_supports("avx512vl") != 0 &&
+           __builtin_cpu_supports("avx512vbmi") != 0 && __builtin_cpu_supports("avx512vnni") != 0 &&
+           __builtin_cpu_supports("vpclmulqdq") != 0;  // comes with VAES
 #else
     return false;
 #endif

@@ -7,7 +7,7 @@
 #include <memory>
 
 #include "lightcard/model/common/gaussian.h"
-#include "lightcard/model/common/random_avx2.h"
+#include "lightcard/model/common/random_kernels.h"
 #include "lightcard/model/common/rng.h"
 #include "lightcard/model/photonic_core/chain_avx2.h"
 #include "lightcard/model/photonic_core/symbol_terms.h"
@@ -263,7 +263,8 @@ private:
     {
         SampleCounter start = sample_counter(key, source);
         start.counter[2] = first_row / 4;
-        random_avx2::philox_rows(start.key, start.counter, (count + first_row % 4 + 3) / 4, words_.data());
+        random_.rows(random_kernels::round_keys(start.key), start.counter, (count + first_row % 4 + 3) / 4,
+                     words_.data());
         return words_.data() + first_row % 4;
     }
 
@@ -308,26 +309,25 @@ private:
 
     void draw_intensity(NoiseSource source, std::uint32_t first, std::uint32_t count, std::array<float, kBlock>& errors)
     {
-        for (std::uint32_t begin = 0; begin < count; begin += random_avx2::kBlocks) {
-            std::uint32_t blocks[4][random_avx2::kBlocks];
-            SampleCounter start{};
-            for (std::uint32_t i = 0; i < random_avx2::kBlocks; ++i) {
-                start = sample_counter(key_of(first + begin + i), source);
-                start.counter[2] = job_.first_row / 4;
-                for (std::uint32_t word = 0; word < 4; ++word) blocks[word][i] = start.counter[word];
-            }
-            random_avx2::philox_blocks(start.key, blocks);
-            float draws[random_avx2::kBlocks];
-            random_avx2::gaussian(blocks[job_.first_row % 4], draws, random_avx2::kBlocks);
-            for (std::uint32_t i = 0; i < random_avx2::kBlocks; ++i)
-                errors[begin + i] = intensity_error(chain_, draws[i]);
+        std::uint32_t blocks[kBlock][4];
+        SampleCounter start{};
+        for (std::uint32_t v = 0; v < count; ++v) {
+            start = sample_counter(key_of(first + v), source);
+            start.counter[2] = job_.first_row / 4;
+            std::copy_n(start.counter, 4, blocks[v]);
         }
+        random_.blocks(random_kernels::round_keys(start.key), blocks, count);
+        std::uint32_t words[kBlock] = {};
+        for (std::uint32_t v = 0; v < count; ++v) words[v] = blocks[v][job_.first_row % 4];
+        float draws[kBlock];
+        random_.gaussian(words, draws, kBlock);
+        for (std::uint32_t v = 0; v < count; ++v) errors[v] = intensity_error(chain_, draws[v]);
     }
 
     std::uint32_t noisy_vector(std::uint32_t vector, std::uint32_t v, avx2::SampleSums& sums)
     {
         const std::uint32_t* words = draw_words(key_of(vector), NoiseSource::sample, job_.first_row, cols_);
-        random_avx2::gaussian(words, normals_.data(), (cols_ + 7) / 8 * 8);
+        random_.gaussian(words, normals_.data(), (cols_ + 15) / 16 * 16);
 
         const std::uint32_t x_sum = inputs_[v].sum;
         const Warming warming = warming_of(job_);
@@ -369,6 +369,7 @@ private:
     const MvmJob& job_;
     const AnalogChain& chain_;
     const PreparedTile& tile_;
+    const random_kernels::Kernels& random_ = random_kernels::kAvx2;
     const std::uint32_t rows_, cols_, row_stride_, sum_stride_;
     const bool packed_, dithered_, reads_;
     const std::size_t plane_words_;

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 
-#include "lightcard/model/common/random_avx2.h"
 #include "lightcard/model/common/simd.h"
 #include "lightcard/model/photonic_core/chain_avx2.h"
 
@@ -36,7 +35,7 @@ std::vector<Word> pack(const pcm_memory::EffectiveTile& tile, const Of& of)
 
 bool PreparedTile::takes(const AnalogChain& chain, const pcm_memory::EffectiveTile& tile, const ColumnGain* gains)
 {
-    if (!random_avx2::kBuilt || !has_avx2() || tile.rows > avx2::kMostRows) return false;
+    if (!has_avx2() || tile.rows > avx2::kMostRows) return false;
     if (chain.noisy && (!chain.converters || !chain.sources.adc_quantisation || tile.common.empty())) return false;
     if (!chain.converters) return true;
     constexpr std::uint32_t kMostCodes = 1u << 16;

@@ -125,7 +125,7 @@ void normal_draws(benchmark::State& state)
 {
     std::vector<std::uint32_t> words(4096);
     for (std::size_t i = 0; i < words.size(); i += 4) {
-        const auto block = philox4x32_10({static_cast<std::uint32_t>(i), 0, 0, 0}, {1, 2});
+        const auto block = ars4x32({static_cast<std::uint32_t>(i), 0, 0, 0}, {1, 2});
         std::copy(block.begin(), block.end(), words.begin() + static_cast<std::ptrdiff_t>(i));
     }
     std::vector<float> draws(words.size());
