@@ -177,8 +177,8 @@ LIGHTCARD_ALWAYS __m512 draw(const Quantile& quantile, __m512i words)
     const __m512i bits = _mm512_castps_si512(tail);
     const __m512i octave = _mm512_sub_epi32(_mm512_srli_epi32(bits, 23), _mm512_set1_epi32(126));
     // (bits & 0x7FFFFF) | 0x3F800000
-    const __m512i fraction = _mm512_ternarylogic_epi32(bits, _mm512_set1_epi32(0x7FFFFF),
-                                                       _mm512_set1_epi32(0x3F800000), 0xEA);
+    const __m512i fraction =
+        _mm512_ternarylogic_epi32(bits, _mm512_set1_epi32(0x7FFFFF), _mm512_set1_epi32(0x3F800000), 0xEA);
     const __m512 t = _mm512_sub_ps(_mm512_castsi512_ps(fraction), _mm512_set1_ps(1.5F));
     __m512 z;
     if (__builtin_expect(_mm512_cmplt_epi32_mask(octave, _mm512_set1_epi32(16)) != 0, 0)) {
@@ -187,7 +187,8 @@ LIGHTCARD_ALWAYS __m512 draw(const Quantile& quantile, __m512i words)
         // A permutation looks at the low four bits of its index only: octave - 16.
         z = polynomial(t, [&](int power) { return _mm512_permutexvar_ps(octave, quantile.common[power]); });
     }
-    return _mm512_castsi512_ps(_mm512_ternarylogic_epi32(_mm512_castps_si512(z), words, sign, 0x78));  // z ^ (words & sign)
+    return _mm512_castsi512_ps(
+        _mm512_ternarylogic_epi32(_mm512_castps_si512(z), words, sign, 0x78));  // z ^ (words & sign)
 }
 
 void normals(const RoundKeys& keys, const std::uint32_t (&counter)[4], std::uint32_t blocks, float* draws)

@@ -10,6 +10,8 @@
 #include <cstddef>
 #include <cstring>
 
+#include "lightcard/model/common/simd.h"
+
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
@@ -154,8 +156,8 @@ void multiply_avx2(const std::vector<std::int32_t>& packed, Shape shape, const s
 KernelIsa best_kernel_isa()
 {
 #if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx512vnni")) return KernelIsa::avx512_vnni;
-    if (__builtin_cpu_supports("avx2")) return KernelIsa::avx2;
+    if (has_avx512()) return KernelIsa::avx512_vnni;
+    if (has_avx2()) return KernelIsa::avx2;
 #endif
     return KernelIsa::portable;
 }

@@ -2,31 +2,56 @@
 #include "lightcard/model/photonic_core/prepared_tile.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "lightcard/model/common/simd.h"
-#include "lightcard/model/photonic_core/chain_avx2.h"
+#include "lightcard/model/photonic_core/chain_kernels.h"
 
 namespace lightcard::photonic_core {
 namespace {
 
-constexpr std::uint32_t kPadding = 16;  ///< rows, and columns of a group
+constexpr std::uint32_t kMostRows = 512;    ///< that exact sums of one plane stay below 2^24
+constexpr std::uint32_t kPairPadding = 16;  ///< rows of planes of words
+constexpr std::uint32_t kQuad = 4;
 
-std::uint32_t padded(std::uint32_t count)
+std::uint32_t padded(std::uint32_t count, std::uint32_t to)
 {
-    return (count + kPadding - 1) / kPadding * kPadding;
+    return (count + to - 1) / to * to;
 }
 
 /// Entries `of(index)` of the planes in the order of avx2::multiply, zero beyond the tile.
 template <class Word, class Of>
-std::vector<Word> pack(const pcm_memory::EffectiveTile& tile, const Of& of)
+std::vector<Word> pack_pairs(const pcm_memory::EffectiveTile& tile, const Of& of)
 {
-    const std::size_t column_words = padded(tile.rows);
-    std::vector<Word> packed(column_words * padded(tile.cols), 0);
+    const std::size_t column_words = padded(tile.rows, kPairPadding);
+    std::vector<Word> packed(column_words * padded(tile.cols, kGroup), 0);
     for (std::uint32_t col = 0; col < tile.cols; ++col) {
         const std::size_t first = std::size_t{col} * tile.row_stride;
-        Word* out = packed.data() + col / kPadding * column_words * kPadding + 2 * (col % kPadding);
+        Word* out = packed.data() + col / kGroup * column_words * kGroup + 2 * (col % kGroup);
         for (std::uint32_t row = 0; row < tile.rows; ++row)
-            out[row / 2 * std::size_t{2 * kPadding} + row % 2] = of(first + row);
+            out[row / 2 * std::size_t{2 * kGroup} + row % 2] = of(first + row);
+    }
+    return packed;
+}
+
+/// A plane [col][row_stride] in the order of avx512::multiply; `flip` turns unsigned codes into codes less 128.
+std::vector<PreparedTile::Line> pack_quads(const pcm_memory::EffectiveTile& tile, const void* plane, std::uint8_t flip)
+{
+    const std::uint32_t quads = (tile.rows + kQuad - 1) / kQuad;
+    std::vector<PreparedTile::Line> packed(std::size_t{quads} * (padded(tile.cols, kGroup) / kGroup));
+    const auto* bytes = static_cast<const std::uint8_t*>(plane);
+    const std::uint32_t flips = flip * 0x01010101u, rest = tile.rows % kQuad;
+    const std::uint32_t last_used = rest == 0 ? ~0u : (1u << 8 * rest) - 1;
+    for (std::uint32_t col = 0; col < tile.cols; ++col) {
+        const std::uint8_t* from = bytes + std::size_t{col} * tile.row_stride;
+        PreparedTile::Line* line = packed.data() + std::size_t{col / kGroup} * quads;
+        for (std::uint32_t quad = 0; quad < quads; ++quad) {
+            std::uint32_t word;
+            std::memcpy(&word, from + std::size_t{kQuad} * quad, kQuad);
+            word ^= flips;
+            if (quad + 1 == quads) word &= last_used;
+            std::memcpy(line[quad].of + kQuad * (col % kGroup), &word, kQuad);
+        }
     }
     return packed;
 }
@@ -35,7 +60,7 @@ std::vector<Word> pack(const pcm_memory::EffectiveTile& tile, const Of& of)
 
 bool PreparedTile::takes(const AnalogChain& chain, const pcm_memory::EffectiveTile& tile, const ColumnGain* gains)
 {
-    if (!has_avx2() || tile.rows > avx2::kMostRows) return false;
+    if (!has_avx2() || tile.rows > kMostRows) return false;
     if (chain.noisy && (!chain.converters || !chain.sources.adc_quantisation || tile.common.empty())) return false;
     if (!chain.converters) return true;
     constexpr std::uint32_t kMostCodes = 1u << 16;
@@ -45,34 +70,37 @@ bool PreparedTile::takes(const AnalogChain& chain, const pcm_memory::EffectiveTi
 }
 
 PreparedTile::PreparedTile(const AnalogChain& chain, const pcm_memory::EffectiveTile& tile, const ColumnGain* gains,
-                           KernelIsa products)
-    : pairs(padded(tile.rows) / 2),
-      groups(padded(tile.cols) / kPadding),
+                           KernelIsa kernel_to_use)
+    : kernel(kernel_to_use),
+      row_groups(kernel_to_use == KernelIsa::avx2 ? padded(tile.rows, kPairPadding) / 2
+                                                  : padded(tile.rows, kQuad) / kQuad),
+      groups(padded(tile.cols, kGroup) / kGroup),
       columns(column_constants(chain, tile, gains)),
-      hi_plane(products == KernelIsa::avx2 ? std::vector<std::int8_t>() : tile.hi),
-      lo_plane(products == KernelIsa::avx2 || tile.lo_is_zero ? std::vector<std::int8_t>() : tile.lo),
-      common_plane(products == KernelIsa::avx2 ? std::vector<std::int8_t>() : signed_codes(tile.common)),
-      read_plane(products == KernelIsa::avx2 ? std::vector<std::int8_t>() : signed_codes(tile.read_variance)),
-      hi(hi_plane.data(), hi_plane.empty() ? 0 : tile.cols, tile.row_stride, products),
-      lo(lo_plane.data(), lo_plane.empty() ? 0 : tile.cols, tile.row_stride, products),
-      common_kernel(common_plane.data(), common_plane.empty() ? 0 : tile.cols, tile.row_stride, products),
-      read_kernel(read_plane.data(), read_plane.empty() ? 0 : tile.cols, tile.row_stride, products),
       gains_(gains)
 {
-    if (products == KernelIsa::avx2) {
-        weights = pack<std::int16_t>(
-            tile, [&](std::size_t at) { return static_cast<std::int16_t>(256 * tile.hi[at] + tile.lo[at]); });
-        if (chain.noisy) common = pack<std::uint8_t>(tile, [&](std::size_t at) { return tile.common[at]; });
-        if (!tile.read_variance.empty())
-            read = pack<std::uint8_t>(tile, [&](std::size_t at) { return tile.read_variance[at]; });
+    const bool reads = !tile.read_variance.empty();
+    if (kernel == KernelIsa::avx2) {
+        const bool tall = tile.rows > avx2::kMostRows;
+        words.weights = pack_pairs<std::int16_t>(tile, [&](std::size_t at) {
+            return static_cast<std::int16_t>(tall ? tile.hi[at] : 256 * tile.hi[at] + tile.lo[at]);
+        });
+        if (tall) words.low = pack_pairs<std::int16_t>(tile, [&](std::size_t at) { return tile.lo[at]; });
+        if (chain.noisy) words.common = pack_pairs<std::uint8_t>(tile, [&](std::size_t at) { return tile.common[at]; });
+        if (reads) words.read = pack_pairs<std::uint8_t>(tile, [&](std::size_t at) { return tile.read_variance[at]; });
+    } else {
+        constexpr std::uint8_t kFlip = 0x80;
+        bytes.hi = pack_quads(tile, tile.hi.data(), 0);
+        if (!tile.lo_is_zero) bytes.lo = pack_quads(tile, tile.lo.data(), 0);
+        if (chain.noisy) bytes.common = pack_quads(tile, tile.common.data(), kFlip);
+        if (reads) bytes.read = pack_quads(tile, tile.read_variance.data(), kFlip);
+        bytes.dither_start.assign(padded(tile.cols, kGroup), 0);
+        for (std::uint32_t c = 0; c < tile.cols; ++c) bytes.dither_start[c] = -128 * columns.hi_sum[c];
     }
-    if (!tile.read_variance.empty()) squares = squared_light(chain);
+    if (reads) squares = squared_light(chain);
     for (const std::int64_t gain : columns.digital_gain) {
         gain_high.push_back(static_cast<std::int32_t>(gain >> 16));
         gain_low.push_back(static_cast<std::int32_t>(gain & 0xffff));
     }
-    lsb = columns.lsb;
-    lsb.resize(padded(tile.cols), 1.0);
 }
 
 }  // namespace lightcard::photonic_core

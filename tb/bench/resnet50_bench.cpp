@@ -2,7 +2,7 @@
 // The products of ResNet-50, tile by tile through the normative chain, against OpenBLAS sgemm of the bare products:
 // variants in turn, CPU time, medians. scripts/bench runs it; stdout is JSON.
 //
-//   resnet50_bench [ROUNDS]
+//   resnet50_bench [ROUNDS [KERNEL]]      KERNEL: auto, portable, avx2, avx512_vnni
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -167,7 +167,7 @@ double median(std::vector<double> values)
 int main(int argc, char** argv)
 {
     const int rounds = argc > 1 ? std::atoi(argv[1]) : 5;
-    const auto best = photonic_core::best_kernel_isa();
+    const auto best = photonic_core::kernel_isa(argc > 2 ? argv[2] : "auto");
     Network exact(ideal(false), 0, best), quantised(ideal(true), 0, best), sampled(sample_noise(), 0, best),
         all(RunConfig{}, 0, best), reading(RunConfig{}, 0.01, best);
     Sgemm sgemm;

@@ -140,7 +140,7 @@ TEST(ColumnGain, MakesUpForTheMeanDrift)
     const double lost = std::exp(-0.06 * std::log(86400 / 20.0));
     for (const auto fidelity : {Fidelity::stat, Fidelity::device}) {
         for (const float gain : gains_of(problem, fidelity, false, 512)) EXPECT_NEAR(gain * lost, 1, 0.005);
-        for (const float gain : gains_of(problem, fidelity, true, 512)) EXPECT_NEAR(gain * lost, 1, 0.05);
+        for (const float gain : gains_of(problem, fidelity, true, 512)) EXPECT_NEAR(gain * lost, 1, 0.07);  // 4 sigma
     }
 }
 

@@ -162,7 +162,8 @@ TEST(Attribution, ReadNoiseAlone)
     for (unsigned p = 0; p < 20; ++p) {
         Problem problem(120, 48, 64, p);
         problem.card.pcm.read_noise = 0.02;
-        const RunConfig run = only({"read"});
+        RunConfig run = only({"read"});
+        run.seed = p;
         const Result result = problem.run(run);
         const auto ideal = problem.naive();
         for (std::size_t i = 0; i < ideal.size(); ++i) measured += std::pow(double(result.y[i]) - ideal[i], 2);

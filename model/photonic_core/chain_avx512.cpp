@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+// Compiled for AVX-512 with VNNI and VBMI on x86-64 (CMakeLists.txt), empty elsewhere.
+#include "lightcard/model/photonic_core/chain_kernels.h"
+
+#if defined(__AVX512VNNI__)
+
+#include <immintrin.h>
+
+#include "lightcard/model/photonic_core/chain_rows.h"
+
+namespace lightcard::photonic_core {
+namespace {
+
+/// Sixteen columns at a time.
+struct V {
+    using F = __m512;
+    using I = __m512i;
+    using Mask = __mmask16;
+    static constexpr std::uint32_t kLanes = 16;
+    static constexpr bool kAlwaysSplit = true;
+
+    static LIGHTCARD_ALWAYS F load(const float* at) { return _mm512_loadu_ps(at); }
+    static LIGHTCARD_ALWAYS I load(const void* at) { return _mm512_loadu_si512(at); }
+    static LIGHTCARD_ALWAYS F load(const float* at, Mask mask) { return _mm512_maskz_loadu_ps(mask, at); }
+    static LIGHTCARD_ALWAYS I load(const std::int32_t* at, Mask mask) { return _mm512_maskz_loadu_epi32(mask, at); }
+    static LIGHTCARD_ALWAYS void store(void* at, I words) { _mm512_storeu_si512(at, words); }
+    static LIGHTCARD_ALWAYS void store(std::int32_t* at, I words, Mask mask)
+    {
+        _mm512_mask_storeu_epi32(at, mask, words);
+    }
+
+    static LIGHTCARD_ALWAYS Mask all_lanes() { return 0xffff; }
+    static LIGHTCARD_ALWAYS Mask lanes_below(std::uint32_t count)
+    {
+        return static_cast<Mask>(count >= kLanes ? 0xffff : (1u << count) - 1);
+    }
+    static LIGHTCARD_ALWAYS I only(I words, Mask mask) { return _mm512_maskz_mov_epi32(mask, words); }
+
+    static LIGHTCARD_ALWAYS F all(float x) { return _mm512_set1_ps(x); }
+    static LIGHTCARD_ALWAYS I all(std::int32_t x) { return _mm512_set1_epi32(x); }
+    static LIGHTCARD_ALWAYS F add(F a, F b) { return _mm512_add_ps(a, b); }
+    static LIGHTCARD_ALWAYS F sub(F a, F b) { return _mm512_sub_ps(a, b); }
+    static LIGHTCARD_ALWAYS F mul(F a, F b) { return _mm512_mul_ps(a, b); }
+    static LIGHTCARD_ALWAYS F min(F a, F b) { return _mm512_min_ps(a, b); }
+    static LIGHTCARD_ALWAYS F max(F a, F b) { return _mm512_max_ps(a, b); }
+    static LIGHTCARD_ALWAYS F sqrt(F a) { return _mm512_sqrt_ps(a); }
+    static LIGHTCARD_ALWAYS F to_float(I a) { return _mm512_cvtepi32_ps(a); }
+    static LIGHTCARD_ALWAYS I to_int(F a) { return _mm512_cvttps_epi32(a); }
+    static LIGHTCARD_ALWAYS I bits(F a) { return _mm512_castps_si512(a); }
+
+    static LIGHTCARD_ALWAYS I add(I a, I b) { return _mm512_add_epi32(a, b); }
+    static LIGHTCARD_ALWAYS I sub(I a, I b) { return _mm512_sub_epi32(a, b); }
+    static LIGHTCARD_ALWAYS I mullo(I a, I b) { return _mm512_mullo_epi32(a, b); }
+    template <int count>
+    static LIGHTCARD_ALWAYS I srai(I a)
+    {
+        return _mm512_srai_epi32(a, count);
+    }
+    static LIGHTCARD_ALWAYS I add64(I a, I b) { return _mm512_add_epi64(a, b); }
+    static LIGHTCARD_ALWAYS I sub64(I a, I b) { return _mm512_sub_epi64(a, b); }
+    static LIGHTCARD_ALWAYS I mul64(I a, I b) { return _mm512_mul_epi32(a, b); }
+    static LIGHTCARD_ALWAYS I srli64(I a) { return _mm512_srli_epi64(a, 32); }
+    static LIGHTCARD_ALWAYS I slli64(I a) { return _mm512_slli_epi64(a, 32); }
+
+    /// Lanes of the mask that equal the one or the other.
+    static LIGHTCARD_ALWAYS std::uint32_t count_either(F x, F a, F b, Mask mask)
+    {
+        const Mask either = static_cast<Mask>(_mm512_cmp_ps_mask(x, a, _CMP_EQ_OQ) | _mm512_cmp_ps_mask(x, b, _CMP_EQ_OQ));
+        return static_cast<std::uint32_t>(__builtin_popcount(static_cast<unsigned>(either & mask)));
+    }
+    static LIGHTCARD_ALWAYS bool any_beyond(F x, F limit, Mask mask)
+    {
+        return _mm512_mask_cmp_ps_mask(mask, _mm512_abs_ps(x), limit, _CMP_GT_OQ) != 0;
+    }
+
+    static LIGHTCARD_ALWAYS I byte_sums(I words)
+    {
+        return _mm512_dpbusd_epi32(_mm512_setzero_si512(), words, _mm512_set1_epi8(1));
+    }
+    static LIGHTCARD_ALWAYS __m128i sixteen(const void* at) { return _mm_loadu_si128(static_cast<const __m128i*>(at)); }
+    static LIGHTCARD_ALWAYS I load_bytes(const std::uint8_t* at) { return _mm512_cvtepu8_epi32(sixteen(at)); }
+    static LIGHTCARD_ALWAYS I load_bytes(const std::int8_t* at) { return _mm512_cvtepi8_epi32(sixteen(at)); }
+    static LIGHTCARD_ALWAYS void store_steps(void* out, std::uint32_t row, I step)
+    {
+        const __m128i bytes = _mm512_cvtepi32_epi8(_mm512_add_epi32(step, _mm512_set1_epi32(128)));
+        _mm_storeu_si128(reinterpret_cast<__m128i*>(static_cast<std::uint8_t*>(out) + row), bytes);
+    }
+    static LIGHTCARD_ALWAYS std::int32_t sum_of(I words) { return _mm512_reduce_add_epi32(words); }
+};
+
+LIGHTCARD_ALWAYS __mmask64 bytes_below(std::uint32_t count)
+{
+    return count >= 64 ? ~__mmask64{0} : (__mmask64{1} << count) - 1;
+}
+
+LIGHTCARD_ALWAYS __m512i four_inputs(const std::uint8_t* at)
+{
+    std::int32_t word;
+    __builtin_memcpy(&word, at, 4);
+    return _mm512_set1_epi32(word);
+}
+
+/// `vectors` inputs (a compile-time constant, so that the sums stay in registers) against `streams` groups.
+template <std::uint32_t streams, std::uint32_t vectors>
+LIGHTCARD_ALWAYS void block(const avx512::Stream* stream, std::uint32_t quads, const std::uint8_t* x,
+                            std::uint32_t x_stride, std::uint64_t first_sum, std::uint32_t sums_stride)
+{
+    __m512i sum[vectors][streams];
+    const std::int8_t* plane[streams];
+    for (std::uint32_t s = 0; s < streams; ++s) {
+        plane[s] = stream[s].plane;
+        const __m512i start = V::load(stream[s].start);
+        for (std::uint32_t v = 0; v < vectors; ++v) sum[v][s] = start;
+    }
+    for (std::uint32_t quad = 0; quad < quads; ++quad, x += 4) {
+        __m512i weights[streams];
+        for (std::uint32_t s = 0; s < streams; ++s) weights[s] = V::load(plane[s] + std::uint64_t{64} * quad);
+        for (std::uint32_t v = 0; v < vectors; ++v) {
+            const __m512i inputs = four_inputs(x + std::uint64_t{v} * x_stride);
+            for (std::uint32_t s = 0; s < streams; ++s)
+                sum[v][s] = _mm512_dpbusd_epi32(sum[v][s], inputs, weights[s]);
+        }
+    }
+    for (std::uint32_t v = 0; v < vectors; ++v)
+        for (std::uint32_t s = 0; s < streams; ++s)
+            V::store(stream[s].sums + first_sum + std::uint64_t{v} * sums_stride, sum[v][s]);
+}
+
+template <std::uint32_t streams>
+__attribute__((noinline)) void blocks(const avx512::Stream* stream, std::uint32_t quads, const std::uint8_t* x,
+                                      std::uint32_t x_stride, std::uint32_t vectors, std::uint32_t sums_stride)
+{
+    constexpr std::uint32_t kVectors = 4;
+    std::uint32_t v = 0;
+    for (; v + kVectors <= vectors; v += kVectors)
+        block<streams, kVectors>(stream, quads, x + std::uint64_t{v} * x_stride, x_stride,
+                                 std::uint64_t{v} * sums_stride, sums_stride);
+    for (; v < vectors; ++v)
+        block<streams, 1>(stream, quads, x + std::uint64_t{v} * x_stride, x_stride, std::uint64_t{v} * sums_stride,
+                          sums_stride);
+}
+
+InputSums copy_inputs(const std::uint8_t* x, std::uint32_t rows, void* out)
+{
+    __m512i sum = _mm512_setzero_si512(), square = sum;
+    for (std::uint32_t row = 0; row < rows; row += 64) {
+        const __m512i codes = _mm512_maskz_loadu_epi8(bytes_below(rows - row), x + row);
+        V::store(static_cast<std::uint8_t*>(out) + row, codes);
+        sum = _mm512_add_epi64(sum, _mm512_sad_epu8(codes, _mm512_setzero_si512()));
+        const __m512i low = _mm512_unpacklo_epi8(codes, _mm512_setzero_si512());
+        const __m512i high = _mm512_unpackhi_epi8(codes, _mm512_setzero_si512());
+        square = _mm512_dpwssd_epi32(_mm512_dpwssd_epi32(square, low, low), high, high);
+    }
+    return {static_cast<std::uint32_t>(_mm512_reduce_add_epi64(sum)), static_cast<std::uint32_t>(V::sum_of(square))};
+}
+
+std::uint32_t squares(const std::uint8_t* table, const std::uint8_t* x, std::uint32_t rows, void* out)
+{
+    const __m512i part0 = V::load(table), part1 = V::load(table + 64), part2 = V::load(table + 128),
+                  part3 = V::load(table + 192);
+    __m512i sum = _mm512_setzero_si512();
+    for (std::uint32_t row = 0; row < rows; row += 64) {
+        const __mmask64 used = bytes_below(rows - row);
+        const __m512i codes = _mm512_maskz_loadu_epi8(used, x + row);
+        // A permutation of two registers looks at the low seven bits of its index.
+        const __m512i low = _mm512_maskz_permutex2var_epi8(used, part0, codes, part1);
+        const __m512i high = _mm512_permutex2var_epi8(part2, codes, part3);
+        const __m512i entries = _mm512_mask_mov_epi8(low, used & _mm512_movepi8_mask(codes), high);
+        V::store(static_cast<std::uint8_t*>(out) + row, entries);
+        sum = _mm512_add_epi64(sum, _mm512_sad_epu8(entries, _mm512_setzero_si512()));
+    }
+    return static_cast<std::uint32_t>(_mm512_reduce_add_epi64(sum));
+}
+
+}  // namespace
+
+extern const ChainKernels kChainAvx512;
+const ChainKernels kChainAvx512 = {copy_inputs,  dac_errors<V>, squares,
+                                   noisy_row<V>, exact_row<V>,  quantised_row<V>};
+
+void avx512::multiply(const Stream* streams, std::uint32_t count, std::uint32_t quads, const std::uint8_t* x,
+                      std::uint32_t x_stride, std::uint32_t vectors, std::uint32_t sums_stride)
+{
+    std::uint32_t s = 0;
+    for (; s + 6 <= count; s += 6) blocks<6>(streams + s, quads, x, x_stride, vectors, sums_stride);
+    for (; s + 4 <= count; s += 4) blocks<4>(streams + s, quads, x, x_stride, vectors, sums_stride);
+    for (; s + 2 <= count; s += 2) blocks<2>(streams + s, quads, x, x_stride, vectors, sums_stride);
+    for (; s < count; ++s) blocks<1>(streams + s, quads, x, x_stride, vectors, sums_stride);
+}
+
+}  // namespace lightcard::photonic_core
+
+#endif

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+/// The chain for vector instructions: exact sums, what adds to the inputs, noise, converters, statistics. The same bits
+/// as the portable functions (sample_chain.cpp, mvm.cpp, read_noise.cpp), operation by operation; fused_mvm.cpp drives
+/// it. Plain pointers only: nothing of the standard library may be compiled for an instruction set and shared with
+/// other files.
+#pragma once
+
+#include <cstdint>
+
+namespace lightcard::photonic_core {
+
+inline constexpr std::uint32_t kGroup = 16;  ///< columns a group of a plane; strides of sums are multiples
+
+struct InputSums {
+    std::uint32_t sum, square;
+};
+
+/// What adds to the input codes of one vector, in dither steps, [row]; buffers hold a multiple of 16 rows.
+struct DacErrors {
+    const std::uint32_t* words;         ///< one draw a row
+    const std::int8_t* curve;           ///< of the DACs at these codes
+    const std::uint8_t *below, *above;  ///< codes of the neighbour lanes in this symbol
+    float lane_leak;                    ///< of a neighbour's code
+    float scale;                        ///< steps a unit of the sum of a word's bytes
+};
+
+/// digital_gain of the columns in two parts, 65536 high + low.
+struct DigitalGain {
+    const std::int32_t *high, *low;
+};
+
+/// Constants of the columns, and of the converters of one lane. Tables hold the columns in use, no more.
+struct Columns {
+    std::uint32_t cols;
+    float receiver_variance, shot, dither_step;
+    float lowest, highest;  ///< ADC codes
+    const float *adc_variance, *imbalance, *inverse_lsb, *crosstalk;
+    const double* lsb;
+    const std::int32_t *floor_acc, *floor_light;
+    DigitalGain gain;
+};
+struct Lane {
+    const float *shortfall, *shortfall2, *adc_gain, *adc_offset;
+};
+
+/// Exact sums of one vector, [cols up to a group]: of both planes, or, with `lo`, of each.
+struct ExactSums {
+    const std::int32_t* hi;  ///< of the hi plane; without `lo` 256 S_hi + S_lo
+    const std::int32_t* lo;  ///< null = see hi
+};
+
+/// One vector: exact sums in, acc units out.
+struct Row {
+    ExactSums exact;
+    const std::int32_t* light;   ///< [cols up to a group] sum x common
+    const std::int32_t* dither;  ///< sum d hi; null = none
+    const std::int32_t* read;    ///< sum of squares times variance codes; null = none
+    const float* normal;         ///< [cols up to a group]
+    std::int32_t light_shift;    ///< light that adds to every column
+    std::int32_t read_shift;     ///< adds to every column's `read`
+    float x_sum, change, intensity, tilt, leak;
+    float read_unit, read_light;
+    float* analog;  ///< [cols] null: through the ADC into y; else the ADC's input in LSB, for an ADC that bends
+    std::int32_t* y;
+};
+/// Exact sums over samples, in partial sums.
+struct SampleSums {
+    alignas(64) std::uint64_t light[8] = {}, light2[8] = {}, y2[8] = {}, lit2[8] = {}, read[8] = {};
+};
+
+struct ChainKernels {
+    /// One vector's codes in the form its kernels multiply, zero up to the row's padding, and their sums.
+    InputSums (*inputs)(const std::uint8_t* x, std::uint32_t rows, void* out);
+    /// The errors of `rows` rows in that form; returns their sum.
+    std::int32_t (*dac_errors)(const DacErrors& errors, std::uint32_t rows, void* out);
+    /// table[code] of a vector's codes in that form; returns their sum. `table` has 256 entries.
+    std::uint32_t (*squares)(const std::uint8_t* table, const std::uint8_t* x, std::uint32_t rows, void* out);
+    /// Returns samples at an end code (0 if `analog` is asked for).
+    std::uint32_t (*noisy_row)(const Columns& columns, const Lane& lane, const Row& row, SampleSums& sums);
+    /// y = the sum in acc, rounded to the nearest, halves up.
+    void (*exact_row)(const ExactSums& exact, std::uint32_t cols, std::int32_t* y);
+    /// The ADC alone. Returns samples at an end code.
+    std::uint32_t (*quantised_row)(const ExactSums& exact, const Columns& columns, std::int32_t* y);
+};
+
+#if defined(__x86_64__)
+extern const ChainKernels kChainAvx2;    ///< needs has_avx2()
+extern const ChainKernels kChainAvx512;  ///< needs has_avx512()
+#endif
+
+/// Planes and inputs are s16, planes [group of 16 columns][pair of rows][16 columns][2 rows], so that one broadcast
+/// pair of inputs meets one pair of weights per column in vpmaddwd. An effective weight is one s16 word: x (256 hi +
+/// lo) summed over up to 256 rows fits s32, so both planes take one multiplication; taller tiles take two.
+/// (vpmaddubsw would be twice as wide, and saturate.)
+namespace avx2 {
+
+inline constexpr std::uint32_t kMostRows = 256;  ///< of a sum over both planes at once
+
+/// sums[v][c] = sum over rows of x[v][row] plane[c][row], both s16, `vectors` rows of x_stride and sums_stride.
+void multiply(const std::int16_t* plane, std::uint32_t pairs, std::uint32_t groups, const std::int16_t* x,
+              std::uint32_t x_stride, std::uint32_t vectors, std::int32_t* sums, std::uint32_t sums_stride);
+
+/// words[i] = codes[i]; `count` a multiple of 16.
+void widen(const std::uint8_t* codes, std::int16_t* words, std::uint64_t count);
+/// hi[i] = the hi plane of an effective weight; `count` a multiple of 16.
+void high_planes(const std::int16_t* weights, std::int16_t* hi, std::uint64_t count);
+
+}  // namespace avx2
+
+/// Planes are s8, [group of 16 columns][four rows][16 columns][4 rows], inputs u8 in rows of a multiple of 64 bytes:
+/// vpdpbusd adds four products to a 32-bit sum, without saturation. Unsigned planes are held less 128, and errors of
+/// inputs plus 128.
+namespace avx512 {
+
+/// One group of one plane: where its sums start, and where they go.
+struct Stream {
+    const std::int8_t* plane;
+    const std::int32_t* start;  ///< [16]
+    std::int32_t* sums;
+};
+/// stream.sums[v * sums_stride + c] = start[c] + sum over rows of x[v][row] plane[c][row], for every stream.
+void multiply(const Stream* streams, std::uint32_t count, std::uint32_t quads, const std::uint8_t* x,
+              std::uint32_t x_stride, std::uint32_t vectors, std::uint32_t sums_stride);
+
+}  // namespace avx512
+
+}  // namespace lightcard::photonic_core
