@@ -201,7 +201,7 @@ void ControlChip::task_finished(Task& task)
     if (task.status == LC_SC_HOST_BUS) raise_error("DMA", task.status, LC_PTR_OFFSET(task.command.sqe.src));
     if (task.status == LC_SC_WORN_OUT || task.status == LC_SC_VERIFY_FAILED) raise_error("PCM", task.status, 0);
     if (task.status == LC_SC_LASER_LOST) raise_error("LASER", task.status, 0);
-    if (task.status == LC_SC_WORN_OUT) {
+    if (task.worn_out || task.status == LC_SC_WORN_OUT) {
         const auto& op = task.command.program();
         happened({EventType::wear, static_cast<std::uint8_t>(op.core), op.bank});
     }

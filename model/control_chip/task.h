@@ -31,6 +31,7 @@ struct Task {
     std::vector<TaskId> dependents;
     Wait blocked_by = Wait::none;
     bool running = false, holds_engine = false, aborting = false;
+    bool worn_out = false;  ///< it wrote a bank beyond its endurance; between finish() and task_finished()
     lc_status status = LC_SC_SUCCESS;
     std::uint64_t result = 0;
     std::uint64_t progress = 0;  ///< MVM: vectors done

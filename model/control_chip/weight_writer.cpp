@@ -89,6 +89,7 @@ void WeightWriter::finish(Task& task)
     work.bank = task.command.program().bank;
     send(work);
     task.result = work.cells;
+    task.worn_out = work.worn_out;
     if (work.worn_out) task.status = LC_SC_WORN_OUT;
     if (work.failed) task.status = LC_SC_VERIFY_FAILED;
     ++layer.tile_loads;

@@ -9,6 +9,7 @@
  * lightcard_buffer.c      DMA memory of an open file
  * lightcard_check.c       host pointers of commands: none but the file's own
  * lightcard_char.c        /dev/lightcardN
+ * lightcard_telemetry.c   the telemetry table, hwmon
  */
 #ifndef LIGHTCARD_H
 #define LIGHTCARD_H
@@ -49,6 +50,7 @@
 
 struct lcd_card;
 struct lcd_file;
+struct lcd_hwmon;
 
 /* DMA memory of one open file. `memory` goes with the last of handle, mappings and commands, or with the card. */
 struct lcd_memory {
@@ -126,6 +128,12 @@ struct lcd_card {
 	struct work_struct event_work;
 	u32 event_count, error_units;
 	struct delayed_work watchdog;
+	u32 heartbeat;            /* as of the watchdog's last look, at heartbeat_at; only the watchdog's */
+	unsigned long heartbeat_at;
+	bool was_busy;
+
+	struct mutex telemetry_lock; /* the table latches for one reader; taken inside reset_lock */
+	struct lcd_hwmon *hwmon;     /* NULL: none */
 
 	struct mutex files_lock;
 	struct list_head files;
@@ -159,6 +167,9 @@ static inline void lcd_write(struct lcd_card *card, u32 offset, u32 value)
 {
 	writel(value, card->regs + offset);
 }
+
+/* lightcard_main.c */
+bool lcd_reach(struct lcd_card *card);
 
 /* lightcard_controller.c */
 int lcd_probe_registers(struct lcd_card *card);
@@ -208,6 +219,11 @@ struct lcd_memory *lcd_buffer_find(struct lcd_file *file, u64 address, u64 bytes
 
 /* lightcard_check.c */
 int lcd_check(struct lcd_file *file, struct lcd_request *request);
+
+/* lightcard_telemetry.c */
+long lcd_ioc_telemetry(struct lcd_card *card, void __user *argument);
+void lcd_hwmon_add(struct lcd_card *card);
+void lcd_hwmon_remove(struct lcd_card *card);
 
 /* lightcard_char.c */
 int lcd_char_init(void);

@@ -150,7 +150,10 @@ static void lcd_event_complete(struct lcd_request *request)
 	schedule_work(&request->card->event_work);
 }
 
-/* Keeps ASYNC_EVENT commands with the card; those whose event has been handled, and those of before a reset, go again. */
+/*
+ * Keeps ASYNC_EVENT commands with the card: places that are free, and those that a reset ended. One whose event has come
+ * waits for lcd_event_work(), which frees its place.
+ */
 void lcd_arm_events(struct lcd_card *card)
 {
 	u32 i;
@@ -158,7 +161,7 @@ void lcd_arm_events(struct lcd_card *card)
 	for (i = 0; i < LCD_EVENTS; i++) {
 		struct lcd_request *request = card->events[i];
 
-		if (request && !smp_load_acquire(&request->done))
+		if (request && (!smp_load_acquire(&request->done) || LC_CQE_STATUS(request->cqe.status) == LC_SC_SUCCESS))
 			continue;
 		if (request)
 			lcd_request_put(request);
@@ -191,11 +194,49 @@ static void lcd_report_errors(struct lcd_card *card)
 	card->error_units |= status;
 	for (unit = 0; unit < 32; unit++)
 		if (status & BIT(unit))
-			dev_warn(dev, "the card reports an error of its %s unit (ERR_STATUS bit %u)\n",
+			dev_warn_ratelimited(dev, "the card reports an error of its %s unit (ERR_STATUS bit %u)\n",
 				 unit < ARRAY_SIZE(units) ? units[unit] : "unknown", unit);
-	dev_warn(dev, "first error: unit %llu, status 0x%02llx, address 0x%llx\n", first & LC_ERR_FIRST_UNIT,
+	dev_warn_ratelimited(dev, "first error: unit %llu, status 0x%02llx, address 0x%llx\n", first & LC_ERR_FIRST_UNIT,
 		 (first & LC_ERR_FIRST_CODE) >> LC_ERR_FIRST_CODE_SHIFT, first >> LC_ERR_FIRST_ADDRESS_SHIFT);
 	lcd_write(card, LC_REG_ERR_STATUS, status);
+}
+
+/* One line for an event. */
+static void lcd_report_event(struct lcd_card *card, u64 event)
+{
+	struct device *dev = &card->pdev->dev;
+	u32 info = LC_EVENT_INFO(event), value = LC_EVENT_VALUE(event);
+
+	switch (LC_EVENT_TYPE(event)) {
+	case LC_EVENT_ERROR: /* lcd_report_errors() has the unit */
+		break;
+	case LC_EVENT_RESET:
+		dev_warn(dev, "event: the function was reset, cause %u\n", info);
+		break;
+	case LC_EVENT_CALIBRATION:
+		if (value)
+			dev_warn(dev, "event: core %u needs a calibration, its results may be off\n", info);
+		else
+			dev_info(dev, "event: core %u is calibrated\n", info);
+		break;
+	case LC_EVENT_THERMAL:
+		dev_warn(dev, "event: core %u is %d mK off the temperature of its calibration\n", info, (s32)value);
+		break;
+	case LC_EVENT_POWER:
+		dev_info(dev, "event: power state %u\n", info);
+		break;
+	case LC_EVENT_WEAR:
+		dev_warn(dev, "event: core %u, bank %u is worn out\n", info, value);
+		break;
+	case LC_EVENT_SATURATION:
+		dev_info(dev, "event: core %u clipped %u samples of a command\n", info, value);
+		break;
+	case LC_EVENT_LINK:
+		dev_warn(dev, "event: the link runs at generation %u, %u lanes\n", info, value);
+		break;
+	default:
+		dev_info(dev, "event of unknown type, 0x%llx\n", event);
+	}
 }
 
 void lcd_event_work(struct work_struct *work)
@@ -213,9 +254,11 @@ void lcd_event_work(struct work_struct *work)
 			if (!request || !smp_load_acquire(&request->done))
 				continue;
 			if (LC_CQE_STATUS(request->cqe.status) != LC_SC_SUCCESS)
-				continue; /* a reset ended it, or the card has no events: not armed again */
+				continue; /* a reset ended it, or the card has no events: not armed again from here */
 			card->event_count++;
-			dev_info(&card->pdev->dev, "event 0x%llx\n", request->cqe.result);
+			lcd_report_event(card, request->cqe.result);
+			lcd_request_put(request);
+			card->events[i] = NULL;
 			any = true;
 		}
 		if (any) {

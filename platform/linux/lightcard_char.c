@@ -330,7 +330,10 @@ static long lcd_ioc_reset(struct lcd_card *card)
 	if (!capable(CAP_SYS_ADMIN))
 		return -EPERM;
 	down_write(&card->reset_lock);
-	ret = card->state == LCD_STATE_GONE ? -ENODEV : lcd_recover(card);
+	if (card->state == LCD_STATE_GONE || !lcd_reach(card))
+		ret = -ENODEV;
+	else
+		ret = lcd_recover(card);
 	up_write(&card->reset_lock);
 	return ret;
 }
@@ -338,6 +341,7 @@ static long lcd_ioc_reset(struct lcd_card *card)
 static long lcd_locked_ioctl(struct lcd_file *file, unsigned int command, void __user *argument)
 {
 	struct lcd_card *card = file->card;
+	long ret;
 
 	if (card->state == LCD_STATE_GONE)
 		return -ENODEV;
@@ -356,6 +360,9 @@ static long lcd_locked_ioctl(struct lcd_file *file, unsigned int command, void _
 		return lcd_ioc_abort(file, argument);
 	case LCD_IOC_ADMIN:
 		return lcd_ioc_admin(card, argument);
+	case LCD_IOC_TELEMETRY:
+		ret = lcd_usable(card);
+		return ret ? ret : lcd_ioc_telemetry(card, argument);
 	default:
 		return -ENOTTY;
 	}

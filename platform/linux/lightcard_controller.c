@@ -163,6 +163,7 @@ int lcd_bring_up(struct lcd_card *card)
 		return ret;
 	}
 	lcd_arm_events(card);
+	schedule_work(&card->event_work); /* an event may have come just before the reset */
 	return 0;
 }
 

@@ -45,6 +45,46 @@ static bool lcd_find_again(struct lcd_card *card)
 	return lcd_answers(card);
 }
 
+/* It answers, if need be after its configuration has been written back. Caller holds reset_lock for writing. */
+bool lcd_reach(struct lcd_card *card)
+{
+	return lcd_answers(card) || lcd_find_again(card);
+}
+
+/* Commands wait for the card, beside those that wait for an event. */
+static bool lcd_busy(struct lcd_card *card)
+{
+	u32 i, waiting = lcd_queue_in_flight(&card->admin);
+
+	if (waiting > LCD_EVENTS)
+		return true;
+	for (i = 0; i < card->io_queues; i++)
+		if (lcd_queue_in_flight(&card->io[i]))
+			return true;
+	return false;
+}
+
+/*
+ * HEARTBEAT counts milliseconds of card time. It may stand still while there is nothing to do, and a model that is slow
+ * says so (CSTS.LAGGING); with commands waiting at both of two looks a second apart it is a firmware that hangs.
+ */
+static bool lcd_hangs(struct lcd_card *card, u32 csts)
+{
+	u32 seen = lcd_read(card, LC_REG_HEARTBEAT);
+	bool busy = lcd_busy(card), stands = seen == card->heartbeat && !(csts & LC_CSTS_LAGGING);
+
+	if (stands && busy && card->was_busy) {
+		if (!time_after_eq(jiffies, card->heartbeat_at + msecs_to_jiffies(LCD_WATCHDOG_MS)))
+			return false;
+		card->was_busy = false;
+		return true;
+	}
+	card->heartbeat = seen;
+	card->heartbeat_at = jiffies;
+	card->was_busy = busy;
+	return false;
+}
+
 /* What is wrong, as far as registers say; NULL: nothing. */
 static const char *lcd_diagnose(struct lcd_card *card)
 {
@@ -58,6 +98,8 @@ static const char *lcd_diagnose(struct lcd_card *card)
 		return "the card was reset by somebody else";
 	if (!(csts & LC_CSTS_RDY))
 		return "the card is not ready (CSTS.RDY)";
+	if (lcd_hangs(card, csts))
+		return "HEARTBEAT stands still with commands waiting: the firmware hangs";
 	return NULL;
 }
 
@@ -69,7 +111,7 @@ static void lcd_repair(struct lcd_card *card, const char *trouble)
 
 	dev_warn(&pdev->dev, "%s; bringing it up again\n", trouble);
 	down_write(&card->reset_lock);
-	if ((lcd_answers(card) || lcd_find_again(card)) && !(lcd_read(card, LC_REG_CSTS) & LC_CSTS_CFS) &&
+	if (lcd_reach(card) && !(lcd_read(card, LC_REG_CSTS) & LC_CSTS_CFS) &&
 	    !lcd_recover(card))
 		goto up;
 	card->state = LCD_STATE_RESETTING;
@@ -200,6 +242,7 @@ static struct lcd_card *lcd_card_new(struct pci_dev *pdev)
 	INIT_WORK(&card->event_work, lcd_event_work);
 	INIT_DELAYED_WORK(&card->watchdog, lcd_watchdog);
 	mutex_init(&card->files_lock);
+	mutex_init(&card->telemetry_lock);
 	INIT_LIST_HEAD(&card->files);
 	spin_lock_init(&card->memory_lock);
 	INIT_LIST_HEAD(&card->memories);
@@ -250,6 +293,7 @@ static int lcd_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	ret = card->saved ? lcd_char_add(card) : -ENOMEM;
 	if (ret)
 		goto bring_down;
+	lcd_hwmon_add(card);
 	schedule_delayed_work(&card->watchdog, msecs_to_jiffies(LCD_WATCHDOG_MS));
 	dev_info(&pdev->dev, LCD_NAME "%d: %.32s, %u x %u, %u banks, interface %u.%u, %u queues, %u vectors, resets %u\n",
 		 card->minor, card->identity.model_name, card->identity.n, card->identity.n, card->identity.banks,
@@ -273,6 +317,7 @@ static void lcd_remove(struct pci_dev *pdev)
 {
 	struct lcd_card *card = pci_get_drvdata(pdev);
 
+	lcd_hwmon_remove(card);
 	down_write(&card->reset_lock);
 	lcd_bring_down(card, card->state == LCD_STATE_READY);
 	mutex_lock(&card->files_lock);

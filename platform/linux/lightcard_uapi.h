@@ -95,6 +95,13 @@ struct lcd_admin {
 };
 #define LCD_ADMIN_TO_CARD 1u
 
+/* LCD_IOC_TELEMETRY: the table of lightcard_abi.h, read now. Temperatures, power and energy are in hwmon as well. */
+struct lcd_telemetry {
+	uint64_t entries;    /* user pointer to struct lc_telemetry[count] */
+	uint32_t count;      /* in: room for so many; out: so many the card has */
+	uint32_t generation; /* TELEM_GEN register */
+};
+
 #define LCD_IOC_MAGIC 0xfc
 #define LCD_IOC_INFO _IOR(LCD_IOC_MAGIC, 0x00, struct lcd_info)
 #define LCD_IOC_STATUS _IOR(LCD_IOC_MAGIC, 0x01, struct lcd_status)
@@ -105,6 +112,7 @@ struct lcd_admin {
 #define LCD_IOC_ABORT _IOW(LCD_IOC_MAGIC, 0x06, uint32_t) /* handle; its completion still comes */
 #define LCD_IOC_ADMIN _IOWR(LCD_IOC_MAGIC, 0x07, struct lcd_admin)
 #define LCD_IOC_RESET _IO(LCD_IOC_MAGIC, 0x08)            /* controller reset; CAP_SYS_ADMIN */
+#define LCD_IOC_TELEMETRY _IOWR(LCD_IOC_MAGIC, 0x09, struct lcd_telemetry)
 
 LC_ASSERT_SIZE(lcd_info, 576);
 LC_ASSERT_SIZE(lcd_status, 72);
@@ -112,5 +120,6 @@ LC_ASSERT_SIZE(lcd_buffer, 16);
 LC_ASSERT_SIZE(lcd_submit, 80);
 LC_ASSERT_SIZE(lcd_wait, 40);
 LC_ASSERT_SIZE(lcd_admin, 96);
+LC_ASSERT_SIZE(lcd_telemetry, 16);
 
 #endif

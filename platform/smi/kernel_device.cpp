@@ -152,6 +152,21 @@ Result<lcd_status> KernelDevice::status() const
     return status;
 }
 
+Result<std::vector<lc_telemetry>> KernelDevice::telemetry() const
+{
+    std::vector<lc_telemetry> entries;
+    // Once to hear how many there are, once to read them.
+    for (;;) {
+        lcd_telemetry telemetry{};
+        telemetry.entries = reinterpret_cast<std::uintptr_t>(entries.data());
+        telemetry.count = static_cast<std::uint32_t>(entries.size());
+        if (ioctl(file_, LCD_IOC_TELEMETRY, &telemetry) != 0) return failed("LCD_IOC_TELEMETRY");
+        const bool all = telemetry.count <= entries.size();
+        entries.resize(telemetry.count);
+        if (all) return entries;
+    }
+}
+
 Status KernelDevice::abort(std::uint32_t ticket)
 {
     if (ioctl(file_, LCD_IOC_ABORT, &ticket) != 0) return failed("LCD_IOC_ABORT");

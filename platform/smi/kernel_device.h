@@ -37,6 +37,8 @@ public:
     Result<std::vector<std::uint8_t>> log_page(std::uint32_t page, std::uint32_t bytes, std::uint32_t offset) override;
 
     Result<lcd_status> status() const;
+    /// The card's telemetry table, read now.
+    Result<std::vector<lc_telemetry>> telemetry() const;
     /// The card ends the command; its completion still comes.
     Status abort(std::uint32_t ticket);
     /// Controller reset: every command in flight ends with ABORTED_QUEUE. Needs CAP_SYS_ADMIN.

@@ -18,13 +18,20 @@ constexpr const char* kHelp =
     "  lightcard-smi                     every card, a line each\n"
     "  lightcard-smi show                identity, state, resets, errors\n"
     "  lightcard-smi weights             what is in each bank: id, age, wear\n"
+    "  lightcard-smi sensors             telemetry: temperatures, power, energy, counters, link\n"
     "  lightcard-smi errors              error log, newest first\n"
+    "  lightcard-smi events              event log, newest first\n"
+    "  lightcard-smi wear                each bank: cycles, worn rows, stuck cells, spare rows\n"
     "  lightcard-smi reset               controller reset (root); weights stay\n"
     "  lightcard-smi run PROGRAM --inputs FILE [--images N] [--outputs FILE] [--depth N]\n"
     "                                    runs a compiled network on images of codes (lightcard run --save-program,\n"
     "                                    --save-codes); --outputs gets the bytes of the first output\n"
-    "  lightcard-smi stress [--seconds N] [--kib N] [--background N]\n"
-    "                                    copies to the card and back, checked, with N more in flight; survives resets\n"
+    "  lightcard-smi stress [--seconds N] [--kib N] [--background N] [--timeout N]\n"
+    "                                    copies to the card and back, checked, with N more in flight; survives "
+    "resets.\n"
+    "                                    A copy that has not ended after --timeout seconds ends it\n"
+    "  lightcard-smi inject NUMBER [--target N] [--value N] [--count N]\n"
+    "                                    puts in a fault (enum lc_fault; root, and a card with FEATURES.INJECT)\n"
     "  lightcard-smi measure [--rounds N]\n"
     "                                    doorbell to interrupt, commands a second, DMA\n"
     "  lightcard-smi registers ADDRESS [--echo ADDRESS] [--rounds N]\n"
@@ -51,10 +58,12 @@ int plain(KernelDevice& card, Arguments& arguments, int (*command)(KernelDevice&
 int dispatch(const std::string& name, Arguments arguments)
 {
     const std::map<std::string, int (*)(KernelDevice&)> looks = {
-        {"show", show_card}, {"weights", show_weights}, {"errors", show_errors}, {"reset", reset_card}};
+        {"show", show_card},     {"weights", show_weights}, {"sensors", show_sensors}, {"errors", show_errors},
+        {"events", show_events}, {"wear", show_wear},       {"reset", reset_card}};
     if (const auto look = looks.find(name); look != looks.end())
         return with_card(arguments, [&](auto& card, auto& rest) { return plain(card, rest, look->second); });
     if (name == "run") return with_card(arguments, run_program);
+    if (name == "inject") return with_card(arguments, inject);
     if (name == "stress") return with_card(arguments, stress);
     if (name == "measure") return with_card(arguments, measure);
     if (name == "registers") return measure_registers(arguments);

@@ -23,8 +23,9 @@ constexpr std::uint64_t kElsewhere = 64u << 20;  ///< in card DRAM, for copies t
 /// Keeps the DMA engine busy: copies that are in flight while the checked ones are, and are collected at the end.
 class Background {
 public:
-    Background(KernelDevice& card, const driver::DmaMemory& from, std::uint64_t count, Tally& tally)
-        : card_(card), tally_(tally)
+    Background(KernelDevice& card, const driver::DmaMemory& from, std::uint64_t count, Picoseconds patience,
+               Tally& tally)
+        : card_(card), patience_(patience), tally_(tally)
     {
         const auto copy = driver::make_copy(driver::dram_pointer(kElsewhere), driver::host_pointer(from.bus()),
                                             static_cast<std::uint32_t>(from.bytes()));
@@ -34,7 +35,7 @@ public:
     ~Background()
     {
         for (const auto ticket : tickets_) {
-            const auto done = card_.wait_for(0, ticket, driver::kDefaultTimeout);
+            const auto done = card_.wait_for(0, ticket, patience_);
             if (done && !done->ok()) ++tally_.aborted;
         }
     }
@@ -43,13 +44,14 @@ public:
 
 private:
     KernelDevice& card_;
+    Picoseconds patience_;
     Tally& tally_;
     std::vector<std::uint32_t> tickets_;
 };
 
 /// A pattern out, back to another place, and a look. A reset in between is no failure; wrong bytes are.
 Result<bool> round_trip(KernelDevice& card, driver::DmaMemory& out, driver::DmaMemory& back, std::uint64_t seed,
-                        Tally& tally)
+                        Picoseconds patience, Tally& tally)
 {
     for (std::size_t i = 0; i < out.bytes(); i += 8) {
         const std::uint64_t word = (seed + i) * 0x9e3779b97f4a7c15ull;
@@ -67,7 +69,7 @@ Result<bool> round_trip(KernelDevice& card, driver::DmaMemory& out, driver::DmaM
             std::this_thread::sleep_for(std::chrono::milliseconds(5));
             return false;
         }
-        const auto done = card.wait_for(0, *ticket, driver::kDefaultTimeout);
+        const auto done = card.wait_for(0, *ticket, patience);
         if (!done) return done.error();
         if (done->status == LC_SC_ABORTED_QUEUE || done->status == LC_SC_ABORTED) {
             ++tally.aborted;
@@ -91,7 +93,10 @@ int stress(KernelDevice& card, Arguments& arguments)
     if (!kib) return fail(kib.error(), kUsage);
     const auto background = arguments.number("--background", 0, 0, 64);
     if (!background) return fail(background.error(), kUsage);
+    const auto timeout = arguments.number("--timeout", driver::kDefaultTimeout / kSecond, 1, 1000);
+    if (!timeout) return fail(timeout.error(), kUsage);
     if (auto rest = arguments.rest(); !rest) return fail(rest.error(), kUsage);
+    const auto patience = static_cast<Picoseconds>(*timeout) * kSecond;
     auto out = driver::DmaMemory::allocate(card.memory(), *kib << 10);
     if (!out) return fail(out.error());
     auto back = driver::DmaMemory::allocate(card.memory(), *kib << 10);
@@ -101,8 +106,8 @@ int stress(KernelDevice& card, Arguments& arguments)
     Tally tally;
     const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(*seconds);
     for (std::uint64_t seed = 1; std::chrono::steady_clock::now() < end; ++seed) {
-        const Background load(card, *heavy, *background, tally);
-        if (auto done = round_trip(card, *out, *back, seed, tally); !done) return fail(done.error());
+        const Background load(card, *heavy, *background, patience, tally);
+        if (auto done = round_trip(card, *out, *back, seed, patience, tally); !done) return fail(done.error());
     }
     std::printf("%llu rounds of %llu KiB right, %llu ended by a reset, %llu refused during one\n",
                 static_cast<unsigned long long>(tally.rounds), static_cast<unsigned long long>(*kib),

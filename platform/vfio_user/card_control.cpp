@@ -16,6 +16,7 @@
 #include "lightcard/model/control_chip/fault_table.h"
 #include "lightcard/model/control_chip/lightcard_abi.h"
 #include "lightcard/model/control_chip/register_table.h"
+#include "lightcard/platform/driver/tags.h"
 
 namespace lightcard::vfio_user {
 
@@ -23,40 +24,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 using Answer = Result<Json>;
-
-constexpr TagName kTags[] = {
-    {LC_TAG_FIRMWARE_VERSION, "firmware_version", ""},
-    {LC_TAG_UPTIME_NS, "uptime", "ns"},
-    {LC_TAG_LAG_NS, "lag", "ns"},
-    {LC_TAG_QUEUE_DEPTH, "queue_depth", "commands"},
-    {LC_TAG_COMMANDS, "commands", ""},
-    {LC_TAG_FAILED_COMMANDS, "failed_commands", ""},
-    {LC_TAG_FAULTS, "faults", ""},
-    {LC_TAG_TEMP_DIE_MC, "temp_die", "mC"},
-    {LC_TAG_TEMP_LIMIT_MC, "temp_limit", "mC"},
-    {LC_TAG_TEMP_BOARD_MC, "temp_board", "mC"},
-    {LC_TAG_POWER_BOARD_UW, "power_board", "uW"},
-    {LC_TAG_ENERGY_UJ, "energy", "uJ"},
-    {LC_TAG_POWER_LASER_UW, "power_laser", "uW"},
-    {LC_TAG_POWER_STATE, "power_state", ""},
-    {LC_TAG_BIAS_UA, "bias", "uA"},
-    {LC_TAG_ADC_SAMPLES, "adc_samples", ""},
-    {LC_TAG_ADC_CLIPPED, "adc_clipped", ""},
-    {LC_TAG_WEAR_PPM, "wear", "ppm"},
-    {LC_TAG_CELLS_WRITTEN, "cells_written", ""},
-    {LC_TAG_SPARE_ROWS, "spare_rows", ""},
-    {LC_TAG_LINK_MTS, "link_rate", "MT/s"},
-    {LC_TAG_LINK_LANES, "link_lanes", ""},
-    {LC_TAG_LASER_LINES, "laser_lines", ""},
-};
-
-const char* event_name(std::uint8_t type)
-{
-    constexpr const char* kNames[] = {"?",       "error", "reset", "fault",      "calibration",
-                                      "thermal", "power", "wear",  "saturation", "link"};
-    static_assert(std::size(kNames) == LC_EVENTS);
-    return type < LC_EVENTS ? kNames[type] : "?";
-}
 
 Json status_of(Card& card, const KernelLoop& loop)
 {
@@ -77,7 +44,7 @@ Json sensors_of(Card& card)
 {
     auto out = Json::array();
     for (const auto& entry : card.telemetry().entries()) {
-        const auto* name = find_tag(entry.tag);
+        const auto* name = driver::find_tag(entry.tag);
         Json sensor;
         sensor["name"] = name != nullptr ? name->name : "tag_" + std::to_string(entry.tag);
         sensor["index"] = entry.index;
@@ -138,7 +105,7 @@ Json diagnostics_of(Card& card)
 // Rows of log pages.
 Json row_of(const lc_log_event& e)
 {
-    return {{"count", e.count}, {"time_ns", e.time_ns}, {"type", event_name(e.type)},
+    return {{"count", e.count}, {"time_ns", e.time_ns}, {"type", driver::event_name(e.type)},
             {"info", e.info},   {"value", e.value},     {"resets", e.resets}};
 }
 Json row_of(const lc_log_error& e)
@@ -327,13 +294,6 @@ struct Exchange {
 };
 
 }  // namespace
-
-const TagName* find_tag(std::uint16_t tag)
-{
-    for (const auto& name : kTags)
-        if (name.tag == tag) return &name;
-    return nullptr;
-}
 
 std::string CardControl::handle(const ControlRequest& request)
 {

@@ -29,12 +29,4 @@ private:
     CardDevice& device_;
 };
 
-/// Name and unit of a telemetry tag ("temp_die", "mC"); null if unknown.
-struct TagName {
-    std::uint16_t tag;
-    const char* name;
-    const char* unit;
-};
-const TagName* find_tag(std::uint16_t tag);
-
 }  // namespace lightcard::vfio_user

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the guest boots: the driver, built against the guest kernel's headers, and an initramfs around it."""
 import gzip
+import hashlib
 import lzma
 import os
 import pathlib
@@ -25,11 +26,27 @@ def missing_host_tools():
 
 
 def build_module(toolbox, folder, arguments=("W=1",), environment=None):
-    """Builds lightcard.ko in `folder`; returns it and everything the build said."""
+    """Builds lightcard.ko in `folder`; returns it and everything the build said. The module of an earlier run is taken if
+    sources, headers and kernel are the same and its build had nothing to say."""
+    stamp, wanted = folder / "built-from", digest_of(toolbox, arguments)
+    if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted and (folder / "lightcard.ko").exists():
+        return folder / "lightcard.ko", ""
     copy_sources(ROOT / "platform/linux", folder)
     for name in HEADERS:
         shutil.copy(ROOT / "model/control_chip" / name, folder)
-    return folder / "lightcard.ko", make(toolbox, folder, arguments, environment)
+    said = make(toolbox, folder, arguments, environment)
+    if environment is None and "warning:" not in said:
+        stamp.write_text(wanted, encoding="utf-8")
+    return folder / "lightcard.ko", said
+
+
+def digest_of(toolbox, arguments):
+    """What a build of the module depends on."""
+    digest = hashlib.sha256(repr((toolbox.kernel_version, arguments)).encode())
+    sources = sorted((ROOT / "platform/linux").iterdir()) + [ROOT / "model/control_chip" / name for name in HEADERS]
+    for path in sources:
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
 
 
 def copy_sources(source, folder):

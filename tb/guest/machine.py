@@ -67,8 +67,10 @@ class Machine:
         self.console = self.folder / "console.log"
         self.cards = []
         self.started = time.monotonic()
+        self.lightcard = lightcard
         for number in range(cards):
-            self.cards.append(Device(self.folder, f"card{number}", [lightcard, "serve", "--socket"], *serve))
+            self.cards.append(Device(self.folder, f"card{number}", [lightcard, "serve", "--socket"], "--control",
+                                     self.control(number), *serve))
         self.devices = self.cards + ([Device(self.folder, "echo", [echo])] if echo else [])
 
     def __enter__(self):
@@ -168,6 +170,17 @@ class Machine:
         if status != 0:
             raise GuestFailed(f"'{line}' in the guest: status {status}\n{text}\n{self.try_sh('dmesg | tail -n 25')[1]}")
         return text
+
+    def control(self, card):
+        return str(self.folder / f"card{card}.ctl")
+
+    def ctl(self, *words, card=0):
+        """`lightcard ctl` on a card, from outside of the guest: its answer."""
+        done = subprocess.run([self.lightcard, "ctl", self.control(card), "--json", *words], capture_output=True, text=True,
+                              check=False)
+        if done.returncode != 0:
+            raise GuestFailed(f"lightcard ctl {' '.join(words)}: {done.stderr}")
+        return json.loads(done.stdout)
 
     def reboot(self):
         self.channel.sendall(b"reboot -f\n")

@@ -8,6 +8,7 @@ import pathlib
 import re
 import time
 
+import faults as fault_rows
 from machine import GuestFailed
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -111,6 +112,27 @@ def lspci(guest):
 def lenet(guest):
     """LeNet through /dev/lightcard0 gives the bytes that it gives in process."""
     expect(guest.lenet() == guest.expected_outputs(), "outputs differ from those in process")
+
+
+def sensors(guest):
+    """hwmon has what the telemetry table has; energy grows, the die is as warm as its card says."""
+    folder = guest.sh("grep -lx lightcard /sys/class/hwmon/hwmon*/name").split()[0].removesuffix("/name")
+    read = {name: text for name, text in (line.split(":", 1) for line in guest.sh(
+        f"cd {folder}; for i in *_label *_input *_average; do echo $i:$(cat $i); done").splitlines())}
+    names = {(name[:4], text): name.removesuffix("_label") for name, text in read.items() if name.endswith("_label")}
+    expect({("temp", "die 0"), ("powe", "board"), ("powe", "laser 0"), ("ener", "board")} <= set(names), f"sensors: {read}")
+    die, power, meter = (names[kind] for kind in (("temp", "die 0"), ("powe", "board"), ("ener", "board")))
+    table = {(line.split()[0], int(line.split()[1])): int(line.split()[2]) for line in guest.smi("sensors").splitlines()}
+    outside = {(row["name"], row["index"]): row["value"] for row in guest.machine.ctl("sensors")["sensors"]}
+    expect(table.keys() == outside.keys(), f"the driver reads {sorted(table)}, the card has {sorted(outside)}")
+    for name in ("firmware_version", "commands", "cells_written", "link_rate", "link_lanes", "laser_lines", "temp_die"):
+        expect(table[name, 0] == outside[name, 0], f"{name}: {table[name, 0]} in the guest, {outside[name, 0]} outside")
+    expect(int(read[die + "_input"]) == table["temp_die", 0], f"die: {read}, {table['temp_die', 0]}")
+    expect(0 < int(read[power + "_average"]) < 500_000_000, f"power: {read}")
+    before, energy = int(read[meter + "_input"]), table["energy", 0]
+    guest.smi("stress --seconds 1 --kib 64")
+    after = int(guest.sh(f"cat {folder}/{meter}_input"))
+    expect(before <= energy < after, f"energy does not grow: {before}, {energy}, {after} uJ")
 
 
 def two_cards(guest):
@@ -224,6 +246,11 @@ def tutorial(guest):
     guest.kernel_quiet()
 
 
+def faults(guest):
+    """Every fault there is, once, with the driver loaded; what it makes of each is what docs/faults.md says."""
+    fault_rows.run(guest)
+
+
 # --- a machine with an IOMMU
 def iommu_driver(guest):
     """The driver behind a virtual IOMMU: every page is a map of its own."""
@@ -251,9 +278,10 @@ class Group:
 
 
 GROUPS = [
-    Group("driver", [driver, lspci, lenet, two_cards, isolation, flr, bus_reset, unbind_in_use, one_vector, reload], cards=2),
+    Group("driver", [driver, lspci, lenet, sensors, two_cards, isolation, flr, bus_reset, unbind_in_use, one_vector, reload], cards=2),
     Group("latency", [driver, latency], echo=True),
     Group("reboot", [driver, lenet, tutorial, reboots]),
+    Group("faults", [driver, lenet, faults], serve=("--set", "run.inject=on")),
     Group("iommu", [iommu_driver, vfio_pci], iommu=True),
 ]
 JOB = ("driver", [driver, lspci, lenet])  # what `scripts/guest` does unless told otherwise
