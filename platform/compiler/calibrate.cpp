@@ -104,8 +104,10 @@ private:
 
     void add_to_mean(std::size_t node, const std::vector<float>& values)
     {
-        if (values.empty() || graph_.nodes[node].shape.size() < 2) return;
-        const auto channels = static_cast<std::size_t>(graph_.nodes[node].shape[1]);
+        const Shape& shape = graph_.nodes[node].shape;
+        if (values.empty() || shape.size() < 2) return;
+        if (shape.size() != 2 && shape.size() != 4) return add_to_last_mean(node, values);
+        const auto channels = static_cast<std::size_t>(shape[1]);
         const std::size_t plane = values.size() / channels;
         std::vector<double>& mean = ranges_[node].mean;
         mean.resize(channels);
@@ -114,6 +116,17 @@ private:
             for (std::size_t i = c * plane; i < (c + 1) * plane; ++i) sum += values[i];
             mean[c] += sum / static_cast<double>(plane);
         }
+    }
+
+    /// Sequences: of the last dimension.
+    void add_to_last_mean(std::size_t node, const std::vector<float>& values)
+    {
+        const auto channels = static_cast<std::size_t>(graph_.nodes[node].shape.back());
+        std::vector<double>& mean = ranges_[node].mean;
+        mean.resize(channels);
+        const double positions = static_cast<double>(values.size() / channels);
+        for (std::size_t i = 0; i < values.size(); ++i)
+            mean[i % channels] += static_cast<double>(values[i]) / positions;
     }
 
     const Graph& graph_;

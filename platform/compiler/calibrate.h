@@ -11,7 +11,7 @@ namespace lightcard::compiler {
 
 struct Range {
     double low = 0, high = 0;  ///< real values
-    std::vector<double> mean;  ///< a channel (dimension 1), over samples and positions
+    std::vector<double> mean;  ///< a channel (dimension 1 of 2 or 4, else the last), over samples and positions
 };
 
 /// One Range a node (constants: empty). `percentile` of |value| that the ranges hold: 100 = minimum and maximum.

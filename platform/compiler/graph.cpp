@@ -136,6 +136,24 @@ const char* to_string(QuantOp op)
             return "pad";
         case QuantOp::output:
             return "output";
+        case QuantOp::mul:
+            return "mul";
+        case QuantOp::table:
+            return "table";
+        case QuantOp::norm:
+            return "norm";
+        case QuantOp::gemm:
+            return "gemm";
+        case QuantOp::gather:
+            return "gather";
+        case QuantOp::concat:
+            return "concat";
+        case QuantOp::move:
+            return "move";
+        case QuantOp::constant:
+            return "constant";
+        case QuantOp::view:
+            return "view";
     }
     return "unknown";
 }

@@ -163,8 +163,9 @@ struct Graph {
     std::vector<int> inputs, outputs;  ///< node indices
 };
 
-/// Int8 form: what the card computes, bit for bit. Activations are u8 (zero point 0, never negative) or s8
-/// (symmetric, -127..127); real = code * scale. Tensors are NHWC, dense, batch 1.
+/// Int8 form: what the card computes, bit for bit. Activations are u8 (zero point 0, never negative), s8 (symmetric,
+/// -127..127) or s16 (-32767..32767); real = code * scale. Tensors are NHWC, dense, batch 1: an image has its rows,
+/// columns and channels, any other tensor its last dimension as channels, the one before as width, the rest as height.
 ///
 /// mvm           convolution, gemm, matmul. A gemm over a flattened HxWxC tensor is a mvm with a HxW kernel and one
 /// output
@@ -178,19 +179,53 @@ struct Graph {
 ///               !valid_count: clamp((sum*mult + (1 << (shift-1))) >> shift): mult contains 1/(kernel_h*kernel_w);
 ///               valid_count: clamp(floor(sum*mult / (n * 2^shift) + 1/2)), exactly, n = positions inside the tensor.
 ///               global average pooling is one window over the whole tensor.
-/// softmax       over channels, per position. Input 8 bit (scale) or wide (all channel_scale equal); output f32:
-///               e = exp((v - v_max) * scale), scale rounded to f32, sums in channel order; e / sum(e) in double,
-///               rounded once.
+/// softmax       over channels, per position. Input integer (scale) or wide (all channel_scale equal):
+///               e = exp((v - v_max) * scale), scale rounded to f32, sums in channel order; e / sum(e) in double; f32:
+///               rounded once; else clamp(floor(share * mult + 1/2)).
 /// pad           zeros around H and W (window.pad_*), scale and sign of its input.
+/// mul           clamp((a*b*mult + round) >> shift). add and mul read their operands through `walks`, if there are any.
+/// table         out = table[code as an unsigned byte]
+/// norm          over channels, exact sums S, Q of v and v*v, C channels, in double: d / r * gain[c] + shift[c],
+/// rounded
+///               half up, clamped; d = C*v - S, r = sqrt(C*Q - S*S + epsilon*(C*C)), S = 0 if `rms`.
+/// gemm          out[y][x][c] = sum_k a[y][x][k] * b[y][c][k], then as mvm with `requant`. walks[0] has strides of y,
+/// x, k;
+///               walks[1] of y, c, k.
+/// gather        row `index` of table[rows][channels]; the input holds s32 indices.
+/// concat        out, part by part: parts[i] of input i rescaled by its own factor.
+/// move          out, dense, dimensions `shape`: element (i, j, ..) is element offset + i*strides[0] + .. of the input
+/// constant      codes in `table`
+/// view          its input's bytes under other dimensions or another scale; no command.
 /// Relu, Clip and Pad are fused where they can be; Flatten, Reshape, Identity have no node. `output` is not emitted:
 /// QuantGraph::outputs are the nodes whose tensors the host reads.
-enum class QuantOp : std::uint8_t { input, mvm, add, requant, max_pool, average_pool, softmax, pad, output };
+enum class QuantOp : std::uint8_t {
+    input,
+    mvm,
+    add,
+    requant,
+    max_pool,
+    average_pool,
+    softmax,
+    pad,
+    output,
+    mul,
+    table,
+    norm,
+    gemm,
+    gather,
+    concat,
+    move,
+    constant,
+    view
+};
 const char* to_string(QuantOp op);
 
 struct QuantTensor {
     bool is_signed = false;             ///< s8, else u8
-    bool wide = false;                  ///< s32 accumulators (last layer, softmax input)
+    bool wide = false;                  ///< s32 accumulators (last layer, softmax input), indices
     bool f32 = false;                   ///< softmax output
+    bool half = false;                  ///< s16
+    bool channels_last = false;         ///< the host's tensor is in this order too, not NCHW
     double scale = 1;                   ///< per tensor; wide tensors use channel_scale
     std::vector<double> channel_scale;  ///< wide: real = acc * channel_scale[c]
     int height = 1, width = 1, channels = 1;
@@ -218,6 +253,19 @@ struct BlockScales {
     bool empty() const { return planes.empty(); }
 };
 
+/// Element (y, x, c) of a result goes with element offset + y*h + x*w + c*c of an operand.
+struct Walk {
+    std::int64_t offset = 0, h = 0, w = 0, c = 0;
+};
+
+/// What one input of a concat brings: height x width x channels elements from `from` to `to`.
+struct ConcatPart {
+    int height = 1, width = 1, channels = 1;
+    Walk from, to;
+    std::int32_t mult = 0;
+    std::uint8_t shift = 1;
+};
+
 struct QuantNode {
     QuantOp op = QuantOp::input;
     std::string name, onnx_op;
@@ -232,7 +280,16 @@ struct QuantNode {
     std::int32_t mult = 0, mult2 = 0;
     std::uint8_t shift = 1;
     std::int32_t lo = 0, hi = 255;
-    bool valid_count = false;        ///< average_pool: divide by positions inside
+    bool valid_count = false;         ///< average_pool: divide by positions inside
+    std::vector<Walk> walks;          ///< add, mul: an operand each, empty = dense; gemm
+    int depth = 0;                    ///< gemm: k
+    std::vector<float> gain, shifts;  ///< norm: a channel each
+    float epsilon = 0;                ///< norm: in squares of input codes
+    bool rms = false;                 ///< norm
+    std::vector<std::int32_t> table;  ///< table: 256 codes; gather: [rows][channels]; constant
+    std::vector<ConcatPart> parts;
+    Shape shape, strides;            ///< move
+    std::int64_t offset = 0;         ///< move
     std::vector<double> column_rms;  ///< mvm: rms of the accumulator (without bias) a column over the calibration set
     /// mvm: rms of one K-tile's sum, [k_tile][out], in units of weight code x input code. A K-tile is tile_rows
     /// consecutive rows of the column's flattened kernel, order (kh, kw, c of its group); tiles = ceil(kh*kw*in/group /

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <limits>
 
+#include "lightcard/platform/compiler/int8_sequences.h"
+
 namespace lightcard::compiler {
 
 namespace {
@@ -254,35 +256,14 @@ void pad(const QuantNode& node, const QuantTensor& from, const Codes& x, Codes& 
                     out.begin() + static_cast<std::ptrdiff_t>(to.at(y + node.window.pad_top, node.window.pad_left)));
 }
 
-std::vector<float> softmax(const QuantTensor& from, const Codes& x)
-{
-    const double scale = static_cast<float>(from.wide ? from.channel_scale[0] : from.scale);
-    const auto channels = static_cast<std::size_t>(from.channels);
-    std::vector<float> out(x.size());
-    std::vector<double> powers(channels);
-    for (std::size_t base = 0; base < x.size(); base += channels) {
-        const auto begin = x.begin() + static_cast<std::ptrdiff_t>(base);
-        const std::int64_t most = *std::max_element(begin, begin + static_cast<std::ptrdiff_t>(channels));
-        double sum = 0;
-        for (std::size_t c = 0; c < channels; ++c) {
-            powers[c] = std::exp(static_cast<double>(x[base + c] - most) * scale);
-            sum += powers[c];
-        }
-        for (std::size_t c = 0; c < channels; ++c) out[base + c] = static_cast<float>(powers[c] / sum);
-    }
-    return out;
-}
-
 QuantValues execute(const QuantGraph& graph, const QuantNode& node, const std::vector<QuantValues>& values)
 {
+    if (node.inputs.empty()) return run_sequence_operation(graph, node, values);
     const auto input = static_cast<std::size_t>(node.inputs[0]);
     const QuantTensor& from = graph.nodes[input].out;
     const Codes& x = values[input].codes;
     QuantValues out;
-    if (node.op == QuantOp::softmax) {
-        out.reals = softmax(from, x);
-        return out;
-    }
+    if (is_sequence_operation(node)) return run_sequence_operation(graph, node, values);
     out.codes.resize(element_count(node.out));
     switch (node.op) {
         case QuantOp::mvm:
@@ -306,9 +287,7 @@ QuantValues execute(const QuantGraph& graph, const QuantNode& node, const std::v
         case QuantOp::pad:
             pad(node, from, x, out.codes);
             break;
-        case QuantOp::input:
-        case QuantOp::softmax:
-        case QuantOp::output:
+        default:
             break;
     }
     return out;

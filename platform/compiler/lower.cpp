@@ -86,6 +86,9 @@ driver::ProgramLayer layer_of(const Plan& plan, const Layer& layer)
     driver::ProgramLayer result;
     result.name = node.name;
     result.op = node.onnx_op;
+    if (node.op == QuantOp::gemm)
+        result.macs = plan.vectors(layer) * static_cast<std::uint64_t>(node.out.channels) *
+                      static_cast<std::uint64_t>(node.depth);
     if (node.op != QuantOp::mvm) return result;
     result.macs = plan.vectors(layer) * node.weights.size();
     result.tiles = layer.tiles;

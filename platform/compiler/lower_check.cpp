@@ -33,7 +33,7 @@ Status check_tensor(const QuantNode& node)
 Status check_inputs(const QuantGraph& graph, std::size_t index)
 {
     const QuantNode& node = graph.nodes[index];
-    const std::size_t wanted = node.op == QuantOp::input ? 0 : node.op == QuantOp::add ? 2 : 1;
+    const std::size_t wanted = inputs_wanted(node);
     if (node.inputs.size() != wanted) {
         return bad(node, "has " + std::to_string(node.inputs.size()) + " inputs, not " + std::to_string(wanted));
     }
@@ -93,7 +93,7 @@ Status check_block(const QuantGraph& graph, const QuantNode& node, std::uint32_t
 Status check_mvm(const QuantGraph& graph, const QuantNode& node, std::uint32_t n)
 {
     const QuantTensor& in = graph.nodes[static_cast<std::size_t>(node.inputs[0])].out;
-    if (in.wide || in.f32) return bad(node, "input must be 8 bit", "put a requantisation in front");
+    if (in.wide || in.f32 || in.half) return bad(node, "input must be 8 bit", "put a requantisation in front");
     if (node.out.f32) return bad(node, "output cannot be f32");
     if (node.group < 1 || in.channels % node.group != 0 || node.out.channels % node.group != 0) {
         return bad(node, "group does not divide the channels");
@@ -139,6 +139,7 @@ Status check_node(const QuantGraph& graph, std::size_t index, std::uint32_t n)
     if (auto status = check_inputs(graph, index); !status) return status;
     if (auto status = check_tensor(node); !status) return status;
     if (auto status = check_window(node); !status) return status;
+    if (node.op != QuantOp::softmax && is_sequence(node)) return check_sequence(graph, node);
     switch (node.op) {
         case QuantOp::mvm:
             return check_mvm(graph, node, n);
@@ -157,6 +158,8 @@ Status check_node(const QuantGraph& graph, std::size_t index, std::uint32_t n)
             return {};
         case QuantOp::input:
             return {};
+        default:
+            break;
     }
     return bad(node, "unknown operation");
 }
@@ -172,12 +175,14 @@ std::uint32_t format_of(const QuantTensor& tensor)
 {
     if (tensor.f32) return LC_FMT_F32;
     if (tensor.wide) return LC_FMT_S32;
+    if (tensor.half) return LC_FMT_S16;
     return tensor.is_signed ? LC_FMT_S8 : LC_FMT_U8;
 }
 
 std::uint32_t element_bytes(const QuantTensor& tensor)
 {
-    return tensor.f32 || tensor.wide ? 4 : 1;
+    if (tensor.f32 || tensor.wide) return 4;
+    return tensor.half ? 2 : 1;
 }
 
 std::uint64_t bytes_per_image(const QuantTensor& tensor)
@@ -213,6 +218,12 @@ Status check_graph(const QuantGraph& graph, const CardConfig& card)
     for (const int index : graph.inputs) {
         const QuantNode& node = graph.nodes[static_cast<std::size_t>(index)];
         if (node.op != QuantOp::input) return bad(node, "is listed as an input of the network but computes");
+    }
+    for (int index : graph.outputs) {
+        while (graph.nodes[static_cast<std::size_t>(index)].op == QuantOp::view)
+            index = graph.nodes[static_cast<std::size_t>(index)].inputs[0];
+        const QuantNode& node = graph.nodes[static_cast<std::size_t>(index)];
+        if (node.op == QuantOp::constant) return bad(node, "is constant, and an output of the network");
     }
     return {};
 }

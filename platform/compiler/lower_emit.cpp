@@ -82,6 +82,8 @@ public:
         for (std::size_t i = 0; i < plan_.layers.size(); ++i) {
             if (plan_.node(plan_.layers[i]).op == QuantOp::mvm) {
                 emit_mvm_layer(plan_.layers[i], i);
+            } else if (is_sequence(plan_.node(plan_.layers[i]))) {
+                emit_sequence(plan_, plan_.layers[i], i, commands_);
             } else {
                 emit_vector(plan_.layers[i], i);
             }
@@ -299,6 +301,7 @@ private:
 void emit(Plan& plan, std::vector<Command>& setup, std::vector<Command>& commands)
 {
     Emitter(plan, setup, commands).run();
+    widen_accesses(plan, commands);
 }
 
 }  // namespace lightcard::compiler::lowering

@@ -73,7 +73,8 @@ void add_psums(Plan& plan)
             int& index = plan.psum_buffer[i][tile.core];
             if (index < 0) {
                 index = static_cast<int>(plan.buffers.size());
-                plan.buffers.push_back({"partial sums of " + plan.node(layer).name, 0, layer.node, layer.node, 0, 0});
+                plan.buffers.push_back(
+                    {"partial sums of " + plan.node(layer).name, 0, layer.node, layer.node, 0, 0, false});
             }
             Buffer& buffer = plan.buffers[static_cast<std::size_t>(index)];
             buffer.bytes_per_image = std::max(buffer.bytes_per_image, plan.vectors(layer) * tile.cols * 4);
@@ -90,8 +91,15 @@ void add_tensors(Plan& plan)
     for (int i = 0; i < end; ++i) {
         const QuantNode& node = nodes[static_cast<std::size_t>(i)];
         int& index = plan.tensor_buffer[static_cast<std::size_t>(i)];
-        if (node.op == QuantOp::output) {  // another name of its input
+        if (node.op == QuantOp::output || node.op == QuantOp::view) {  // another name of its input
             index = plan.tensor_buffer[static_cast<std::size_t>(node.inputs[0])];
+            continue;
+        }
+        if (node.op == QuantOp::constant) {
+            index = static_cast<int>(plan.buffers.size());
+            const std::uint64_t at = plan.constant_tensor[static_cast<std::size_t>(i)];
+            plan.buffers.push_back(
+                {node.name, bytes_per_image(node.out), -1, end, at, bytes_per_image(node.out), true});
             continue;
         }
         for (const int input : node.inputs) {
@@ -100,7 +108,7 @@ void add_tensors(Plan& plan)
         }
         index = static_cast<int>(plan.buffers.size());
         const int first = node.op == QuantOp::input ? -1 : i;
-        plan.buffers.push_back({node.name, bytes_per_image(node.out), first, i, 0, 0});
+        plan.buffers.push_back({node.name, bytes_per_image(node.out), first, i, 0, 0, false});
     }
     for (const int output : plan.graph.outputs) {
         const int index = plan.tensor_buffer[static_cast<std::size_t>(output)];
@@ -114,6 +122,7 @@ std::uint64_t pack_buffers(Plan& plan, std::uint32_t batch, std::uint64_t limit,
 {
     std::vector<Buffer*> order;
     for (Buffer& buffer : plan.buffers) {
+        if (buffer.fixed) continue;
         buffer.bytes = aligned(buffer.bytes_per_image * batch);
         order.push_back(&buffer);
     }

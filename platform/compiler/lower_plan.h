@@ -44,6 +44,7 @@ struct Layer {
     int node = 0;
     std::vector<Column> columns;
     std::uint32_t first_tile = 0, tiles = 0;
+    std::uint64_t constants = 0;  ///< of a node with tables: offset in the post constants
 };
 
 /// Memory in the scratchpad that lives from node `first` to node `last`, both included.
@@ -52,6 +53,7 @@ struct Buffer {
     std::uint64_t bytes_per_image = 0;
     int first = 0, last = 0;
     std::uint64_t offset = 0, bytes = 0;
+    bool fixed = false;  ///< a constant tensor: once for all images, among the post constants
 };
 
 struct Plan {
@@ -68,8 +70,9 @@ struct Plan {
     std::uint64_t post_section = 0;    ///< and where they are in the weights section
     std::vector<std::uint32_t> cycle;  ///< banks a core reloads, 0 if all its tiles are resident; a core each
     std::vector<Buffer> buffers;
-    std::vector<int> tensor_buffer;             ///< a node each
-    std::vector<std::vector<int>> psum_buffer;  ///< [layer][core], -1 if none
+    std::vector<int> tensor_buffer;              ///< a node each
+    std::vector<std::uint64_t> constant_tensor;  ///< a node each: offset in the post constants, if it is constant
+    std::vector<std::vector<int>> psum_buffer;   ///< [layer][core], -1 if none
     std::uint64_t sram_used = 0;
 
     std::uint32_t n() const { return card.core.n; }
@@ -117,6 +120,14 @@ Status allocate(Plan& plan);
 std::uint32_t largest_fitting(Plan& plan);
 std::vector<std::uint8_t> pack_weights(Plan& plan);
 void emit(Plan& plan, std::vector<Command>& setup, std::vector<Command>& commands);
+// lower_sequences.cpp: nodes beyond those of image classifiers.
+bool is_sequence(const QuantNode& node);
+std::size_t inputs_wanted(const QuantNode& node);
+Status check_sequence(const QuantGraph& graph, const QuantNode& node);
+std::uint64_t constant_bytes(const QuantNode& node);  ///< of its tables, in the scratchpad
+void write_constants(const QuantNode& node, std::uint8_t* out);
+void emit_sequence(const Plan& plan, const Layer& layer, std::size_t index, std::vector<Command>& commands);
+void widen_accesses(const Plan& plan, std::vector<Command>& commands);
 /// Gives every command the weakest wait mask that orders it after whatever it depends on, also when the buffer runs
 /// again before its previous run has ended.
 void add_waits(const Plan& plan, std::vector<Command>& commands);

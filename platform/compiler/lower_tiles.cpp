@@ -206,15 +206,22 @@ void write_post(const Plan& plan, const Tile& tile, std::uint8_t* out)
 
 void make_tiles(Plan& plan)
 {
+    plan.constant_tensor.assign(plan.graph.nodes.size(), 0);
     for (std::size_t i = 0; i < plan.graph.nodes.size(); ++i) {
         const QuantOp op = plan.graph.nodes[i].op;
-        if (op == QuantOp::input || op == QuantOp::output) continue;
+        if (op == QuantOp::input || op == QuantOp::output || op == QuantOp::view) continue;
+        if (op == QuantOp::constant) {
+            plan.constant_tensor[i] = take_constants(plan, constant_bytes(plan.graph.nodes[i]));
+            continue;
+        }
         Layer layer;
         layer.node = static_cast<int>(i);
         layer.first_tile = static_cast<std::uint32_t>(plan.tiles.size());
         const auto number = static_cast<std::uint32_t>(plan.layers.size() + 1);
         plan.layers.push_back(std::move(layer));
         if (op == QuantOp::mvm) tile_layer(plan, plan.layers.back(), number);
+        const std::uint64_t constants = constant_bytes(plan.graph.nodes[i]);
+        if (constants > 0) plan.layers.back().constants = take_constants(plan, constants);
     }
 }
 
@@ -236,6 +243,11 @@ std::vector<std::uint8_t> pack_weights(Plan& plan)
         if (!plan.node(plan.layers[tile.layer]).block.empty()) write_scales(plan, tile, constants + tile.scales);
         if (tile.last) write_post(plan, tile, constants + tile.post);
     }
+    std::uint8_t* constants = section.data() + plan.post_section;
+    for (const Layer& layer : plan.layers) write_constants(plan.node(layer), constants + layer.constants);
+    for (std::size_t i = 0; i < plan.graph.nodes.size(); ++i)
+        if (plan.graph.nodes[i].op == QuantOp::constant)
+            write_constants(plan.graph.nodes[i], constants + plan.constant_tensor[i]);
     return section;
 }
 

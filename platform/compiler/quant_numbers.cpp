@@ -59,7 +59,8 @@ FactorPair to_factors(double first, double second)
 
 CodeRange to_codes(const Limits& limits, const QuantTensor& tensor)
 {
-    const double low = tensor.is_signed ? -127 : 0, high = tensor.is_signed ? 127 : 255;
+    double low = tensor.is_signed ? -127 : 0, high = tensor.is_signed ? 127 : 255;
+    if (tensor.half) low = -32767, high = 32767;
     const auto code = [&](double real) {
         return static_cast<std::int32_t>(std::min(std::max(std::nearbyint(real / tensor.scale), low), high));
     };

@@ -9,19 +9,28 @@ namespace lightcard::compiler {
 
 namespace {
 
-/// Calls `visit(nchw, nhwc, channel)` for every element.
+/// Calls `visit(index in the host's order, index in the card's, channel)` for every element.
 template <class Visit>
 void for_each_element(const QuantTensor& t, Visit visit)
 {
     const auto plane = static_cast<std::size_t>(t.height) * static_cast<std::size_t>(t.width);
     const auto channels = static_cast<std::size_t>(t.channels);
     for (std::size_t c = 0; c < channels; ++c)
-        for (std::size_t p = 0; p < plane; ++p) visit(c * plane + p, p * channels + c, c);
+        for (std::size_t p = 0; p < plane; ++p)
+            visit(t.channels_last ? p * channels + c : c * plane + p, p * channels + c, c);
 }
 
-bool four_bytes(const QuantTensor& tensor)
+std::size_t bytes_of(const QuantTensor& tensor)
 {
-    return tensor.wide || tensor.f32;
+    if (tensor.wide || tensor.f32) return 4;
+    return tensor.half ? 2 : 1;
+}
+
+std::uint8_t* store(std::uint8_t* to, std::int32_t code, std::size_t bytes)
+{
+    for (std::size_t i = 0; i < bytes; ++i)
+        *to++ = static_cast<std::uint8_t>(static_cast<std::uint32_t>(code) >> (8 * i));
+    return to;
 }
 
 }  // namespace
@@ -34,18 +43,21 @@ std::size_t element_count(const QuantTensor& t)
 
 std::size_t byte_count(const QuantTensor& tensor)
 {
-    return element_count(tensor) * (four_bytes(tensor) ? 4 : 1);
+    return element_count(tensor) * bytes_of(tensor);
 }
 
 std::vector<std::uint8_t> quantise_input(const QuantGraph& graph, const float* input)
 {
     const QuantTensor& t = graph.nodes[static_cast<std::size_t>(graph.inputs[0])].out;
-    const double low = t.is_signed ? -127 : 0, high = t.is_signed ? 127 : 255;
-    std::vector<std::uint8_t> bytes(element_count(t));
+    const std::size_t size = bytes_of(t);
+    double low = t.is_signed ? -127 : 0, high = t.is_signed ? 127 : 255;
+    if (t.half) low = -32767, high = 32767;
+    if (t.wide) low = -2147483648.0, high = 2147483647.0;
+    std::vector<std::uint8_t> bytes(byte_count(t));
     for_each_element(t, [&](std::size_t nchw, std::size_t nhwc, std::size_t) {
-        const double code = std::nearbyint(input[nchw] / t.scale);
+        const double code = std::nearbyint(static_cast<double>(input[nchw]) / t.scale);
         const double kept = std::isnan(code) ? 0 : std::min(std::max(code, low), high);
-        bytes[nhwc] = static_cast<std::uint8_t>(static_cast<int>(kept));
+        store(&bytes[nhwc * size], static_cast<std::int32_t>(kept), size);
     });
     return bytes;
 }
@@ -53,13 +65,12 @@ std::vector<std::uint8_t> quantise_input(const QuantGraph& graph, const float* i
 std::vector<std::uint8_t> to_bytes(const QuantTensor& tensor, const QuantValues& values)
 {
     std::vector<std::uint8_t> bytes(byte_count(tensor));
-    if (tensor.f32)
+    if (tensor.f32) {
         std::memcpy(bytes.data(), values.reals.data(), bytes.size());
-    else if (tensor.wide)
-        std::memcpy(bytes.data(), values.codes.data(), bytes.size());
-    else
-        std::transform(values.codes.begin(), values.codes.end(), bytes.begin(),
-                       [](std::int32_t code) { return static_cast<std::uint8_t>(code); });
+        return bytes;
+    }
+    std::uint8_t* to = bytes.data();
+    for (const std::int32_t code : values.codes) to = store(to, code, bytes_of(tensor));
     return bytes;
 }
 
@@ -78,6 +89,9 @@ Result<QuantValues> from_bytes(const QuantTensor& tensor, const std::uint8_t* by
     values.codes.resize(count);
     if (tensor.wide)
         std::memcpy(values.codes.data(), bytes, size);
+    else if (tensor.half)
+        for (std::size_t i = 0; i < count; ++i)
+            values.codes[i] = static_cast<std::int16_t>(bytes[2 * i] | bytes[2 * i + 1] << 8);
     else
         for (std::size_t i = 0; i < count; ++i)
             values.codes[i] = tensor.is_signed ? static_cast<std::int8_t>(bytes[i]) : bytes[i];

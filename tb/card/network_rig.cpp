@@ -72,6 +72,12 @@ Network lenet(std::size_t images)
                 digits("test500-images-idx3-ubyte.gz", images));
 }
 
+Network vit(std::size_t images)
+{
+    return make("vit_mnist.onnx", digits("calib100-images-idx3-ubyte.gz", 100),
+                digits("test500-images-idx3-ubyte.gz", images));
+}
+
 Network resnet8()
 {
     const auto images = photos("img7_32raw.in.f32", 7);

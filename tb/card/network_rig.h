@@ -20,9 +20,10 @@ struct Network {
     std::vector<std::uint8_t> reference() const;
 };
 
-/// The networks in tb/data. Inputs: LeNet the first `images` test digits (calibrated on others), ResNet-8 and
-/// MobileNetV1 their golden photos (calibrated on the same).
+/// The networks in tb/data. Inputs: LeNet and the vision transformer the first `images` test digits (calibrated on
+/// others), ResNet-8 and MobileNetV1 their golden photos (calibrated on the same).
 Network lenet(std::size_t images);
+Network vit(std::size_t images);
 Network resnet8();
 Network mobilenet();
 

@@ -20,6 +20,10 @@ TEST(NetworkIdeal, LenetEqualsReference)
 {
     expect_equal_to_reference(lenet(24), 8);
 }
+TEST(NetworkIdeal, VisionTransformerEqualsReference)
+{
+    expect_equal_to_reference(vit(6), 3);
+}
 TEST(NetworkIdeal, ResNet8EqualsReference)
 {
     expect_equal_to_reference(resnet8(), 7);

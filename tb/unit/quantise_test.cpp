@@ -395,25 +395,6 @@ TEST(QuantisedBefore, KeywordsAreSpotted)
     EXPECT_GE(same, 95);
 }
 
-TEST(Refused, ReshapeThatMovesData)
-{
-    ModelBuilder b({1, 4, 2, 2});
-    b.integers("shape", {1, 2, 4, 2});
-    b.node("Reshape", {"x", "shape"}, "r");
-    b.node("Relu", {"r"}, "y");
-    b.output("y");
-    EXPECT_THAT(error_of(b), testing::AllOf(HasSubstr("r_node"), HasSubstr("would move data")));
-}
-
-TEST(Refused, SoftmaxInTheMiddle)
-{
-    ModelBuilder b({1, 4});
-    b.node("Softmax", {"x"}, "s");
-    b.node("Relu", {"s"}, "y");
-    b.output("y");
-    EXPECT_THAT(error_of(b), testing::AllOf(HasSubstr("s_node"), HasSubstr("may only be an output")));
-}
-
 TEST(Refused, ProductThatOverflows)
 {
     ModelBuilder b({1, 70000});

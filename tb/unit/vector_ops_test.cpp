@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/// What the vector unit and the digital matrix engine compute, against the record machine of the lowering's tests, which
-/// reads lightcard_abi.h on its own, and normalisation and softmax against plain real arithmetic.
+/// What the vector unit and the digital matrix engine compute, against the record machine of the lowering's tests,
+/// which reads lightcard_abi.h on its own, and normalisation and softmax against plain real arithmetic.
 #include "lightcard/model/control_chip/vector_ops.h"
 
 #include <gtest/gtest.h>
@@ -219,8 +219,8 @@ TEST(VectorOps, GemmOfHeadsBesideEachOther)
         op.a = sram(kIn), op.b = sram(kIn2), op.out = sram(kOut), op.post = sram(kTable);
         const std::uint32_t size = size_of(out);
         op.batch = 6, op.images = 2;
-        op.a_stride = 24, op.a_batch = 4, op.a_image = 96;      // heads beside each other
-        op.b_stride = 4, op.b_batch = 20, op.b_image = 0;       // one for all images
+        op.a_stride = 24, op.a_batch = 4, op.a_image = 96;  // heads beside each other
+        op.b_stride = 4, op.b_batch = 20, op.b_image = 0;   // one for all images
         op.out_stride = 30 * size, op.out_batch = 5 * size, op.out_image = 90 * size;
         op.clamp_lo = out == LC_FMT_S8 ? -128 : -5000, op.clamp_hi = out == LC_FMT_S8 ? 127 : 5000;
         test::Bytes memory = random_bytes(out);
