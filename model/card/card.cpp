@@ -651,6 +651,11 @@ std::uint32_t Card::look(std::uint32_t offset)
     return static_cast<std::uint32_t>(blocks_->chip.look(offset, 4).value);
 }
 
+void Card::keep_memory_in(FlatStorage& storage)
+{
+    blocks_->memory.contents().keep_in(storage);
+}
+
 void Card::cold_reset()
 {
     blocks_->check_thread();

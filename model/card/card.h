@@ -29,6 +29,8 @@
 
 namespace lightcard {
 
+class FlatStorage;
+
 class Card : public sc_core::sc_module {
 public:
     Card(sc_core::sc_module_name name, CardConfig config);
@@ -81,6 +83,9 @@ public:
     Telemetry& telemetry();
     /// For hosts that compare card time with another clock: how far it is behind. Before the simulation starts.
     void set_lag(std::function<Picoseconds()> lag);
+    /// Card memory lies in `storage` from now on: of its size at least, empty, and longer-lived than the card. Before the
+    /// simulation starts. What others write there costs no time and no energy, and stands in no trace.
+    void keep_memory_in(FlatStorage& storage);
     /// A log page (LC_LOG_*) as GET_LOG_PAGE gives it; empty if there is no such page.
     std::vector<std::uint8_t> log_page(std::uint32_t page);
     /// A register of BAR0 as the host would read it, without the link. Reads may have effects, as from the host.

@@ -9,6 +9,7 @@
 #include "lightcard/platform/cli/commands.h"
 #include "lightcard/platform/vfio_user/card_control.h"
 #include "lightcard/platform/vfio_user/card_device.h"
+#include "lightcard/platform/vfio_user/card_window.h"
 #include "lightcard/platform/vfio_user/control_socket.h"
 #include "lightcard/platform/vfio_user/server.h"
 
@@ -17,7 +18,7 @@ namespace lightcard::cli {
 namespace {
 
 constexpr HelpText kHelp = {
-    "serve", "[CARD] --socket PATH [--control PATH] [--faults SCENARIO] [--pace wall|free] [--set PATH=VALUE ...]",
+    "serve", "[CARD] --socket PATH [--control PATH] [--faults SCENARIO] [--map-bar2] [--pace wall|free] [--set PATH=VALUE ...]",
     "Puts a card behind a UNIX socket that speaks vfio-user, until it is interrupted. A stock QEMU (10.1 or newer)\n"
     "attaches to it and its guest finds a PCIe card; docs/vfio-user.md has the command line.\n"
     "One client at a time; the card and its weights live on from one client to the next.\n"
@@ -91,6 +92,7 @@ struct Request {
     CardConfig config;
     std::string path, pace, control;
     FaultScenario scenario;
+    bool map_window = false;
 };
 
 Status put_in(Card& card, const FaultScenario& scenario)
@@ -103,8 +105,14 @@ Status put_in(Card& card, const FaultScenario& scenario)
 int serve(const Console& console, const Request& request)
 {
     using namespace vfio_user;
-    const auto& [config, path, pace, control_path, scenario] = request;
+    const auto& [config, path, pace, control_path, scenario, map_window] = request;
     Log log(console.err);
+    std::unique_ptr<CardWindow> window;
+    if (map_window) {
+        auto made = CardWindow::make(config.memory.bytes);
+        if (!made) return fail(console, kCard, made.error());
+        window = std::move(*made);
+    }
     Card card("card", config);
     card.diagnostics().set_handler([&log](const Diagnostic& diagnostic) {
         log.line(std::string(to_string(diagnostic.severity)) + ", " + diagnostic.component + ": " + diagnostic.text);
@@ -113,6 +121,10 @@ int serve(const Console& console, const Request& request)
     GuestMemory memory;
     Interrupts interrupts(config.link.msix_vectors);
     CardDevice device("device", card, loop, memory, interrupts);
+    if (window) {
+        card.keep_memory_in(*window);
+        device.offer(*window);
+    }
     if (const auto put = put_in(card, scenario); !put) return fail(console, kUsage, put.error());
     CardControl control(card, loop, device);
     auto server = Server::listen(path, device, memory, interrupts, [&log](const std::string& text) { log.line(text); });
@@ -127,6 +139,8 @@ int serve(const Console& console, const Request& request)
         control_socket = std::move(*made);
     }
     announce(console, config, path, pace);
+    if (window)
+        console.out << "lightcard: the client maps BAR2; what it does there takes no card time and no energy" << std::endl;
     if (!control_path.empty()) console.out << "lightcard: lightcard ctl " << control_path << " status" << std::endl;
     std::thread socket_thread([&] {
         (*server)->run();
@@ -152,6 +166,8 @@ int serve_command(const Console& console, const Arguments& arguments)
     server.add_options()("socket", po::value<std::string>()->value_name("PATH"), "UNIX socket to listen on")(
         "pace", po::value<std::string>()->default_value("wall")->value_name("PACE"),
         "card time while the card is idle: 'wall' follows the clock on the wall, 'free' stands still")(
+        "map-bar2",
+        "let the client map the window on card memory: fast, not timed, not traced, and QEMU then waits for every BAR write")(
         "control", po::value<std::string>()->default_value("", "")->value_name("PATH"),
         "UNIX socket for `lightcard ctl`")("faults",
                                            po::value<std::string>()->default_value("", "")->value_name("SCENARIO"),
@@ -169,7 +185,7 @@ int serve_command(const Console& console, const Arguments& arguments)
     if (!overrides) return fail(console, kUsage, overrides.error());
     const auto config = load_card(parsed.get<std::string>("card"), *overrides);
     if (!config) return fail(console, kUsage, config.error());
-    Request request{*config, parsed.get<std::string>("socket"), pace, parsed.get<std::string>("control"), {}};
+    Request request{*config, parsed.get<std::string>("socket"), pace, parsed.get<std::string>("control"), {}, parsed.has("map-bar2")};
     if (const auto faults = parsed.get<std::string>("faults"); !faults.empty()) {
         auto scenario = load_faults(faults, *config);
         if (!scenario) return fail(console, kUsage, scenario.error());

@@ -89,6 +89,12 @@ std::uint64_t CardDevice::region_bytes(std::uint32_t region) const
     return region == kConfigRegion ? ConfigSpace::kBytes : view_.bar_bytes(region);
 }
 
+Device::Mapping CardDevice::mapping(std::uint32_t region) const
+{
+    if (region != kBar2 || window_ == nullptr) return {};
+    return {window_->descriptor(), std::min(window_->size(), region_bytes(kBar2))};
+}
+
 /// The kernel is woken once for whatever is in the queue when it looks.
 void CardDevice::post(Access access)
 {

@@ -25,6 +25,7 @@
 #include "lightcard/model/card/card.h"
 #include "lightcard/model/control_chip/lightcard_regs.h"
 #include "lightcard/model/host_link/config_space.h"
+#include "lightcard/platform/vfio_user/card_window.h"
 #include "lightcard/platform/vfio_user/kernel_loop.h"
 #include "lightcard/platform/vfio_user/session.h"
 
@@ -43,6 +44,10 @@ public:
     void read(std::uint32_t region, std::uint64_t offset, std::uint8_t* into, std::uint32_t bytes) override;
     void write(std::uint32_t region, std::uint64_t offset, Bytes data) override;
     bool reset() override;
+    Mapping mapping(std::uint32_t region) const override;
+
+    /// BAR2 can be mapped by the client: `window` is where the card keeps its memory. Before the socket thread starts.
+    void offer(const CardWindow& window) { window_ = &window; }
 
     /// Kernel thread, outside processes: a reset that the client knows nothing of.
     enum class Reset : std::uint8_t { function, bus, cold };
@@ -99,6 +104,7 @@ private:
     KernelLoop& loop_;
     GuestMemory& memory_;
     Interrupts& interrupts_;
+    const CardWindow* window_ = nullptr;
 
     // Socket thread only.
     host_link::ConfigSpace view_;  ///< as the client has set it; read for the bytes that are not the card's

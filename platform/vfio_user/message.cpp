@@ -197,7 +197,10 @@ Decoded decode_info(Body body, std::uint32_t end, const char* name)
     if (!body.take(info)) return invalid(std::string(name) + ": too short");
     if (info.argsz < sizeof info) return invalid(std::string(name) + ": argsz too small");
     if (info.index >= end) return invalid(std::string(name) + ": no such index");
-    return Answer{info.index};
+    Answer answer;
+    answer.index = info.index;
+    if constexpr (std::is_same_v<Answer, RegionInfoRequest>) answer.room = info.argsz;
+    return answer;
 }
 
 Decoded decode_command(const Header& header, Body body)

@@ -43,6 +43,7 @@ struct DmaUnmapRequest {
 struct DeviceInfoRequest {};
 struct RegionInfoRequest {
     std::uint32_t index = 0;
+    std::uint32_t room = 0;  ///< bytes of the answer that the client takes
 };
 struct IrqInfoRequest {
     std::uint32_t index = 0;

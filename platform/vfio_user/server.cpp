@@ -155,7 +155,7 @@ bool Server::converse()
             break;
     }
     const auto reply = session_->handle(message.header, message.body, std::move(message.descriptors));
-    if (reply.empty() || client_->send(reply)) return true;
+    if (reply.empty() || client_->send(reply, session_->attachments())) return true;
     drop_client("client takes no replies");
     return false;
 }

@@ -13,6 +13,7 @@ Session::~Session()
 
 Bytes Session::handle(const Header& header, const Bytes& body, std::vector<Descriptor> descriptors)
 {
+    attachments_.clear();
     auto decoded = decode(header, body.data(), body.size(), descriptors.size());
     if (const auto* refusal = std::get_if<Refusal>(&decoded)) return refuse(header, *refusal);
     auto& request = std::get<Request>(decoded);
@@ -73,9 +74,24 @@ Session::Answer Session::answer(const DeviceInfoRequest&, Descriptors)
 Session::Answer Session::answer(const RegionInfoRequest& request, Descriptors)
 {
     const auto size = device_.region_bytes(request.index);
+    const auto mapping = device_.mapping(request.index);
+    RegionInfoBody info{sizeof(RegionInfoBody), size == 0 ? 0 : kRegionRead | kRegionWrite, request.index, 0, size, 0};
     Bytes body;
-    append(body, RegionInfoBody{sizeof(RegionInfoBody), size == 0 ? 0 : kRegionRead | kRegionWrite, request.index, 0,
-                                size, 0});
+    if (mapping.bytes == 0) {
+        append(body, info);
+        return body;
+    }
+    // A client asks twice: how much room the answer needs, and with that room.
+    info.flags |= kRegionMap;
+    info.argsz = sizeof(RegionInfoBody) + sizeof(SparseMapBody);
+    const bool whole = request.room >= info.argsz;
+    if (whole) {
+        info.flags |= kRegionCapabilities;
+        info.cap_offset = sizeof(RegionInfoBody);
+        attachments_ = {mapping.descriptor};
+    }
+    append(body, info);
+    if (whole) append(body, SparseMapBody{kSparseMapCapability, 1, 0, 1, 0, 0, mapping.bytes});
     return body;
 }
 

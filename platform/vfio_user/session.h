@@ -21,6 +21,12 @@ public:
     virtual void read(std::uint32_t region, std::uint64_t offset, std::uint8_t* into, std::uint32_t bytes) = 0;
     /// Inside the region. Posted, but for the configuration space.
     virtual void write(std::uint32_t region, std::uint64_t offset, Bytes data) = 0;
+    /// The beginning of a region as a file, for the client to map; no bytes: it cannot be mapped.
+    struct Mapping {
+        int descriptor = -1;
+        std::uint64_t bytes = 0;
+    };
+    virtual Mapping mapping(std::uint32_t /*region*/) const { return {}; }
     /// Function-level reset. False: it did not happen in time.
     virtual bool reset() = 0;
 };
@@ -37,6 +43,8 @@ public:
 
     /// The message to send back; empty if there is none.
     Bytes handle(const Header& header, const Bytes& body, std::vector<Descriptor> descriptors);
+    /// File descriptors that go with the message handle() has just returned; they stay the device's.
+    const std::vector<int>& attachments() const { return attachments_; }
 
 private:
     using Answer = std::variant<Bytes, Refusal>;  ///< body of the reply
@@ -64,6 +72,7 @@ private:
     bool introduced_ = false;        ///< versions have been agreed on
     std::size_t request_bytes_ = 0;  ///< of the message being answered
     std::uint32_t max_transfer_ = kMaxTransfer;
+    std::vector<int> attachments_;
 };
 
 }  // namespace lightcard::vfio_user

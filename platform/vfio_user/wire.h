@@ -35,7 +35,8 @@ constexpr std::uint32_t kMsixIrq = 2, kIrqs = 5;
 
 // Flags of the information replies.
 constexpr std::uint32_t kDeviceReset = 1, kDevicePci = 2;
-constexpr std::uint32_t kRegionRead = 1, kRegionWrite = 2;
+constexpr std::uint32_t kRegionRead = 1, kRegionWrite = 2, kRegionMap = 4, kRegionCapabilities = 8;
+constexpr std::uint16_t kSparseMapCapability = 1;
 constexpr std::uint32_t kIrqEventfd = 1;
 
 // Flags of SET_IRQS.
@@ -87,6 +88,13 @@ struct RegionInfoBody {
     std::uint64_t size, offset;
 };
 
+struct SparseMapBody {  ///< follows a RegionInfoBody: the one piece of the region that can be mapped
+    std::uint16_t id, version;
+    std::uint32_t next;
+    std::uint32_t areas, rsvd;
+    std::uint64_t offset, size;
+};
+
 struct IrqInfoBody {
     std::uint32_t argsz, flags, index, count;
 };
@@ -118,6 +126,7 @@ static_assert(sizeof(DmaMapBody) == 32);
 static_assert(sizeof(DmaUnmapBody) == 24);
 static_assert(sizeof(DeviceInfoBody) == 16);
 static_assert(sizeof(RegionInfoBody) == 32);
+static_assert(sizeof(SparseMapBody) == 32);
 static_assert(sizeof(IrqInfoBody) == 16);
 static_assert(sizeof(SetIrqsBody) == 20);
 static_assert(sizeof(RegionAccessBody) == 16);

@@ -251,6 +251,16 @@ def faults(guest):
     fault_rows.run(guest)
 
 
+def window(guest):
+    """Card memory, mapped by QEMU (serve --map-bar2): guest and card see the same bytes, and no message is needed."""
+    text = guest.sh(f"guest-window {guest.address()}", 120)
+    expect(text.startswith("PASS"), text)
+    print("guest:   " + text, end="")
+    rate = float(re.search(r"([0-9.]+) MB/s", text).group(1))
+    expect(rate > 20, f"{rate} MB/s: the accesses are messages")
+    guest.healthy()
+
+
 # --- a machine with an IOMMU
 def iommu_driver(guest):
     """The driver behind a virtual IOMMU: every page is a map of its own."""
@@ -282,6 +292,7 @@ GROUPS = [
     Group("latency", [driver, latency], echo=True),
     Group("reboot", [driver, lenet, tutorial, reboots]),
     Group("faults", [driver, lenet, faults], serve=("--set", "run.inject=on")),
+    Group("window", [driver, lenet, window], serve=("--map-bar2",)),
     Group("iommu", [iommu_driver, vfio_pci], iommu=True),
 ]
 JOB = ("driver", [driver, lspci, lenet])  # what `scripts/guest` does unless told otherwise
@@ -297,7 +308,7 @@ def find(name):
             if function.__name__ == name:
                 first = group.functions[0]
                 needed = [] if function is first or function is vfio_pci else [first]
-                if function is lenet or function is two_cards:
+                if function in (lenet, two_cards, window):
                     return group, [*needed, function]
                 if first is driver and function not in (driver, lspci):
                     needed.append(lenet)  # weights to survive
