@@ -2,11 +2,16 @@
 // `lightcard serve`: a card behind a UNIX socket, for a stock QEMU to attach to.
 #include <signal.h>
 
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <fstream>
 #include <ostream>
 #include <thread>
 
 #include "lightcard/model/card/fault_scenario.h"
 #include "lightcard/platform/cli/commands.h"
+#include "lightcard/platform/report/perfetto.h"
 #include "lightcard/platform/vfio_user/card_control.h"
 #include "lightcard/platform/vfio_user/card_device.h"
 #include "lightcard/platform/vfio_user/card_window.h"
@@ -18,7 +23,7 @@ namespace lightcard::cli {
 namespace {
 
 constexpr HelpText kHelp = {
-    "serve", "[CARD] --socket PATH [--control PATH] [--faults SCENARIO] [--map-bar2] [--pace wall|free] [--set PATH=VALUE ...]",
+    "serve", "[CARD] --socket PATH [--control PATH] [--faults SCENARIO] [--map-bar2] [--trace FILE] [--pace wall|free] [--set PATH=VALUE ...]",
     "Puts a card behind a UNIX socket that speaks vfio-user, until it is interrupted. A stock QEMU (10.1 or newer)\n"
     "attaches to it and its guest finds a PCIe card; docs/vfio-user.md has the command line.\n"
     "One client at a time; the card and its weights live on from one client to the next.\n"
@@ -77,6 +82,46 @@ private:
     std::thread thread_;
 };
 
+/// A timeline of the card with both clocks, of bounded length: whoever drives the card must not fill the disk.
+class LiveTrace {
+public:
+    LiveTrace(Card& card, const std::string& path) : card_(card)
+    {
+        if (path.empty()) return;
+        file_.open(path, std::ios::binary);
+        if (!file_) return;
+        writer_ = std::make_unique<report::PerfettoWriter>(file_);
+        writer_->set_live({[start = Clock::now()] {
+                               return std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - start).count();
+                           },
+                           kMostRecords});
+        card_.activity().attach(*writer_);
+    }
+    ~LiveTrace() { finish(); }
+    LiveTrace(const LiveTrace&) = delete;
+    LiveTrace& operator=(const LiveTrace&) = delete;
+
+    bool ok() const { return writer_ != nullptr; }
+    /// Records that there was no room for.
+    std::uint64_t finish()
+    {
+        if (!writer_) return 0;
+        card_.activity().detach(*writer_);
+        writer_->finish();
+        const auto dropped = writer_->dropped();
+        writer_.reset();
+        return dropped;
+    }
+
+private:
+    using Clock = std::chrono::steady_clock;
+    static constexpr std::uint64_t kMostRecords = 5'000'000;  ///< about 800 MB
+
+    Card& card_;
+    std::ofstream file_;
+    std::unique_ptr<report::PerfettoWriter> writer_;
+};
+
 void announce(const Console& console, const CardConfig& config, const std::string& path, const std::string& pace)
 {
     console.out << "lightcard: " << config.name << " (configuration " << config.hash << ", pace " << pace
@@ -93,6 +138,7 @@ struct Request {
     std::string path, pace, control;
     FaultScenario scenario;
     bool map_window = false;
+    std::string trace;
 };
 
 Status put_in(Card& card, const FaultScenario& scenario)
@@ -105,7 +151,7 @@ Status put_in(Card& card, const FaultScenario& scenario)
 int serve(const Console& console, const Request& request)
 {
     using namespace vfio_user;
-    const auto& [config, path, pace, control_path, scenario, map_window] = request;
+    const auto& [config, path, pace, control_path, scenario, map_window, trace_path] = request;
     Log log(console.err);
     std::unique_ptr<CardWindow> window;
     if (map_window) {
@@ -125,6 +171,9 @@ int serve(const Console& console, const Request& request)
         card.keep_memory_in(*window);
         device.offer(*window);
     }
+    LiveTrace trace(card, trace_path);
+    if (!trace_path.empty() && !trace.ok())
+        return fail(console, kUsage, {std::string("cannot write: ") + std::strerror(errno), trace_path, ""});
     if (const auto put = put_in(card, scenario); !put) return fail(console, kUsage, put.error());
     CardControl control(card, loop, device);
     auto server = Server::listen(path, device, memory, interrupts, [&log](const std::string& text) { log.line(text); });
@@ -150,6 +199,8 @@ int serve(const Console& console, const Request& request)
     (*server)->stop();
     socket_thread.join();
     control_socket.reset();
+    if (const auto dropped = trace.finish(); dropped > 0)
+        console.out << "lightcard: the trace is full: " << dropped << " records are not in it" << std::endl;
     if (!ended) return fail(console, kCard, ended.error());
     console.out << "lightcard: " << (*server)->clients() << " clients, "
                 << static_cast<double>(loop.busy().card) * 1e-12 << " s of busy card time in "
@@ -168,6 +219,8 @@ int serve_command(const Console& console, const Arguments& arguments)
         "card time while the card is idle: 'wall' follows the clock on the wall, 'free' stands still")(
         "map-bar2",
         "let the client map the window on card memory: fast, not timed, not traced, and QEMU then waits for every BAR write")(
+        "trace", po::value<std::string>()->default_value("", "")->value_name("FILE"),
+        "timeline for ui.perfetto.dev, card time and wall time in every record")(
         "control", po::value<std::string>()->default_value("", "")->value_name("PATH"),
         "UNIX socket for `lightcard ctl`")("faults",
                                            po::value<std::string>()->default_value("", "")->value_name("SCENARIO"),
@@ -185,7 +238,8 @@ int serve_command(const Console& console, const Arguments& arguments)
     if (!overrides) return fail(console, kUsage, overrides.error());
     const auto config = load_card(parsed.get<std::string>("card"), *overrides);
     if (!config) return fail(console, kUsage, config.error());
-    Request request{*config, parsed.get<std::string>("socket"), pace, parsed.get<std::string>("control"), {}, parsed.has("map-bar2")};
+    Request request{*config, parsed.get<std::string>("socket"), pace, parsed.get<std::string>("control"), {}, parsed.has("map-bar2"),
+                    parsed.get<std::string>("trace")};
     if (const auto faults = parsed.get<std::string>("faults"); !faults.empty()) {
         auto scenario = load_faults(faults, *config);
         if (!scenario) return fail(console, kUsage, scenario.error());

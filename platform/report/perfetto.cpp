@@ -67,6 +67,23 @@ PerfettoWriter::~PerfettoWriter()
     finish();
 }
 
+/// No further record is taken.
+bool PerfettoWriter::closed()
+{
+    if (finished_) return true;
+    if (live_.most == 0 || records_ < live_.most) {
+        ++records_;
+        return false;
+    }
+    ++dropped_;
+    return true;
+}
+
+void PerfettoWriter::put_wall()
+{
+    if (live_.wall_ns) out_ << R"(,"wall_ns":)" << live_.wall_ns();
+}
+
 void PerfettoWriter::begin_event()
 {
     if (!first_) out_ << ",\n";
@@ -112,7 +129,7 @@ void PerfettoWriter::track(TrackId id, std::string_view path)
 void PerfettoWriter::span(TrackId track, std::string_view name, Picoseconds t0, Picoseconds t1, std::uint32_t layer,
                           std::uint64_t detail)
 {
-    if (finished_) return;
+    if (closed()) return;
     const Extent extent{t0, std::max(t0, t1)};
     auto& row = row_for(track, extent);
     row.add(extent);
@@ -124,25 +141,30 @@ void PerfettoWriter::span(TrackId track, std::string_view name, Picoseconds t0, 
     if (layer > 0) out_ << R"(,"layer":)" << layer;
     if (layer > 0 && layer <= layer_names_.size()) out_ << R"(,"layer_name":)" << quoted(layer_names_[layer - 1]);
     if (detail > 0) out_ << R"(,"count":)" << detail;
+    put_wall();
     out_ << "}}";
 }
 
 void PerfettoWriter::instant(TrackId track, std::string_view name, Picoseconds t, std::uint64_t detail)
 {
-    if (finished_) return;
+    if (closed()) return;
     const auto tid = at(track).rows.front().tid;
     begin_event();
     out_ << R"({"ph":"i","s":"t","pid":)" << kProcess << R"(,"tid":)" << tid << R"(,"name":)" << quoted(name)
-         << R"(,"ts":)" << microseconds(t) << R"(,"args":{"t_ps":)" << t << R"(,"count":)" << detail << "}}";
+         << R"(,"ts":)" << microseconds(t) << R"(,"args":{"t_ps":)" << t << R"(,"count":)" << detail;
+    put_wall();
+    out_ << "}}";
 }
 
 void PerfettoWriter::counter(TrackId track, std::string_view name, Picoseconds t, double value)
 {
-    if (finished_) return;
+    if (closed()) return;
     const std::string row = at(track).path + "." + std::string(name);
     begin_event();
     out_ << R"({"ph":"C","pid":)" << kProcess << R"(,"name":)" << quoted(row) << R"(,"ts":)" << microseconds(t)
-         << R"(,"args":{"value":)" << number(value) << "}}";
+         << R"(,"args":{"value":)" << number(value) << '}';
+    put_wall();  // not among the arguments: each of those is a curve
+    out_ << '}';
 }
 
 void PerfettoWriter::power(const Ledger& ledger)
@@ -173,7 +195,9 @@ void PerfettoWriter::finish()
 {
     if (finished_) return;
     finished_ = true;
-    out_ << "\n]}\n";
+    out_ << "\n]";
+    if (dropped_ > 0) out_ << R"(,"otherData":{"records_dropped":)" << dropped_ << '}';
+    out_ << "}\n";
     out_.flush();
 }
 

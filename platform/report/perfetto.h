@@ -3,11 +3,12 @@
 /// card runs; finish() closes the document.
 ///
 /// One process "lightcard"; one thread a track, named by its component path. `ts` and `dur` are microseconds with three
-/// decimals (viewers resolve a nanosecond); the exact picoseconds are in `args`. Viewers want the spans of a thread
+/// decimals (viewers resolve a nanosecond); the exact picoseconds are in `args`, and, of a live trace, the host's time. Viewers want the spans of a thread
 /// nested or disjoint: a span that crosses one of the last 256 of its track goes to an overflow row, "track #2".
 #pragma once
 
 #include <array>
+#include <functional>
 #include <iosfwd>
 #include <string>
 #include <vector>
@@ -21,6 +22,14 @@ class PerfettoWriter : public ActivitySink {
 public:
     /// `out` must outlive the writer. `layer_names[i]` names layer i + 1 in the spans' arguments.
     explicit PerfettoWriter(std::ostream& out, std::vector<std::string> layer_names = {});
+
+    /// For a card that others drive in real time. Before the first record.
+    struct Live {
+        std::function<std::int64_t()> wall_ns;  ///< a clock of the host's: `wall_ns` of a record is when it was written
+        std::uint64_t most = 0;                 ///< records; what comes after them is counted, not written
+    };
+    void set_live(Live live) { live_ = std::move(live); }
+    std::uint64_t dropped() const { return dropped_; }
     ~PerfettoWriter() override;
 
     void track(TrackId id, std::string_view path) override;
@@ -54,12 +63,16 @@ private:
     Row& row_for(TrackId id, const Extent& extent);
     void open_row(Track& track);
     void begin_event();
+    bool closed();
+    void put_wall();
 
     std::ostream& out_;
     std::vector<std::string> layer_names_;
     std::vector<Track> tracks_;
     std::uint64_t next_tid_ = 1;
     bool first_ = true, finished_ = false;
+    Live live_;
+    std::uint64_t records_ = 0, dropped_ = 0;
 };
 
 }  // namespace lightcard::report

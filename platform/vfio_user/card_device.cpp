@@ -2,6 +2,7 @@
 #include "lightcard/platform/vfio_user/card_device.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <cstring>
 #include <exception>
 
@@ -77,6 +78,7 @@ CardDevice::CardDevice(sc_core::sc_module_name name, Card& card, KernelLoop& loo
     msix_.register_b_transport(this, &CardDevice::msix_transport);
     view_.read(0, shadow_.config.data(), ConfigSpace::kBytes);
     card.set_lag([&loop] { return loop.lag(); });
+    track_ = card.activity().open("guest");
     SC_THREAD(access_thread);
 }
 
@@ -250,8 +252,30 @@ void CardDevice::access_thread()
     }
 }
 
+/// What the guest does, for a trace. Its BARs go by region and offset.
+void CardDevice::note(const Access& access)
+{
+    constexpr const char* kNames[] = {"read", "write", "configuration write", "configuration read", "reset"};
+    auto& activity = card_.activity();
+    if (!activity.enabled()) return;
+    std::string name = kNames[static_cast<std::size_t>(access.kind)];
+    auto offset = access.address;
+    if (access.kind == Access::Kind::read || access.kind == Access::Kind::write) {
+        const bool window = offset >= base_of(kBar2);
+        offset -= base_of(window ? kBar2 : kBar0);
+        name += window ? " BAR2" : " BAR0";
+    }
+    if (access.kind != Access::Kind::reset) {
+        char text[24];
+        std::snprintf(text, sizeof text, " 0x%04llx", static_cast<unsigned long long>(offset));
+        name += text;
+    }
+    activity.instant(track_, name, card_.now(), access.data.size());
+}
+
 void CardDevice::perform(Access& access)
 {
+    note(access);
     if (!adopted_) adopt_function();
     switch (access.kind) {
         case Access::Kind::read:

@@ -86,6 +86,7 @@ private:
     // Kernel thread.
     void access_thread();
     void perform(Access& access);
+    void note(const Access& access);
     void transport(bool to_config, bool write, std::uint64_t address, Bytes& data);
     void config_debug(bool write, std::uint32_t offset, void* data, std::uint32_t bytes);
     void write_card_config(std::uint32_t offset, Bytes& data);
@@ -121,6 +122,7 @@ private:
     // Kernel thread only.
     sc_core::sc_event queued_, message_done_;
     bool adopted_ = false;
+    TrackId track_;
 };
 
 }  // namespace lightcard::vfio_user
