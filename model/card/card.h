@@ -83,8 +83,8 @@ public:
     Telemetry& telemetry();
     /// For hosts that compare card time with another clock: how far it is behind. Before the simulation starts.
     void set_lag(std::function<Picoseconds()> lag);
-    /// Card memory lies in `storage` from now on: of its size at least, empty, and longer-lived than the card. Before the
-    /// simulation starts. What others write there costs no time and no energy, and stands in no trace.
+    /// Card memory lies in `storage` from now on: of its size at least, empty, and longer-lived than the card. Before
+    /// the simulation starts. What others write there costs no time and no energy, and stands in no trace.
     void keep_memory_in(FlatStorage& storage);
     /// A log page (LC_LOG_*) as GET_LOG_PAGE gives it; empty if there is no such page.
     std::vector<std::uint8_t> log_page(std::uint32_t page);

@@ -65,7 +65,8 @@ struct V {
     /// Lanes of the mask that equal the one or the other.
     static LIGHTCARD_ALWAYS std::uint32_t count_either(F x, F a, F b, Mask mask)
     {
-        const Mask either = static_cast<Mask>(_mm512_cmp_ps_mask(x, a, _CMP_EQ_OQ) | _mm512_cmp_ps_mask(x, b, _CMP_EQ_OQ));
+        const Mask either =
+            static_cast<Mask>(_mm512_cmp_ps_mask(x, a, _CMP_EQ_OQ) | _mm512_cmp_ps_mask(x, b, _CMP_EQ_OQ));
         return static_cast<std::uint32_t>(__builtin_popcount(static_cast<unsigned>(either & mask)));
     }
     static LIGHTCARD_ALWAYS bool any_beyond(F x, F limit, Mask mask)
@@ -117,8 +118,7 @@ LIGHTCARD_ALWAYS void block(const avx512::Stream* stream, std::uint32_t quads, c
         for (std::uint32_t s = 0; s < streams; ++s) weights[s] = V::load(plane[s] + std::uint64_t{64} * quad);
         for (std::uint32_t v = 0; v < vectors; ++v) {
             const __m512i inputs = four_inputs(x + std::uint64_t{v} * x_stride);
-            for (std::uint32_t s = 0; s < streams; ++s)
-                sum[v][s] = _mm512_dpbusd_epi32(sum[v][s], inputs, weights[s]);
+            for (std::uint32_t s = 0; s < streams; ++s) sum[v][s] = _mm512_dpbusd_epi32(sum[v][s], inputs, weights[s]);
         }
     }
     for (std::uint32_t v = 0; v < vectors; ++v)
@@ -175,8 +175,7 @@ std::uint32_t squares(const std::uint8_t* table, const std::uint8_t* x, std::uin
 }  // namespace
 
 extern const ChainKernels kChainAvx512;
-const ChainKernels kChainAvx512 = {copy_inputs,  dac_errors<V>, squares,
-                                   noisy_row<V>, exact_row<V>,  quantised_row<V>};
+const ChainKernels kChainAvx512 = {copy_inputs, dac_errors<V>, squares, noisy_row<V>, exact_row<V>, quantised_row<V>};
 
 void avx512::multiply(const Stream* streams, std::uint32_t count, std::uint32_t quads, const std::uint8_t* x,
                       std::uint32_t x_stride, std::uint32_t vectors, std::uint32_t sums_stride)

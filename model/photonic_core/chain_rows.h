@@ -265,8 +265,7 @@ std::int32_t dac_errors(const DacErrors& errors, std::uint32_t rows, void* out)
     for (std::uint32_t row = 0; row < rows; row += V::kLanes) {
         const auto sum = V::byte_sums(V::load(errors.words + row));
         const auto lanes = V::add(V::load_bytes(errors.below + row), V::load_bytes(errors.above + row));
-        const auto fixed =
-            V::add(V::to_float(V::load_bytes(errors.curve + row)), V::mul(leak, V::to_float(lanes)));
+        const auto fixed = V::add(V::to_float(V::load_bytes(errors.curve + row)), V::mul(leak, V::to_float(lanes)));
         const auto drawn = V::mul(V::to_float(V::sub(sum, V::all(510))), scale);
         const auto steps = round_half_even<V>(V::add(drawn, fixed));
         auto step = V::to_int(V::min(V::max(steps, V::all(-128.0F)), V::all(127.0F)));

@@ -23,7 +23,9 @@ namespace lightcard::cli {
 namespace {
 
 constexpr HelpText kHelp = {
-    "serve", "[CARD] --socket PATH [--control PATH] [--faults SCENARIO] [--map-bar2] [--trace FILE] [--pace wall|free] [--set PATH=VALUE ...]",
+    "serve",
+    "[CARD] --socket PATH [--control PATH] [--faults SCENARIO] [--map-bar2] [--trace FILE] [--pace wall|free] [--set "
+    "PATH=VALUE ...]",
     "Puts a card behind a UNIX socket that speaks vfio-user, until it is interrupted. A stock QEMU (10.1 or newer)\n"
     "attaches to it and its guest finds a PCIe card; docs/vfio-user.md has the command line.\n"
     "One client at a time; the card and its weights live on from one client to the next.\n"
@@ -91,10 +93,11 @@ public:
         file_.open(path, std::ios::binary);
         if (!file_) return;
         writer_ = std::make_unique<report::PerfettoWriter>(file_);
-        writer_->set_live({[start = Clock::now()] {
-                               return std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - start).count();
-                           },
-                           kMostRecords});
+        writer_->set_live(
+            {[start = Clock::now()] {
+                 return std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - start).count();
+             },
+             kMostRecords});
         card_.activity().attach(*writer_);
     }
     ~LiveTrace() { finish(); }
@@ -189,7 +192,8 @@ int serve(const Console& console, const Request& request)
     }
     announce(console, config, path, pace);
     if (window)
-        console.out << "lightcard: the client maps BAR2; what it does there takes no card time and no energy" << std::endl;
+        console.out << "lightcard: the client maps BAR2; what it does there takes no card time and no energy"
+                    << std::endl;
     if (!control_path.empty()) console.out << "lightcard: lightcard ctl " << control_path << " status" << std::endl;
     std::thread socket_thread([&] {
         (*server)->run();
@@ -218,9 +222,9 @@ int serve_command(const Console& console, const Arguments& arguments)
         "pace", po::value<std::string>()->default_value("wall")->value_name("PACE"),
         "card time while the card is idle: 'wall' follows the clock on the wall, 'free' stands still")(
         "map-bar2",
-        "let the client map the window on card memory: fast, not timed, not traced, and QEMU then waits for every BAR write")(
-        "trace", po::value<std::string>()->default_value("", "")->value_name("FILE"),
-        "timeline for ui.perfetto.dev, card time and wall time in every record")(
+        "let the client map the window on card memory: fast, not timed, not traced, and QEMU then waits for every BAR "
+        "write")("trace", po::value<std::string>()->default_value("", "")->value_name("FILE"),
+                 "timeline for ui.perfetto.dev, card time and wall time in every record")(
         "control", po::value<std::string>()->default_value("", "")->value_name("PATH"),
         "UNIX socket for `lightcard ctl`")("faults",
                                            po::value<std::string>()->default_value("", "")->value_name("SCENARIO"),
@@ -238,7 +242,12 @@ int serve_command(const Console& console, const Arguments& arguments)
     if (!overrides) return fail(console, kUsage, overrides.error());
     const auto config = load_card(parsed.get<std::string>("card"), *overrides);
     if (!config) return fail(console, kUsage, config.error());
-    Request request{*config, parsed.get<std::string>("socket"), pace, parsed.get<std::string>("control"), {}, parsed.has("map-bar2"),
+    Request request{*config,
+                    parsed.get<std::string>("socket"),
+                    pace,
+                    parsed.get<std::string>("control"),
+                    {},
+                    parsed.has("map-bar2"),
                     parsed.get<std::string>("trace")};
     if (const auto faults = parsed.get<std::string>("faults"); !faults.empty()) {
         auto scenario = load_faults(faults, *config);

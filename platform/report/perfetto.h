@@ -3,8 +3,9 @@
 /// card runs; finish() closes the document.
 ///
 /// One process "lightcard"; one thread a track, named by its component path. `ts` and `dur` are microseconds with three
-/// decimals (viewers resolve a nanosecond); the exact picoseconds are in `args`, and, of a live trace, the host's time. Viewers want the spans of a thread
-/// nested or disjoint: a span that crosses one of the last 256 of its track goes to an overflow row, "track #2".
+/// decimals (viewers resolve a nanosecond); the exact picoseconds are in `args`, and, of a live trace, the host's time.
+/// Viewers want the spans of a thread nested or disjoint: a span that crosses one of the last 256 of its track goes to
+/// an overflow row, "track #2".
 #pragma once
 
 #include <array>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the card tells of itself: telemetry, the log pages of events and of wear; and a fault put in by the driver's door.
+// What the card tells of itself: telemetry, the log pages of events and of wear; and a fault put in by the driver's
+// door.
 #include <sys/ioctl.h>
 
 #include <cerrno>
@@ -21,8 +22,8 @@ int show_sensors(KernelDevice& card)
         const auto* tag = driver::find_tag(entry.tag);
         char number[16];
         std::snprintf(number, sizeof number, "tag_0x%04x", unsigned{entry.tag});
-        std::printf("  %-18s %3u  %20" PRId64 " %s\n", tag != nullptr ? tag->name : number, unsigned{entry.index}, entry.value,
-                    tag != nullptr ? tag->unit : "");
+        std::printf("  %-18s %3u  %20" PRId64 " %s\n", tag != nullptr ? tag->name : number, unsigned{entry.index},
+                    entry.value, tag != nullptr ? tag->unit : "");
     }
     return kOk;
 }

@@ -13,13 +13,14 @@ namespace lightcard::vfio_user {
 Result<std::unique_ptr<CardWindow>> CardWindow::make(std::uint64_t bytes)
 {
     const auto failed = [bytes](const char* what) {
-        return Error{std::string(what) + ": " + std::strerror(errno), "card memory of " + std::to_string(bytes) + " bytes",
-                     "serve without --map-bar2"};
+        return Error{std::string(what) + ": " + std::strerror(errno),
+                     "card memory of " + std::to_string(bytes) + " bytes", "serve without --map-bar2"};
     };
     Descriptor file(memfd_create("lightcard-memory", MFD_CLOEXEC | MFD_ALLOW_SEALING));
     if (!file || ftruncate(file.number(), static_cast<off_t>(bytes)) != 0) return failed("no memory file");
     // Cut short under our mapping, it would end this process.
-    if (fcntl(file.number(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) return failed("cannot be sealed");
+    if (fcntl(file.number(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0)
+        return failed("cannot be sealed");
     void* base = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, file.number(), 0);
     if (base == MAP_FAILED) return failed("cannot be mapped");
     madvise(base, bytes, MADV_DONTDUMP);

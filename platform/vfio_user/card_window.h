@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/// The card's memory as a file of ours that a client maps (BAR2): what the guest writes the card sees, and the other way
-/// round, without a message. Costs host memory only where it was written.
+/// The card's memory as a file of ours that a client maps (BAR2): what the guest writes the card sees, and the other
+/// way round, without a message. Costs host memory only where it was written.
 #pragma once
 
 #include <memory>

@@ -62,26 +62,26 @@ void Server::stop()
 void Server::run()
 {
     while (!stop_) {
-        wait_for_work();
+        const auto due = wait_for_work();
         // The client first: one that has just left makes room for the next.
         try {
-            if (client_) serve_client();
+            if (client_) serve_client(due.client);
         } catch (const std::exception& failure) {
             drop_client(failure.what());
         }
-        accept_clients();
-        turn_away();
+        if (due.listener) accept_clients();
+        if (!refused_.empty()) turn_away();
     }
     session_.reset();
     client_.reset();
 }
 
 /// Sleeps until anything is to be done.
-void Server::wait_for_work()
+Server::Due Server::wait_for_work()
 {
-    std::vector<pollfd> entries = {{wake_.number(), POLLIN, 0}, {listener_.number(), POLLIN, 0}};
-    if (client_) entries.push_back({client_->number(), POLLIN, 0});
-    for (const auto& refused : refused_) entries.push_back({refused.connection->number(), POLLIN, 0});
+    watched_ = {{wake_.number(), POLLIN, 0}, {listener_.number(), POLLIN, 0}};
+    if (client_) watched_.push_back({client_->number(), POLLIN, 0});
+    for (const auto& refused : refused_) watched_.push_back({refused.connection->number(), POLLIN, 0});
     auto until = memory_.expire(GuestMemory::Clock::now());
     for (const auto& refused : refused_) until = std::min(until.value_or(refused.deadline), refused.deadline);
     int timeout = -1;
@@ -89,11 +89,13 @@ void Server::wait_for_work()
         const auto left = std::chrono::ceil<std::chrono::milliseconds>(*until - GuestMemory::Clock::now());
         timeout = static_cast<int>(std::max<std::int64_t>(0, left.count()));
     }
-    const int ready = poll(entries.data(), entries.size(), timeout);
-    if (ready > 0 && entries[0].revents != 0) {
+    if (client_ && !client_->drained()) timeout = 0;  // more of it may be in our hands than in the socket
+    if (poll(watched_.data(), watched_.size(), timeout) < 0) return {true, true};
+    if (watched_[0].revents != 0) {
         std::uint64_t count = 0;
-        if (read(wake_.number(), &count, sizeof count) < 0) return;
+        if (read(wake_.number(), &count, sizeof count) < 0) return {true, true};
     }
+    return {client_ && (watched_[2].revents != 0 || !client_->drained()), watched_[1].revents != 0};
 }
 
 void Server::accept_clients()
@@ -103,7 +105,7 @@ void Server::accept_clients()
         if (!socket) return;
         auto connection = std::make_unique<Connection>(std::move(socket));
         // A client that has left, and whose last words are still unread, keeps nobody out.
-        while (client_ && client_->hung_up()) serve_client();
+        while (client_ && client_->hung_up()) serve_client(true);
         if (!client_) {
             client_ = std::move(connection);
             session_ = std::make_unique<Session>(device_, memory_, interrupts_, log_);
@@ -131,21 +133,29 @@ void Server::turn_away()
     refused_.erase(std::remove_if(refused_.begin(), refused_.end(), over), refused_.end());
 }
 
-void Server::serve_client()
+/// What the card has to say to the client. False: it takes nothing, and is gone.
+bool Server::send_messages()
 {
-    for (int i = 0; i < kMessagesInARow; ++i) {
-        for (const auto& message : memory_.take_messages())
-            if (!client_->send(message)) return drop_client("client takes no messages");
-        if (!converse()) return;
+    for (const auto& message : memory_.take_messages()) {
+        if (client_->send(message)) continue;
+        drop_client("client takes no messages");
+        return false;
     }
+    return true;
+}
+
+void Server::serve_client(bool readable)
+{
+    if (!send_messages() || !readable) return;
+    for (int i = 0; i < kMessagesInARow; ++i)
+        if (!converse() || client_->drained() || !send_messages()) return;
 }
 
 /// One request and its answer. False: there is none, or the client is gone.
 bool Server::converse()
 {
-    Message message;
     std::string why;
-    switch (client_->receive(message, why)) {
+    switch (client_->receive(incoming_, why)) {
         case Connection::Got::nothing:
             return false;
         case Connection::Got::ended:
@@ -154,7 +164,7 @@ bool Server::converse()
         case Connection::Got::message:
             break;
     }
-    const auto reply = session_->handle(message.header, message.body, std::move(message.descriptors));
+    const auto reply = session_->handle(incoming_.header, incoming_.body, std::move(incoming_.descriptors));
     if (reply.empty() || client_->send(reply, session_->attachments())) return true;
     drop_client("client takes no replies");
     return false;

@@ -3,6 +3,8 @@
 /// client. Free of SystemC.
 #pragma once
 
+#include <poll.h>
+
 #include <atomic>
 #include <memory>
 #include <string>
@@ -36,10 +38,14 @@ private:
     Server(std::string path, Descriptor listener, Descriptor wake, Device& device, GuestMemory& memory,
            Interrupts& interrupts, Session::Log log);
     void wake() const;
-    void wait_for_work();
+    struct Due {  ///< what there is to do
+        bool client = false, listener = false;
+    };
+    Due wait_for_work();
     void accept_clients();
     void turn_away();
-    void serve_client();
+    void serve_client(bool readable);
+    bool send_messages();
     bool converse();
     void drop_client(const std::string& why);
 
@@ -52,6 +58,8 @@ private:
     std::unique_ptr<Connection> client_;
     std::unique_ptr<Session> session_;
     std::vector<Refused> refused_;
+    Message incoming_;             ///< kept, so that its memory is
+    std::vector<pollfd> watched_;  ///< the same
     std::atomic<bool> stop_{false};
     std::atomic<std::uint64_t> clients_{0};
 };

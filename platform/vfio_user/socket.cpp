@@ -6,14 +6,18 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace lightcard::vfio_user {
 
 namespace {
 
 constexpr int kBacklog = 64;
-constexpr std::size_t kRoomForFds = 16;  ///< more than we announce: a peer that sends too many is told so
+constexpr std::size_t kRoomForFds = 16;                ///< more than we announce: a peer that sends too many is told so
+constexpr std::size_t kMostWaiting = 4 * kRoomForFds;  ///< descriptors of messages that are not all here
+constexpr std::size_t kReadBytes = 16 * 1024;          ///< at a time, unless a message is longer
 
 Error system_error(const std::string& what, const std::string& path)
 {
@@ -110,44 +114,97 @@ bool Connection::hung_up() const
     return poll(&entry, 1, 0) > 0 && (entry.revents & (POLLRDHUP | POLLHUP)) != 0;
 }
 
-Connection::Got Connection::read_some(std::uint8_t* into, std::size_t wanted, std::string& why)
+/// Where in the stream the last message begins of which any byte is here.
+std::uint64_t Connection::last_message() const
 {
+    auto at = begin_, last = begin_;
+    while (at < end_) {
+        last = at;
+        Header header;
+        if (end_ - at < sizeof header) break;
+        std::memcpy(&header, buffer_.data() + at, sizeof header);
+        if (header.size < sizeof header || header.size > end_ - at) break;
+        at += header.size;
+    }
+    return taken_ + (last - begin_);
+}
+
+/// receive() has something to say about the first message without looking at the socket.
+bool Connection::whole() const
+{
+    Header header;
+    if (end_ - begin_ < sizeof header) return false;
+    std::memcpy(&header, buffer_.data() + begin_, sizeof header);
+    const auto size = body_bytes(header);
+    const auto* body = std::get_if<std::uint32_t>(&size);
+    return body == nullptr || end_ - begin_ >= sizeof header + *body;
+}
+
+/// One look at the socket: what there is, as far as there is room.
+Connection::Got Connection::fill(std::string& why)
+{
+    if (begin_ > 0) {
+        std::copy(buffer_.begin() + static_cast<std::ptrdiff_t>(begin_),
+                  buffer_.begin() + static_cast<std::ptrdiff_t>(end_), buffer_.begin());
+        end_ -= std::exchange(begin_, 0);
+    }
+    buffer_.resize(std::max({buffer_.size(), kReadBytes, wanted_}));
     alignas(cmsghdr) char control[CMSG_SPACE(kRoomForFds * sizeof(int))];
-    iovec part{into, wanted};
+    iovec part{buffer_.data() + end_, buffer_.size() - end_};
     msghdr message{};
     message.msg_iov = &part;
     message.msg_iovlen = 1;
     message.msg_control = control;
     message.msg_controllen = sizeof control;
     const auto got = recvmsg(socket_.number(), &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    looked_ = got < 0 && errno == EAGAIN;
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) return Got::nothing;
     if (got <= 0) return Got::ended;
-    take_descriptors(message, partial_.descriptors);
-    have_ += static_cast<std::size_t>(got);
-    if ((message.msg_flags & MSG_CTRUNC) == 0 && partial_.descriptors.size() <= kRoomForFds) return Got::message;
+    looked_ = static_cast<std::size_t>(got) < part.iov_len;
+    end_ += static_cast<std::size_t>(got);
+    std::vector<Descriptor> descriptors;
+    take_descriptors(message, descriptors);
+    if (!descriptors.empty()) {
+        const auto owner = last_message();
+        for (auto& descriptor : descriptors) waiting_.push_back({owner, std::move(descriptor)});
+    }
+    if ((message.msg_flags & MSG_CTRUNC) == 0 && waiting_.size() <= kMostWaiting) return Got::message;
+    why = "too many file descriptors in a message";
+    return Got::ended;
+}
+
+/// The first message of what has been read; nothing: it is not all there.
+Connection::Got Connection::take(Message& message, std::string& why)
+{
+    if (end_ - begin_ < sizeof(Header)) return Got::nothing;
+    const auto* first = buffer_.data() + begin_;
+    std::memcpy(&message.header, first, sizeof(Header));
+    const auto size = body_bytes(message.header);
+    if (const auto* refusal = std::get_if<Refusal>(&size)) {
+        why = refusal->why;
+        return Got::ended;
+    }
+    wanted_ = sizeof(Header) + std::get<std::uint32_t>(size);
+    if (end_ - begin_ < wanted_) return Got::nothing;
+    message.body.assign(first + sizeof(Header), first + wanted_);
+    message.descriptors.clear();
+    const auto owned =
+        std::find_if(waiting_.begin(), waiting_.end(), [&](const auto& w) { return w.message != taken_; });
+    for (auto it = waiting_.begin(); it != owned; ++it) message.descriptors.push_back(std::move(it->descriptor));
+    waiting_.erase(waiting_.begin(), owned);
+    begin_ += wanted_;
+    taken_ += std::exchange(wanted_, 0);
+    if (message.descriptors.size() <= kRoomForFds) return Got::message;
     why = "too many file descriptors in a message";
     return Got::ended;
 }
 
 Connection::Got Connection::receive(Message& message, std::string& why)
 {
-    while (have_ < sizeof(Header)) {
-        auto* into = reinterpret_cast<std::uint8_t*>(&partial_.header) + have_;
-        if (const auto got = read_some(into, sizeof(Header) - have_, why); got != Got::message) return got;
+    for (;;) {
+        if (const auto got = take(message, why); got != Got::nothing) return got;
+        if (const auto got = fill(why); got != Got::message) return got;
     }
-    const auto size = body_bytes(partial_.header);
-    if (const auto* refusal = std::get_if<Refusal>(&size)) {
-        why = refusal->why;
-        return Got::ended;
-    }
-    partial_.body.resize(std::get<std::uint32_t>(size));
-    while (have_ < partial_.header.size) {
-        auto* into = partial_.body.data() + (have_ - sizeof(Header));
-        if (const auto got = read_some(into, partial_.header.size - have_, why); got != Got::message) return got;
-    }
-    message = std::exchange(partial_, {});
-    have_ = 0;
-    return Got::message;
 }
 
 Connection::Got Connection::wait_for(Message& message, std::string& why, std::chrono::milliseconds patience)

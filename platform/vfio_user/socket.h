@@ -31,10 +31,13 @@ public:
     int number() const { return socket_.number(); }
     bool hung_up() const;  ///< the peer will send no more than is here to read
 
-    /// Takes what has arrived, up to the end of one message and no further: file descriptors belong to the message
-    /// that is being read. `ended`: closed by the peer, or a stream that makes no sense (`why` says so).
+    /// The next message of what has arrived; one system call brings as many as there are. File descriptors belong to
+    /// the last message that begins in what came with them: a read ends behind them. `ended`: closed by the peer, or a
+    /// stream that makes no sense (`why` says so).
     enum class Got : std::uint8_t { message, nothing, ended };
     Got receive(Message& message, std::string& why);
+    /// Every message that had arrived when it was last looked has been taken.
+    bool drained() const { return looked_ && !whole(); }
     /// The next message, within `patience`.
     Got wait_for(Message& message, std::string& why, std::chrono::milliseconds patience);
 
@@ -42,11 +45,22 @@ public:
     bool send(const Bytes& bytes, const std::vector<int>& descriptors = {});
 
 private:
-    Got read_some(std::uint8_t* into, std::size_t wanted, std::string& why);
+    struct Waiting {
+        std::uint64_t message;  ///< where it begins in the stream
+        Descriptor descriptor;
+    };
+    Got take(Message& message, std::string& why);
+    Got fill(std::string& why);
+    std::uint64_t last_message() const;
+    bool whole() const;
 
     Descriptor socket_;
-    Message partial_;
-    std::size_t have_ = 0;  ///< bytes of the message read so far, header included
+    Bytes buffer_;
+    std::size_t begin_ = 0, end_ = 0;  ///< of what has been read and not taken
+    std::size_t wanted_ = 0;           ///< bytes that the first message there is known to have
+    std::uint64_t taken_ = 0;          ///< bytes of the stream before begin_
+    std::vector<Waiting> waiting_;
+    bool looked_ = false;  ///< the last look left nothing in the socket
 };
 
 }  // namespace lightcard::vfio_user

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The window on card memory (BAR2), as a program in the guest maps it: the card sees what was written there, the program
-// what the card writes, and how fast it goes. guest-window CARD-ADDRESS; exit status 0 if so.
+// The window on card memory (BAR2), as a program in the guest maps it: the card sees what was written there, the
+// program what the card writes, and how fast it goes. guest-window CARD-ADDRESS; exit status 0 if so.
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
