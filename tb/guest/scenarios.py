@@ -78,7 +78,7 @@ class Guest:
     def kernel_quiet(self):
         """No oops, warning or leak report of the kernel's."""
         lines = self.sh("dmesg | grep -E 'BUG:|WARNING:|Call Trace|Oops|refcount|scheduling while|blocked for more' || true")
-        expect(lines == "", "the kernel complains:\n" + lines)
+        expect(lines == "", "the kernel complains:\n" + lines + (self.sh("dmesg | tail -n 120") if lines else ""))
 
     def expected_outputs(self):
         return hashlib.sha256(self.reference.read_bytes()).hexdigest()
@@ -228,11 +228,13 @@ def latency(guest):
     card, echo = (guest.sh(f"lspci -Dn -d 1d9b:{device}").split()[0] for device in ("0128", "eeee"))
     guest.sh("rmmod lightcard")
     guest.sh("; ".join(f"echo 1 > /sys/bus/pci/devices/{address}/enable" for address in (card, echo)))
-    text = guest.sh(f"lightcard-smi registers {card} --echo {echo} --rounds 4000", 120)
+    ratios = []
+    while len(ratios) < 3 and min(ratios, default=9) >= 1.3:  # what else the host does may fall on one of the two
+        text = guest.sh(f"lightcard-smi registers {card} --echo {echo} --rounds 4000", 120)
+        ratios.append(float(re.search(r"against the echo +([0-9.]+)", text).group(1)))
     guest.load()
     print(text + guest.smi("measure --rounds 2000", patience=120), end="")
-    ratio = float(re.search(r"against the echo +([0-9.]+)", text).group(1))
-    expect(ratio < 2.5, f"a read of MAGIC takes {ratio} times that of the echo")
+    expect(min(ratios) < 1.3, f"a read of MAGIC takes {ratios} times that of the echo, not 1.3")
 
 
 def tutorial(guest):
