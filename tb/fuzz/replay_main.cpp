@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs a harness without libFuzzer: on its seeds and fixed mutations of them (no arguments), on the files named, or
-// writes the seeds as a corpus (--write-seeds DIR).
+// Runs a harness without libFuzzer: on its seeds and fixed mutations of them (no arguments), on every file of a corpus
+// and then those (--corpus DIR), on the files named, or writes the seeds as a corpus (--write-seeds DIR).
+#include <algorithm>
 #include <cstdio>
 #include <ctime>
 #include <filesystem>
@@ -83,6 +84,26 @@ int replay_seeds()
     return seeds.empty() ? 1 : 0;
 }
 
+bool run_file(const std::filesystem::path& path, bool& accepted)
+{
+    std::ifstream file(path, std::ios::binary);
+    if (!file) return std::fprintf(stderr, "cannot read %s\n", path.c_str()), false;
+    accepted = run(Bytes(std::istreambuf_iterator<char>(file), {}));
+    return true;
+}
+
+/// What a fuzzer found worth keeping, in order of name.
+int replay_corpus(const std::filesystem::path& directory)
+{
+    std::vector<std::filesystem::path> paths;
+    for (const auto& entry : std::filesystem::directory_iterator(directory)) paths.push_back(entry.path());
+    std::sort(paths.begin(), paths.end());
+    for (const auto& path : paths)
+        if (bool accepted = false; !run_file(path, accepted)) return 1;
+    std::printf("%zu inputs of the corpus\n", paths.size());
+    return paths.empty() ? 1 : replay_seeds();
+}
+
 int write_seeds(const std::filesystem::path& directory)
 {
     std::filesystem::create_directories(directory);
@@ -101,10 +122,10 @@ int main(int argc, char** argv)
 {
     if (argc == 1) return replay_seeds();
     if (argc == 3 && std::string(argv[1]) == "--write-seeds") return write_seeds(argv[2]);
+    if (argc == 3 && std::string(argv[1]) == "--corpus") return replay_corpus(argv[2]);
     for (int i = 1; i < argc; ++i) {
-        std::ifstream file(argv[i], std::ios::binary);
-        if (!file) return std::fprintf(stderr, "cannot read %s\n", argv[i]), 1;
-        const bool accepted = run(Bytes(std::istreambuf_iterator<char>(file), {}));
+        bool accepted = false;
+        if (!run_file(argv[i], accepted)) return 1;
         std::printf("%s: %s\n", argv[i], accepted ? "accepted" : "refused");
     }
     return 0;

@@ -128,8 +128,11 @@ class Initramfs:
             archive += b"070701" + b"".join(b"%08X" % field for field in fields) + label
             archive += b"\0" * (-len(archive) % 4) + content
             archive += b"\0" * (-len(archive) % 4)
-        with gzip.GzipFile(path, "wb", compresslevel=1, mtime=0) as file:
+        # In one step: a guest of another run may be reading the one before.
+        fresh = path.with_name(f"{path.name}.{os.getpid()}")
+        with gzip.GzipFile(fresh, "wb", compresslevel=1, mtime=0) as file:
             file.write(bytes(archive))
+        os.replace(fresh, path)
 
 
 def module_bytes(path):

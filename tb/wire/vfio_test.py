@@ -137,6 +137,16 @@ class FreePace(Served):
         self.assertLess(client.reg(TIME_NS, 8) - first, 10_000)
 
 
+class Identity(Served):
+    """The PCI identity is a placeholder: another is a matter of configuration."""
+    arguments = ("--set", "card.link.vendor_id=0x1234", "--set", "card.link.device_id=0x5678")
+
+    def test_vendor_and_device(self):
+        client = self.client()
+        self.assertEqual(client.config(0x00), 0x56781234)
+        self.assertEqual(client.config(0x2c), 0x56781234, "subsystem")
+
+
 class Commands(Served):
     def test_identify_copy_and_interrupts(self):
         card = self.card()
@@ -347,20 +357,31 @@ class Maps(Served):
         client.dma_map(0, 0x1000, read_only, 0, wire.READ)
 
     def test_page_by_page(self):
-        """As with a virtual IOMMU: hundreds of maps into one file."""
-        card = self.card()
-        base = 0x40_0000_0000
-        pages = list(range(256))
+        """As with a virtual IOMMU: thousands of maps into one file, none beside its neighbour. One that goes fails alone."""
+        card = self.card(megabytes=48)
+        base, count, first = 0x40_0000_0000, 8192, 0x10_0000
+        pages = list(range(count))
         random.Random(1).shuffle(pages)
-        numbers = [card.client.send(wire.DMA_MAP, struct.pack("<IIQQQ", 32, 3, 0x10000 + 4096 * page, base + 4096 * i, 4096),
-                                    0, (card.ram.fd,)) for i, page in enumerate(pages)]
-        for number in numbers:
-            card.client.reply_to(number)
-        data = os.urandom(256 * 4096)
-        card.client.write(BAR2, 0, data)
-        self.assertEqual(card.copy(base, dram(0), len(data))[0], 0)
-        seen = b"".join(card.memory.read(RAM + 0x10000 + 4096 * page, 4096) for page in pages)
-        self.assertEqual(seen, data)
+        for begin in range(0, count, 256):
+            numbers = [card.client.send(wire.DMA_MAP, struct.pack("<IIQQQ", 32, 3, first + 4096 * pages[i], base + 4096 * i, 4096),
+                                        0, (card.ram.fd,)) for i in range(begin, begin + 256)]
+            for number in numbers:
+                card.client.reply_to(number)
+        data = os.urandom(1 << 20)
+        for offset in range(0, count * 4096, len(data)):
+            card.client.write(BAR2, offset, data[offset >> 20:] + data[:offset >> 20])
+        self.assertEqual(card.copy(base, dram(0), count * 4096)[0], 0)
+        for i, page in enumerate(pages):
+            turn, at = i * 4096 >> 20, i * 4096 & 0xf_ffff
+            wanted = (data[turn:] + data[:turn])[at:at + 4096]
+            self.assertEqual(card.memory.read(RAM + first + 4096 * page, 4096), wanted, i)
+        card.client.dma_unmap(base + 4096 * 5000, 4096)
+        self.assertEqual(card.copy(base + 4096 * 5000, dram(0), 4096)[0], SC_HOST_BUS)
+        for neighbour in (4999, 5001):
+            self.assertEqual(card.copy(base + 4096 * neighbour, dram(0), 4096)[0], 0)
+        card.client.dma_unmap(base, count * 4096)
+        self.assertEqual(card.copy(base, dram(0), 4096)[0], SC_HOST_BUS)
+        self.assertTrue(card.works())
 
 
 class Resets(Served):
