@@ -497,7 +497,7 @@ CardCounters Card::counters()
     const auto& counts = chip.counts();
     out.now = now();
     for (const auto& engine : chip.scheduler().engines()) {
-        out.engines.push_back({engine.name, engine.busy, engine.commands, engine.items, engine.waits});
+        out.engines.push_back({engine.name, engine.busy, engine.commands, engine.items, engine.waits.by_name()});
     }
     const auto resource = [&out](const char* name, const Resource& r) {
         EngineCounters engine{name, r.busy(), r.uses(), r.items(), {}};

@@ -233,7 +233,7 @@ constexpr Field kFields[] = {
     quantity("card.power.throttle_temperature", at<&C::power, &Power::throttle_temperature>, D::number, "0", "1000", "C, of a die: above it symbols come slower"),
     quantity("card.power.throttle_divider", at<&C::power, &Power::throttle_divider>, D::number, "1", "64", "of the symbol rate, above it"),
 
-    choice("run.fidelity", at<&C::run, &RunConfig::fidelity>, "ideal|stat|device", "how exactly optics are modelled"),
+    choice("run.fidelity", at<&C::run, &RunConfig::fidelity>, "ideal|stat|device|timing", "how exactly optics are modelled"),
     flag("run.quant", at<&C::run, &RunConfig::quant>, "with ideal: add converter rounding and cell levels"),
     quantity("run.seed", at<&C::run, &RunConfig::seed>, D::number, "0", "18446744073709551615", "of every random draw"),
     choice("run.timing", at<&C::run, &RunConfig::timing>, "lt|at", "loosely timed or events per chunk"),

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lightcard/model/card_memory/card_memory.h"
 
+#include <cstring>
+
 namespace lightcard::card_memory {
 
 CardMemory::CardMemory(sc_core::sc_module_name name, const Parameters& parameters, Services& services)
@@ -34,7 +36,10 @@ bool CardMemory::move(tlm::tlm_generic_payload& payload)
         payload.set_response_status(tlm::TLM_ADDRESS_ERROR_RESPONSE);
         return false;
     }
-    if (payload.is_read()) {
+    if (!services_.run.computes()) {
+        if (payload.is_read() && payload.get_data_ptr() != nullptr)
+            std::memset(payload.get_data_ptr(), 0, payload.get_data_length());
+    } else if (payload.is_read()) {
         contents_.read(payload.get_address(), payload.get_data_ptr(), payload.get_data_length());
     } else if (payload.is_write()) {
         contents_.write(payload.get_address(), payload.get_data_ptr(), payload.get_data_length());

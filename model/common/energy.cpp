@@ -74,21 +74,29 @@ void merge_pairs(std::vector<std::uint64_t>& trace)
 /// from edge to edge; two divisions serve any number of bins.
 void spread(std::vector<std::uint64_t>& trace, std::uint64_t count, Picoseconds t0, Picoseconds t1, Picoseconds width)
 {
-    using Wide = unsigned __int128;
-    const auto duration = static_cast<std::uint64_t>(t1 - t0);
     const auto first = static_cast<std::size_t>(t0 / width);
-    const auto last = static_cast<std::size_t>((t1 - 1) / width);
-    if (first == last) {
+    if (t1 <= static_cast<Picoseconds>(first + 1) * width) {  // most charges are short
         trace[first] += count;
         return;
     }
+    using Wide = unsigned __int128;
+    const auto duration = static_cast<std::uint64_t>(t1 - t0);
+    const auto last = static_cast<std::size_t>((t1 - 1) / width);
     const auto to_first_edge = static_cast<std::uint64_t>(width - t0 % width);
-    const Wide start = static_cast<Wide>(count) * to_first_edge;
-    const Wide step = static_cast<Wide>(count) * static_cast<std::uint64_t>(width);
-    auto before = static_cast<std::uint64_t>(start / duration);
-    auto remainder = static_cast<std::uint64_t>(start % duration);
-    const auto step_quotient = static_cast<std::uint64_t>(step / duration);
-    const auto step_remainder = static_cast<std::uint64_t>(step % duration);
+    const auto divide = [&](std::uint64_t factor, std::uint64_t& quotient, std::uint64_t& remainder) {
+        std::uint64_t narrow = 0;
+        if (!__builtin_mul_overflow(count, factor, &narrow)) {  // 64 bits do for all but days and joules
+            quotient = narrow / duration;
+            remainder = narrow % duration;
+            return;
+        }
+        const Wide wide = static_cast<Wide>(count) * factor;
+        quotient = static_cast<std::uint64_t>(wide / duration);
+        remainder = static_cast<std::uint64_t>(wide % duration);
+    };
+    std::uint64_t before = 0, remainder = 0, step_quotient = 0, step_remainder = 0;
+    divide(to_first_edge, before, remainder);
+    divide(static_cast<std::uint64_t>(width), step_quotient, step_remainder);
 
     trace[first] += before;
     for (std::size_t bin = first + 1; bin < last; ++bin) {
@@ -121,10 +129,15 @@ void Ledger::charge(AccountId id, std::uint64_t count, Picoseconds t0, Picosecon
     t0 = std::clamp<Picoseconds>(t0, 0, kNever - 1);
     // An instant is an interval of one picosecond: its one bin is that of t0.
     t1 = std::max(t1, t0 + 1);
-    widen_to(t1 - 1);
+    if (t1 > trace_end_) widen_to(t1 - 1);
     Account& account = accounts_[id];
     account.count += count;
-    account.by_cause[cause] += count;
+    auto& recent = account.recent;
+    if (recent.count == nullptr || !(recent.cause == cause)) {
+        recent.cause = cause;
+        recent.count = &account.by_cause[cause];
+    }
+    *recent.count += count;
     spread(account.trace, count, t0, t1, bin_width_);
 }
 
@@ -135,6 +148,7 @@ void Ledger::widen_to(Picoseconds t)
         bin_width_ *= 2;
         for (auto& account : accounts_) merge_pairs(account.trace);
     }
+    trace_end_ = end_of_trace();
 }
 
 std::size_t Ledger::bins_used() const
@@ -187,9 +201,11 @@ bool Ledger::balances() const
 void Ledger::clear()
 {
     bin_width_ = kNanosecond;
+    trace_end_ = end_of_trace();
     for (auto& account : accounts_) {
         account.count = 0;
         account.by_cause.clear();
+        account.recent = {};
         account.trace.assign(kTraceBins, 0);
     }
 }

@@ -85,6 +85,18 @@ public:
         std::uint64_t count = 0;
         std::map<Cause, std::uint64_t> by_cause;
         std::vector<std::uint64_t> trace;  ///< kTraceBins counts, one a bin of bin_width(); sums to count
+        /// Where by_cause was charged last: charges come in runs of one cause. A copy has a map of its own.
+        struct Recent {
+            Recent() = default;
+            Recent(const Recent&) {}
+            Recent& operator=(const Recent&)
+            {
+                count = nullptr;
+                return *this;
+            }
+            Cause cause;
+            std::uint64_t* count = nullptr;
+        } recent;
         double joules() const { return static_cast<double>(count) * spec.joules_per_count; }
     };
     const std::vector<Account>& accounts() const { return accounts_; }
@@ -112,10 +124,12 @@ public:
             archive.expect("unit", account.spec.unit);
             archive.field("count", account.count);
             archive.field("by_cause", account.by_cause);
+            account.recent = {};
             archive.field("trace", account.trace);
         }
         if constexpr (Archive::reading) {
             const bool sane = balances();
+            trace_end_ = end_of_trace();
             if (!sane || !archive.ok()) clear();
             archive.check(sane, "the ledger does not balance");
         }
@@ -127,9 +141,15 @@ public:
 
 private:
     void widen_to(Picoseconds t);
+    Picoseconds end_of_trace() const
+    {
+        constexpr auto kBins = static_cast<Picoseconds>(kTraceBins);
+        return bin_width_ > kNever / kBins ? kNever : bin_width_ * kBins;
+    }
 
     std::vector<Account> accounts_;
     Picoseconds bin_width_ = kNanosecond;
+    Picoseconds trace_end_ = kNanosecond * static_cast<Picoseconds>(kTraceBins);  ///< of the last bin
     double vrm_efficiency_ = 1.0;
 };
 

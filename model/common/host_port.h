@@ -16,7 +16,10 @@ struct DmaRequest {
     bool to_host = false;            ///< write to host memory, else read from it
     std::uint64_t bus = 0;           ///< host bus address
     std::vector<std::uint8_t> data;  ///< bytes to write, or sized to what is to be read
+    std::uint64_t shape_bytes = 0;   ///< with no data: bytes that take their time on the link, and are not there
     std::uint64_t generation = 0;    ///< set by submit()
+
+    std::uint64_t bytes() const { return data.empty() ? shape_bytes : data.size(); }
 };
 
 class HostPortClient {

@@ -14,6 +14,7 @@ enum class Fidelity : std::uint8_t {
     ideal,   ///< exact integers; `quant` adds converters and levels
     stat,    ///< static non-idealities in effective weights, noise as exact moments per output sample
     device,  ///< per cell, per source, sample by sample: slow, what stat is tested against
+    timing,  ///< stat's time and energy without its numbers: memories and cells hold nothing, every output is zero
 };
 enum class Timing : std::uint8_t { lt, at };
 enum class Ageing : std::uint8_t { live, frozen, step };
@@ -63,8 +64,9 @@ struct RunConfig {
     Fill fill = Fill::off;
     std::uint32_t weight_slices = 1;  ///< cells a weight, each finer than the last
     NoiseSources noise;
-    std::uint32_t at_chunk_vectors = 256;  ///< with at: vectors a chunk
-    bool inject = false;                   ///< faults may be injected by an admin command (FEATURES.INJECT)
+    bool computes() const { return fidelity != Fidelity::timing; }  ///< there are data to compute with
+    std::uint32_t at_chunk_vectors = 256;                           ///< with at: vectors a chunk
+    bool inject = false;  ///< faults may be injected by an admin command (FEATURES.INJECT)
 };
 
 struct HostConfig {

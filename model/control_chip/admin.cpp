@@ -145,10 +145,10 @@ void ControlChip::abort_command(const lc_sqe& sqe)
     const auto sqid = sqe.u.abort.sqid, cid = sqe.u.abort.cid;
     if (sqid < processor_->queues() && processor_->cancel_incoming(sqid, cid)) return admin_done(sqe);
     const auto found = std::find_if(scheduler_.tasks().begin(), scheduler_.tasks().end(), [&](const auto& entry) {
-        return !entry.second.is_record() && entry.second.sq == sqid && entry.second.cid == cid;
+        return !entry.record && entry.sq == sqid && entry.task->cid == cid;
     });
     if (found == scheduler_.tasks().end()) return admin_done(sqe, LC_SC_ABORT_NOT_FOUND, LC_FAIL(LC_FAIL_SELF, 40));
-    const auto id = found->first;
+    const auto id = found->id;
     scheduler_.abort_task(id);
     const auto* task = scheduler_.find(id);
     admin_done(sqe, LC_SC_SUCCESS, task != nullptr && !task->aborting ? 1 : 0);
@@ -223,8 +223,9 @@ std::vector<std::uint8_t> ControlChip::log_page(std::uint32_t page) const
             append(bytes, entry);
         }
     } else {
-        for (const auto& [id, task] : scheduler_.tasks()) {
-            if (task.is_record()) continue;
+        for (const auto& held : scheduler_.tasks()) {
+            if (held.record) continue;
+            const auto& task = *held.task;
             lc_log_progress entry{};
             entry.sq_id = task.sq;
             entry.cid = task.cid;

@@ -46,7 +46,7 @@ bool Calibrator::start_ahead(Task& task, std::uint32_t bank)
     std::uint32_t banks = 0;
     const auto end = begin(task, LC_CAL_COLUMNS, bank, 0, banks);
     ahead_ = true;
-    context_.scheduler.engine(task.engine).waits["calibration"] += end - context_.services.now();
+    context_.scheduler.engine(task.engine).waits.add("calibration", end - context_.services.now());
     context_.timeline.at(end, control_chip::Due::step, task.id);
     return true;
 }

@@ -135,6 +135,10 @@ void CommandProcessor::fetch_operands(std::uint32_t qid, Incoming& incoming)
         host_.submit(std::move(request));
         return;
     }
+    if (!context_.services.run.computes()) {  // nothing lies in card memory
+        incoming.ready = incoming.host_error = true;
+        return;
+    }
     try {
         const auto done = context_.memories.read(incoming.sqe.src, incoming.operands.data(), LC_OPERAND_BYTES,
                                                  context_.services.now(), {incoming.sqe.context, incoming.sqe.layer});

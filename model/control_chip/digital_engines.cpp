@@ -32,7 +32,7 @@ Picoseconds book(EngineContext& context, Task& task, const Work& work, AccountId
     const auto slot = context.memories.sram().traffic(start, work.bits, task.cause());
     const auto end = std::max(computed, slot.end);
     auto& queue = context.scheduler.engine(task.engine);
-    if (slot.end > computed) queue.waits["sram"] += slot.end - computed;
+    if (slot.end > computed) queue.waits.add("sram", slot.end - computed);
     queue.items += work.items;
     context.services.ledger.charge(account, work.items, start, end, task.cause());
     auto& layer = context.counts.layer(task);
@@ -57,7 +57,7 @@ void VectorUnit::start(Task& task)
     const auto& op = task.command.vector();
     const bool second = op.kind == LC_VEC_ADD || op.kind == LC_VEC_MUL;
     require_sram({op.in.base, op.out.base, second ? op.in2.base : op.out.base, op.table == 0 ? op.out.base : op.table});
-    run_vector(op, context_.memories.sram().data());
+    if (context_.services.run.computes()) run_vector(op, context_.memories.sram().data());
     const auto elements = vector_elements(op);
     const auto end = book(
         context_, task,
@@ -80,7 +80,7 @@ void DigitalMacEngine::start(Task& task)
 {
     const auto& op = task.command.gemm();
     require_sram({op.a, op.b, op.out, op.post == 0 ? op.out : op.post});
-    run_gemm(op, context_.memories.sram().data());
+    if (context_.services.run.computes()) run_gemm(op, context_.memories.sram().data());
     const std::uint64_t batches = gemm_matrices(op);
     const std::uint64_t macs = batches * op.m * op.n * op.k;
     // Operands are read once into the array's registers, results written once.

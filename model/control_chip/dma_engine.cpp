@@ -69,7 +69,7 @@ void DmaEngine::move_on_card(Task& task)
     std::vector<std::uint8_t> data;
     auto issue = context_.services.now();
     while (next_piece(piece)) {
-        data.resize(piece.bytes);
+        if (context_.services.run.computes()) data.resize(piece.bytes);
         const auto read = context_.memories.read(piece.from, data.data(), piece.bytes, issue, task.cause());
         piece_done(context_.memories.write(piece.to, data.data(), piece.bytes, read, task.cause()));
         context_.scheduler.engine(task.engine).items += piece.bytes;
@@ -90,12 +90,13 @@ void DmaEngine::begin_piece(Task& task, const Piece& piece)
     const auto id = next_piece_id_++;
     auto& flight = pieces_[id];
     flight.piece = piece;
-    flight.data.resize(piece.bytes);
+    if (context_.services.run.computes()) flight.data.resize(piece.bytes);
     if (on_host(piece.from)) {
         DmaRequest request;
         request.tag = tag_base_ + id;
         request.bus = LC_PTR_OFFSET(piece.from);
         request.data = std::move(flight.data);
+        request.shape_bytes = piece.bytes;
         host_.submit(std::move(request));
         return;
     }
@@ -113,6 +114,7 @@ void DmaEngine::piece_due(std::uint64_t id)
     request.to_host = true;
     request.bus = LC_PTR_OFFSET(found->second.piece.to);
     request.data = std::move(found->second.data);
+    request.shape_bytes = found->second.piece.bytes;
     host_.submit(std::move(request));
 }
 

@@ -41,12 +41,19 @@ struct Counts {
         }
     };
     std::map<Cause, Layer> layers;
+    Cause recent_cause;
+    Layer* recent = nullptr;
 
+    /// Commands come in runs of one layer: the last one looked up is kept.
     Layer& layer(const Task& task)
     {
-        auto& layer = layers[task.cause()];
-        layer.first = std::min(layer.first, task.started);
-        return layer;
+        const auto cause = task.cause();
+        if (recent == nullptr || !(recent_cause == cause)) {
+            recent_cause = cause;
+            recent = &layers[cause];
+        }
+        recent->first = std::min(recent->first, task.started);
+        return *recent;
     }
 
     template <class Archive>
@@ -59,6 +66,7 @@ struct Counts {
         archive.field("commands", commands);
         archive.field("failed_commands", failed_commands);
         archive.field("doorbells", doorbells);
+        recent = nullptr;
         archive.field("layers", layers);
     }
 };

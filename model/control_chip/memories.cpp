@@ -33,20 +33,25 @@ std::uint8_t* Memories::sram_range(std::uint64_t pointer, std::uint64_t bytes)
     return sram_.data() + LC_PTR_OFFSET(pointer);
 }
 
+void Memories::move_sram(bool write, std::uint64_t offset, std::uint8_t* data, std::size_t bytes)
+{
+    if (write) {
+        std::memcpy(sram_.data() + offset, data, bytes);
+    } else {
+        std::memcpy(data, sram_.data() + offset, bytes);
+    }
+}
+
 Picoseconds Memories::timed(bool write, std::uint64_t pointer, std::uint8_t* data, std::size_t bytes,
                             Picoseconds earliest, Cause cause)
 {
     check(pointer, bytes);
     const auto offset = LC_PTR_OFFSET(pointer);
     if (LC_PTR_SPACE(pointer) == LC_SPACE_SRAM) {
-        if (write) {
-            std::memcpy(sram_.data() + offset, data, bytes);
-        } else {
-            std::memcpy(data, sram_.data() + offset, bytes);
-        }
+        if (services_.run.computes()) move_sram(write, offset, data, bytes);
         return sram_.traffic(earliest, bytes * 8ull, cause).end;
     }
-    tlm::tlm_generic_payload payload;
+    auto& payload = payload_;
     fill(payload, write, offset, data, bytes);
     const auto now = services_.now();
     auto delay = scale_.to_sc_time(earliest - now);
@@ -72,14 +77,8 @@ void Memories::untimed(bool write, std::uint64_t pointer, std::uint8_t* data, st
 {
     check(pointer, bytes);
     const auto offset = LC_PTR_OFFSET(pointer);
-    if (LC_PTR_SPACE(pointer) == LC_SPACE_SRAM) {
-        if (write) {
-            std::memcpy(sram_.data() + offset, data, bytes);
-        } else {
-            std::memcpy(data, sram_.data() + offset, bytes);
-        }
-        return;
-    }
+    if (!services_.run.computes()) return;
+    if (LC_PTR_SPACE(pointer) == LC_SPACE_SRAM) return move_sram(write, offset, data, bytes);
     tlm::tlm_generic_payload payload;
     fill(payload, write, offset, data, bytes);
     if (dram_->transport_dbg(payload) != bytes) throw std::out_of_range("card memory refused an access");

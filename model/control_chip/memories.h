@@ -22,6 +22,7 @@ public:
     {
     }
 
+    /// With run.fidelity = timing there are no bytes: `into` and `from` may be null and nothing is read or written.
     /// Timed: move bytes from `earliest` on; returns when the last one has moved.
     Picoseconds read(std::uint64_t pointer, void* into, std::size_t bytes, Picoseconds earliest, Cause cause);
     Picoseconds write(std::uint64_t pointer, const void* from, std::size_t bytes, Picoseconds earliest, Cause cause);
@@ -38,6 +39,7 @@ private:
     void check(std::uint64_t pointer, std::uint64_t bytes) const;
     Picoseconds timed(bool write, std::uint64_t pointer, std::uint8_t* data, std::size_t bytes, Picoseconds earliest,
                       Cause cause);
+    void move_sram(bool write, std::uint64_t offset, std::uint8_t* data, std::size_t bytes);
     void untimed(bool write, std::uint64_t pointer, std::uint8_t* data, std::size_t bytes);
 
     Scratchpad& sram_;
@@ -45,6 +47,7 @@ private:
     std::uint64_t dram_bytes_;
     Services& services_;
     const TimeScale scale_;
+    tlm::tlm_generic_payload payload_;  ///< of the timed access under way
 };
 
 }  // namespace lightcard::control_chip

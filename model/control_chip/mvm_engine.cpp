@@ -56,7 +56,7 @@ bool MvmEngine::fits_inputs(const lc_mvm_op& op) const
 std::vector<BlockScale> MvmEngine::scales_of(const lc_mvm_op& op)
 {
     std::vector<BlockScale> scales;
-    if (op.scale == 0) return scales;
+    if (op.scale == 0 || !context_.services.run.computes()) return scales;
     const std::uint32_t outputs = shape_of(op).outputs;
     const auto* packed = context_.memories.sram_range(op.scale, outputs * 2ull);
     for (std::uint32_t o = 0; o < outputs; ++o) {
@@ -130,8 +130,8 @@ void MvmEngine::prepare(Task& task)
         return;
     }
     auto& waits = context_.scheduler.engine(task.engine).waits;
-    if (mvm.waited_laser > 0) waits["laser"] += mvm.waited_laser;
-    if (mvm.waited_switch > 0) waits["switch"] += mvm.waited_switch;
+    if (mvm.waited_laser > 0) waits.add("laser", mvm.waited_laser);
+    if (mvm.waited_switch > 0) waits.add("switch", mvm.waited_switch);
     waited_ = (now - task.started) + mvm.waited_laser + mvm.waited_switch;
     stream_end_ = ready_ = light_start_ = ports_end_ = mvm.start;
     if (mvm.start > now) {
@@ -167,7 +167,7 @@ void MvmEngine::conclude(Task& task)
     tell(task);
     // Busy is light through the bank; the rest of the time the core was held for it.
     task.stood = stream_end_ - task.started - light_time_;
-    if (task.stood > waited_) context_.scheduler.engine(task.engine).waits["sram"] += task.stood - waited_;
+    if (task.stood > waited_) context_.scheduler.engine(task.engine).waits.add("sram", task.stood - waited_);
     auto& layer = context_.counts.layer(task);
     layer.busy += light_time_;
     layer.last = std::max(layer.last, ready_);
@@ -189,11 +189,12 @@ bool MvmEngine::run(Task& task, std::uint64_t vectors)
 {
     const auto& op = task.command.mvm();
     const auto end = task.progress + vectors;
+    const bool computes = context_.services.run.computes();
     while (task.progress < end) {
         const auto batch =
             static_cast<std::uint32_t>(std::min<std::uint64_t>(end - task.progress, kBatch / lanes_ * lanes_));
         MvmTransaction mvm;
-        gather(op, task.progress, batch);
+        if (computes) gather(op, task.progress, batch);
         if (!send(task, task.progress, batch, mvm)) {
             refuse(task, mvm);
             return false;
@@ -206,7 +207,7 @@ bool MvmEngine::run(Task& task, std::uint64_t vectors)
         stream_end_ = std::max(light_start_ + light_time_, ports_end_);
         ready_ = stream_end_ + (mvm.ready - mvm.stream_end) + (op.full != 0 ? context_.parameters.scale_latency : 0);
         book(task, mvm);
-        accumulate(op, task.progress, batch, mvm);
+        if (computes) accumulate(op, task.progress, batch, mvm);
         count(task, mvm);
         context_.scheduler.engine(task.engine).items += batch;
         task.progress += batch;
@@ -246,6 +247,10 @@ void MvmEngine::count(const Task& task, const MvmTransaction& mvm)
     clipped_ += mvm.stats.clipped;
     dark_ = dark_ || mvm.dark;
     layer.tile_vectors += light;
+    if (!context_.services.run.computes()) {
+        layer.stats.samples += light * op.cols;
+        return;
+    }
     layer.stats.add(mvm.stats);
     photonic_core::Averaging averaging;
     averaging.passes = shape.repeats;
@@ -291,9 +296,11 @@ bool MvmEngine::send(Task& task, std::uint64_t first, std::uint32_t vectors, Mvm
     const BlockShape shape = shape_of(op);
     mvm.passes = shape.passes();
     mvm.code_passes = shape.code_passes;
-    sums_.resize(static_cast<std::size_t>(vectors) * op.cols * mvm.passes);
-    mvm.codes = codes_.data();
-    mvm.sums = sums_.data();
+    if (context_.services.run.computes()) {
+        sums_.resize(static_cast<std::size_t>(vectors) * op.cols * mvm.passes);
+        mvm.codes = codes_.data();
+        mvm.sums = sums_.data();
+    }
     mvm.cause = task.cause();
     mvm.earliest = stream_end_;
     mvm.announced = task.blocked_by == Wait::weights ? task.issued : task.started;

@@ -61,22 +61,26 @@ std::uint32_t Scheduler::add_engine(std::string name, std::uint32_t kind, std::u
 
 Task* Scheduler::find(TaskId id)
 {
-    const auto found = tasks_.find(id);
-    return found == tasks_.end() ? nullptr : &found->second;
+    return tasks_.find(id);
 }
 
 std::size_t Scheduler::in_flight(std::uint16_t sq) const
 {
     return static_cast<std::size_t>(
-        std::count_if(tasks_.begin(), tasks_.end(), [sq](const auto& entry) { return entry.second.sq == sq; }));
+        std::count_if(tasks_.begin(), tasks_.end(), [sq](const auto& entry) { return entry.sq == sq; }));
 }
 
 void Scheduler::block(Task& task, TaskId by)
 {
-    auto* blocker = find(by);
-    if (blocker == nullptr || by == task.id) return;
-    auto& list = blocker->dependents;
-    if (std::find(list.begin(), list.end(), task.id) != list.end()) return;
+    auto* blocker = by == task.id ? nullptr : find(by);
+    if (blocker != nullptr) block_by(task, *blocker);
+}
+
+/// A task is blocked at once when it is issued, so that it is the last of its blocker's dependents or none of them.
+void Scheduler::block_by(Task& task, Task& blocker)
+{
+    auto& list = blocker.dependents;
+    if (!list.empty() && list.back() == task.id) return;
     list.push_back(task.id);
     ++task.blockers;
 }
@@ -85,11 +89,23 @@ void Scheduler::block(Task& task, TaskId by)
 void Scheduler::use_banks_of_calibration(Task& task)
 {
     const auto& asked = task.command.sqe.u.calibrate;
-    for (auto& [place, use] : banks_) {
-        if (place.first != asked.core || (asked.bank != LC_CAL_EVERY_BANK && place.second != asked.bank)) continue;
+    if (asked.core >= banks_.size()) return;
+    auto& banks = banks_[asked.core];
+    for (std::uint32_t bank = 0; bank < banks.size(); ++bank) {
+        auto& use = banks[bank];
+        const bool used = use.writer != 0 || !use.readers.empty();
+        if (!used || (asked.bank != LC_CAL_EVERY_BANK && bank != asked.bank)) continue;
         block(task, use.writer);
         use.readers.push_back(task.id);
     }
+}
+
+Scheduler::BankUse& Scheduler::bank_use(std::uint32_t core, std::uint32_t bank)
+{
+    if (core >= banks_.size()) banks_.resize(core + 1);
+    auto& banks = banks_[core];
+    if (bank >= banks.size()) banks.resize(bank + 1);
+    return banks[bank];
 }
 
 void Scheduler::use_bank(Task& task)
@@ -106,7 +122,7 @@ void Scheduler::use_bank(Task& task)
     } else {
         return;
     }
-    auto& use = banks_[{core, bank}];
+    auto& use = bank_use(core, bank);
     block(task, use.writer);
     if (opcode == LC_OP_PROGRAM_WEIGHTS) {
         for (const auto reader : use.readers) block(task, reader);
@@ -125,12 +141,11 @@ void Scheduler::add_blockers(Task& task)
     const auto& sqe = task.command.sqe;
     const bool fence = task.command.opcode == LC_OP_FENCE || (sqe.flags & LC_SQE_FENCE) != 0;
     if (fence || (task.is_record() && sqe.wait_mask != 0)) {
-        for (const auto& [id, other] : tasks_) {
-            if (id == task.id || other.is_record() != task.is_record()) continue;
-            if (!task.is_record() && other.sq != task.sq) continue;
-            const bool by_mask = task.is_record() && other.engine != kNoEngine &&
-                                 (sqe.wait_mask >> engines_[other.engine].kind & 1) != 0;
-            if (fence || by_mask) block(task, id);
+        const bool record = task.is_record();
+        for (const auto& other : tasks_) {
+            if (other.id == task.id || other.record != record) continue;
+            if (!record && other.sq != task.sq) continue;
+            if (fence || (record && (sqe.wait_mask & other.engine_bit) != 0)) block_by(task, *other.task);
         }
     }
     use_bank(task);
@@ -142,7 +157,8 @@ TaskId Scheduler::dispatch(Task task)
     task.issued = owner_.now();
     const auto id = task.id;
     if (task.is_record()) ++records_;
-    auto& stored = tasks_.emplace(id, std::move(task)).first->second;
+    const auto bit = task.engine == kNoEngine ? 0 : std::uint32_t{1} << engines_[task.engine].kind;
+    auto& stored = tasks_.add(std::move(task), bit);
     add_blockers(stored);
     if (stored.engine == kNoEngine) {
         if (stored.blockers == 0) finish(id);
@@ -167,7 +183,7 @@ void Scheduler::try_start(std::uint32_t index)
         const auto now = owner_.now();
         const auto stood = now - std::max(task->issued, queue.idle_since);
         if (queue.running == 0 && stood > 0 && task->blocked_by != Wait::none) {
-            queue.waits[to_string(task->blocked_by)] += stood;
+            queue.waits.add(to_string(task->blocked_by), stood);
         }
         ++queue.running;
         ++queue.commands;
@@ -237,11 +253,11 @@ void Scheduler::finish(TaskId id)
     if (task == nullptr) return;
     if (task->engine != kNoEngine && task->running) guarded(*task, &Engine::finish);
     release_engine(id);
-    auto done = std::move(*find(id));
-    tasks_.erase(id);
-    if (done.is_record()) --records_;
-    owner_.task_finished(done);
-    unblock_dependents(done);
+    auto done = tasks_.take(id);
+    if (done->is_record()) --records_;
+    owner_.task_finished(*done);
+    unblock_dependents(*done);
+    tasks_.recycle(std::move(done));
 }
 
 void Scheduler::abort_task(TaskId id)
@@ -260,9 +276,9 @@ void Scheduler::abort_task(TaskId id)
 
 bool Scheduler::abort(std::uint16_t sq, std::uint16_t cid)
 {
-    for (const auto& [id, task] : tasks_) {
-        if (task.is_record() || task.sq != sq || task.cid != cid) continue;
-        abort_task(id);
+    for (const auto& entry : tasks_) {
+        if (entry.record || entry.sq != sq || entry.task->cid != cid) continue;
+        abort_task(entry.id);
         return true;
     }
     return false;
@@ -271,17 +287,17 @@ bool Scheduler::abort(std::uint16_t sq, std::uint16_t cid)
 void Scheduler::drop(const std::function<bool(const Task&)>& which)
 {
     std::vector<TaskId> gone;
-    for (const auto& [id, task] : tasks_) {
-        if (which(task)) gone.push_back(id);
+    for (const auto& entry : tasks_) {
+        if (which(*entry.task)) gone.push_back(entry.id);
     }
     // All of them leave the table before anything is unblocked, so that none of them can start on the way out.
-    std::vector<Task> dropped;
+    std::vector<std::unique_ptr<Task>> dropped;
     for (const auto id : gone) {
-        dropped.push_back(std::move(tasks_[id]));
-        tasks_.erase(id);
-        if (dropped.back().is_record()) --records_;
+        dropped.push_back(tasks_.take(id));
+        if (dropped.back()->is_record()) --records_;
     }
-    for (auto& task : dropped) {
+    for (auto& gone_task : dropped) {
+        auto& task = *gone_task;
         if (!task.running) continue;
         auto& queue = engines_[task.engine];
         guarded(task, &Engine::drop);
@@ -290,7 +306,7 @@ void Scheduler::drop(const std::function<bool(const Task&)>& which)
         queue.busy += owner_.now() - task.started;
         queue.idle_since = owner_.now();
     }
-    for (const auto& task : dropped) unblock_dependents(task);
+    for (const auto& task : dropped) unblock_dependents(*task);
     for (std::uint32_t i = 0; i < engines_.size(); ++i) try_start(i);
 }
 

@@ -8,13 +8,14 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 #include <deque>
 #include <functional>
 #include <map>
 #include <string>
 #include <vector>
 
-#include "lightcard/model/control_chip/task.h"
+#include "lightcard/model/control_chip/task_table.h"
 
 namespace lightcard::control_chip {
 
@@ -33,6 +34,38 @@ public:
     virtual void drop(Task&) {}
 };
 
+/// Time that commands stood at the head of a queue, by cause. Causes are a few literals.
+class WaitTimes {
+public:
+    void add(const char* why, Picoseconds time)
+    {
+        for (auto& [name, sum] : times_) {
+            if (name != why && std::strcmp(name, why) != 0) continue;
+            sum += time;
+            return;
+        }
+        times_.emplace_back(why, time);
+    }
+    std::map<std::string, Picoseconds> by_name() const
+    {
+        auto all = loaded_;
+        for (const auto& [name, sum] : times_) all[name] += sum;
+        return all;
+    }
+
+    template <class Archive>
+    void visit(Archive& archive)
+    {
+        loaded_ = by_name();
+        times_.clear();
+        archive.field("by_cause", loaded_);
+    }
+
+private:
+    std::vector<std::pair<const char*, Picoseconds>> times_;
+    std::map<std::string, Picoseconds> loaded_;  ///< from an archive
+};
+
 class Scheduler {
 public:
     static constexpr std::uint32_t kNoEngine = 0xffffffffu;
@@ -48,7 +81,7 @@ public:
         // Counters.
         Picoseconds busy = 0;
         std::uint64_t commands = 0, items = 0;
-        std::map<std::string, Picoseconds> waits;
+        WaitTimes waits;
 
         template <class Archive>
         void visit(Archive& archive)
@@ -96,15 +129,18 @@ public:
     std::size_t records_in_flight() const { return records_; }
     std::size_t in_flight(std::uint16_t sq) const;
     Task* find(TaskId id);
-    const std::map<TaskId, Task>& tasks() const { return tasks_; }
+    const TaskTable& tasks() const { return tasks_; }
 
 private:
+    /// Sees every task that has been issued on a bank.
     struct BankUse {
         TaskId writer = 0;
         std::vector<TaskId> readers;
     };
     void block(Task& task, TaskId by);
+    void block_by(Task& task, Task& blocker);
     void add_blockers(Task& task);
+    BankUse& bank_use(std::uint32_t core, std::uint32_t bank);
     void use_bank(Task& task);
     void use_banks_of_calibration(Task& task);
     void try_start(std::uint32_t engine);
@@ -114,8 +150,8 @@ private:
 
     Owner& owner_;
     std::vector<EngineQueue> engines_;
-    std::map<TaskId, Task> tasks_;
-    std::map<std::pair<std::uint32_t, std::uint32_t>, BankUse> banks_;
+    TaskTable tasks_;
+    std::vector<std::vector<BankUse>> banks_;  ///< [core][bank], as far as they have been used
     TaskId next_id_ = 1;
     std::size_t records_ = 0;
 };

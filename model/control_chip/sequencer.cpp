@@ -43,6 +43,11 @@ void Sequencer::fetch()
         host_.submit(std::move(request));
         return;
     }
+    if (!context_.services.run.computes()) {  // nothing lies in card memory
+        fetching_ = false;
+        stop(issued_, LC_SC_INVALID_FIELD, 64);
+        return;
+    }
     landing_.resize(bytes);
     const auto done = context_.memories.read(from, landing_.data(), bytes, context_.services.now(), {});
     context_.timeline.at(done, Due::records, task_);
@@ -160,8 +165,8 @@ bool Sequencer::abort(Task& task)
     if (task.id != task_) return false;
     stop(issued_, LC_SC_ABORTED, 0);
     std::vector<TaskId> records;
-    for (const auto& [id, other] : context_.scheduler.tasks()) {
-        if (other.is_record()) records.push_back(id);
+    for (const auto& other : context_.scheduler.tasks()) {
+        if (other.record) records.push_back(other.id);
     }
     for (const auto id : records) context_.scheduler.abort_task(id);
     conclude_if_done();

@@ -3,10 +3,10 @@
 /// event stands behind all of them, so an idle chip has nothing scheduled.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
-#include <map>
-#include <utility>
+#include <vector>
 
 #include "lightcard/model/common/time.h"
 
@@ -38,23 +38,36 @@ public:
 
     void at(Picoseconds when, Due what, std::uint64_t id = 0)
     {
-        const bool first = items_.empty() || when < items_.begin()->first.first;
-        items_.emplace(std::make_pair(when, ++sequence_), DueItem{what, id});
+        const bool first = items_.empty() || when < items_.front().when;
+        items_.push_back({when, ++sequence_, {what, id}});
+        std::push_heap(items_.begin(), items_.end(), Later());
         if (first && wake_) wake_(when);
     }
-    bool due(Picoseconds now) const { return !items_.empty() && items_.begin()->first.first <= now; }
+    bool due(Picoseconds now) const { return !items_.empty() && items_.front().when <= now; }
     DueItem take()
     {
-        const auto item = items_.begin()->second;
-        items_.erase(items_.begin());
+        std::pop_heap(items_.begin(), items_.end(), Later());
+        const auto item = items_.back().item;
+        items_.pop_back();
         return item;
     }
-    Picoseconds next() const { return items_.empty() ? kNever : items_.begin()->first.first; }
+    Picoseconds next() const { return items_.empty() ? kNever : items_.front().when; }
     bool empty() const { return items_.empty(); }
     void clear() { items_.clear(); }
 
 private:
-    std::map<std::pair<Picoseconds, std::uint64_t>, DueItem> items_;
+    struct Entry {
+        Picoseconds when;
+        std::uint64_t sequence;
+        DueItem item;
+    };
+    struct Later {
+        bool operator()(const Entry& a, const Entry& b) const
+        {
+            return a.when != b.when ? a.when > b.when : a.sequence > b.sequence;
+        }
+    };
+    std::vector<Entry> items_;  ///< a heap, the next one in front
     std::uint64_t sequence_ = 0;
     std::function<void(Picoseconds)> wake_;
 };

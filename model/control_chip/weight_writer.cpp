@@ -32,16 +32,18 @@ void WeightWriter::start(Task& task)
     auto ready = context_.services.now();
     if (op.weights != 0 || task.command.opcode == LC_OP_PROGRAM_WEIGHTS) {
         const std::size_t stride = op.row_stride == 0 ? op.rows : op.row_stride;
-        work.weights.resize(static_cast<std::size_t>(op.rows) * op.cols);
-        for (std::uint32_t col = 0; col < op.cols; ++col) {
+        const bool computes = context_.services.run.computes();
+        if (computes) work.weights.resize(static_cast<std::size_t>(op.rows) * op.cols);
+        for (std::uint32_t col = 0; computes && col < op.cols; ++col) {
             auto* row = reinterpret_cast<std::uint8_t*>(work.weights.data()) + static_cast<std::size_t>(col) * op.rows;
             context_.memories.peek(op.weights + col * stride, row, op.rows);
         }
         // One burst: DRAM moves the whole block, strides included.
-        std::vector<std::uint8_t> block((op.cols - 1) * stride + op.rows);
-        ready = context_.memories.read(op.weights, block.data(), block.size(), ready, task.cause());
+        const auto block = (op.cols - 1) * stride + op.rows;
+        if (computes) block_.resize(block);
+        ready = context_.memories.read(op.weights, block_.data(), block, ready, task.cause());
     }
-    work.adc_range.resize(op.cols);
+    if (context_.services.run.computes()) work.adc_range.resize(op.cols);
     if (op.adc_range != 0) {
         ready = context_.memories.read(op.adc_range, work.adc_range.data(), op.cols * 4ull, ready, task.cause());
     }

@@ -30,6 +30,7 @@ private:
     void send(ProgramTransaction& work);
 
     EngineContext context_;
+    std::vector<std::uint8_t> block_;  ///< of weights, as it crosses the memory
     tlm::tlm_initiator_socket<>& pcm_;
 };
 

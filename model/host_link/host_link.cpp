@@ -109,7 +109,7 @@ void HostLink::submit(DmaRequest request)
 {
     request.generation = generation_;
     const auto now = services_.now();
-    const std::uint64_t length = request.data.size();
+    const std::uint64_t length = request.bytes();
     const auto packets = [length](std::uint32_t size) { return (length + size - 1) / size; };
     const auto data_time = duration_of(length + packets(parameters_.max_payload) * parameters_.tlp_overhead, rate_);
     Pending item{Phase::access, std::move(request)};
@@ -204,6 +204,7 @@ bool HostLink::access_host(DmaRequest& request)
         if (!request.to_host) config_.report_uncorrectable(ConfigSpace::kPoisonedTlp);
         return false;
     }
+    if (request.data.empty()) return true;  // time alone
     tlm::tlm_generic_payload payload;
     payload.set_command(request.to_host ? tlm::TLM_WRITE_COMMAND : tlm::TLM_READ_COMMAND);
     payload.set_address(request.bus);

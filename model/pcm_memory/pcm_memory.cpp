@@ -94,7 +94,7 @@ std::vector<std::uint32_t> PcmMemory::rows_to_pulse(const Bank& bank, const Prog
     };
     std::vector<std::uint32_t> rows;
     for (std::uint32_t row = 0; row < n_; ++row) {
-        bool changed = !parameters_.skip_unchanged || bank.weight_id == 0;
+        bool changed = !parameters_.skip_unchanged || bank.weight_id == 0 || !services_.run.computes();
         for (std::uint32_t col = 0; col < n_ && !changed; ++col) {
             changed = target(program.weights, program.rows, program.cols, row, col) !=
                       target(bank.weights, bank.rows, bank.cols, row, col);
@@ -114,8 +114,12 @@ void PcmMemory::add_row(Programming& work, std::uint32_t row, std::uint32_t phys
     std::uint64_t slowest_pair = 1, slot_pulses = 0, cell_pulses = 0;
     for (std::uint32_t col = 0; col < n_; ++col) {
         std::uint64_t pair = 1;
-        if (adaptive && row < work.rows && col < work.cols)
-            pair = slowest(parameters_, work.weights.data() + std::size_t{col} * work.rows + row, 1, 1);
+        if (adaptive && row < work.rows && col < work.cols) {
+            // Weights that are not there take as long as the slowest there can be.
+            pair = work.weights.empty()
+                       ? iterations
+                       : slowest(parameters_, work.weights.data() + std::size_t{col} * work.rows + row, 1, 1);
+        }
         slowest_pair = std::max(slowest_pair, pair);
         slot_pulses += pair;
         cell_pulses += pair + 1;  // the idle cell of a pair takes one
@@ -178,7 +182,8 @@ void PcmMemory::begin(ProgramTransaction& program)
     const bool together = parameters_.write_scheme == WriteScheme::array_parallel;
     for (const auto row : rows)
         add_row(work, row, bank.row_map.empty() ? row : bank.row_map[row], together ? 0 : work.last_end());
-    if (services_.run.fidelity != Fidelity::ideal && services_.run.noise.wear) replace_failed_rows(program.bank, work);
+    if (services_.run.computes() && services_.run.fidelity != Fidelity::ideal && services_.run.noise.wear)
+        replace_failed_rows(program.bank, work);
     work.end = work.start + work.last_end();
     bank.weight_id = 0;
     program.end = work.end;
@@ -315,6 +320,12 @@ void PcmMemory::fetch(ProgramTransaction& program)
     program.found = bank.weight_id == program.weight_id && !program.empty;
     if (!program.found) return;
     auto& cached = cache_[program.bank];
+    if (!services_.run.computes()) {
+        cached.tile.rows = bank.rows;
+        cached.tile.cols = bank.cols;
+        program.tile = &cached.tile;
+        return;
+    }
     // Contrast moves with ln(age): a step of 1 % of the age (or a second) is far below a level, so the planes are
     // rebuilt only then.
     const double age = services_.age_of(bank.programmed_at);

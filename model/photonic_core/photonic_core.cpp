@@ -79,10 +79,14 @@ void PhotonicCore::add_telemetry(std::uint32_t core, double laser_watts)
 void PhotonicCore::darken(MvmTransaction& mvm)
 {
     auto& faults = services_.faults;
-    if (faults.quiet() || mvm.codes == nullptr) return;
+    if (faults.quiet()) return;
     faults.each(FaultKind::laser_line, [&](const Fault& fault) {
         if (LC_PLACE_CORE(fault.target) != core_) return;
         const auto lane = LC_PLACE_LANE(fault.target);
+        if (mvm.codes == nullptr) {  // time alone: some vector takes that lane
+            mvm.dark = mvm.dark || mvm.vectors >= parameters_.lanes || mvm.first_vector % parameters_.lanes <= lane;
+            return;
+        }
         if (!mvm.dark) {
             const auto codes = static_cast<std::size_t>(mvm.vectors) * mvm.rows * mvm.passes;
             darkened_.assign(mvm.codes, mvm.codes + codes);
@@ -286,6 +290,7 @@ void PhotonicCore::probe_banks(CalibrationTransaction& calibration)
         calibration.adc_samples += std::uint64_t{calibration.samples} * look.cols;
         ++calibration.banks;
         const CalibrationKey key{services_.run.seed, std::uint64_t{core_} << 40 | state_.numbers++};
+        if (!services_.run.computes()) continue;
         measured_.gains.push_back(
             {bank, look.epoch,
              measure_gains(chain, {look.tile, look.targets, state_.warming, calibration.samples}, columns, key)});

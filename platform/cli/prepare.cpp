@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lightcard/platform/cli/prepare.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 
+#include "lightcard/platform/cli/content_hash.h"
 #include "lightcard/platform/cli/files.h"
+#include "lightcard/platform/cli/program_cache.h"
 #include "lightcard/platform/compiler/lower.h"
 #include "lightcard/platform/compiler/numerics.h"
 #include "lightcard/platform/compiler/onnx_import.h"
@@ -89,6 +93,29 @@ Status read_data(const RunRequest& request, const InputOptions& options, Prepare
     return {};
 }
 
+/// Timing alone: a number of images, and a sample that the layers' signs and scales are taken from.
+Status shape_data(const RunRequest& request, const InputOptions& options, Prepared& prepared)
+{
+    constexpr std::size_t kMostImages = 10'000'000;
+    const auto limit = request.input_options.limit;
+    if (request.inputs.empty()) {
+        // Neither all equal nor below zero, as pixels are.
+        std::vector<float> sample(options.shape.elements());
+        for (std::size_t i = 0; i < sample.size(); ++i) sample[i] = static_cast<float>(i * 37 % 256) / 255.0f;
+        prepared.samples.push_back(std::move(sample));
+        prepared.inputs.count = limit == SIZE_MAX ? 1 : limit;
+        prepared.notes.push_back("without inputs, signs and scales of the layers are those of a synthetic one");
+    } else {
+        if (auto good = read_data(request, options, prepared); !good) return good;
+        if (limit != SIZE_MAX) prepared.inputs.count = limit;
+    }
+    if (prepared.inputs.count > kMostImages)
+        return Error{"--count is above " + std::to_string(kMostImages), "",
+                     "what the card does with fewer is the same"};
+    prepared.inputs.values.clear();
+    return {};
+}
+
 /// Images one EXEC takes: what was asked for, or the usual batch as far as images and scratchpad allow.
 Result<std::uint32_t> planned_batch(const RunRequest& request, const Prepared& prepared)
 {
@@ -104,21 +131,94 @@ Status compile(const RunRequest& request, Progress& progress, Prepared& prepared
     compiler::QuantOptions quantisation;
     quantisation.tile_rows = request.config.core.n;
     quantisation.percentile = request.percentile;
+    // Block floating point takes the ranges of its own codes below; time alone takes none.
+    const bool blocks = request.config.run.numerics == Numerics::abfp || request.config.run.weight_slices > 1;
+    const int positions = request.timing_only ? 0 : quantisation.rms_positions;
+    quantisation.rms_positions = blocks ? 0 : positions;
     progress.update("calibrating", 0, prepared.samples.size());
     auto quantised = compiler::quantise(prepared.graph, prepared.samples, quantisation);
     if (!quantised) return quantised.error();
     prepared.quantised = std::move(*quantised);
-    const auto& notes = prepared.quantised.notes;
-    prepared.notes.insert(prepared.notes.end(), notes.begin(), notes.end());
     std::vector<std::vector<std::uint8_t>> calibration;
-    for (const auto& sample : prepared.samples)
-        calibration.push_back(compiler::quantise_input(prepared.quantised, sample.data()));
-    if (auto good = compiler::apply_numerics(prepared.quantised, request.config, calibration); !good) return good;
+    for (std::size_t i = 0; i < prepared.samples.size() && positions > 0; ++i)
+        calibration.push_back(compiler::quantise_input(prepared.quantised, prepared.samples[i].data()));
+    if (auto good = compiler::apply_numerics(prepared.quantised, request.config, calibration, positions); !good)
+        return good;
     const auto batch = planned_batch(request, prepared);
     if (!batch) return batch.error();
     auto program = compiler::lower(prepared.quantised, request.config, {*batch, request.layer_passes});
     if (!program) return program.error();
     prepared.program = std::move(*program);
+    return {};
+}
+
+/// All that a compiled program depends on. A build of the tool is another tool.
+std::string cache_key(const RunRequest& request, const std::vector<std::uint8_t>& model, const Prepared& prepared)
+{
+    ContentHash hash;
+    hash.text(LIGHTCARD_VERSION);
+    struct stat tool {};
+    if (stat("/proc/self/exe", &tool) == 0)
+        hash.value(tool.st_size).value(tool.st_mtim.tv_sec).value(tool.st_mtim.tv_nsec);
+    hash.text(request.config.name).text(request.config.hash);
+    hash.bytes(model.data(), model.size());
+    for (const auto& [name, value] : request.dimensions) hash.text(name).value(value);
+    hash.value(request.random_weights ? 1 : 0).value(request.random_weights.value_or(0));
+    for (const auto& [name, passes] : request.layer_passes) hash.text(name).value(passes);
+    hash.value(request.percentile).value(request.timing_only ? 1 : 0);
+    const auto images = std::min<std::size_t>(prepared.inputs.count, kUsualBatch);
+    hash.value(request.batch).value(request.batch > 0 ? std::size_t{0} : images);
+    for (const auto& sample : prepared.samples) hash.bytes(sample.data(), sample.size() * sizeof(float));
+    return hash.digits();
+}
+
+const compiler::QuantTensor& tensor_of(const compiler::QuantGraph& graph, const std::vector<int>& nodes)
+{
+    return graph.nodes[static_cast<std::size_t>(nodes[0])].out;
+}
+
+/// A graph of input and output alone: what codes are made and read with.
+compiler::QuantGraph ends_of(const CachedProgram& entry)
+{
+    compiler::QuantGraph graph;
+    graph.name = entry.program.network;
+    graph.notes = entry.notes;
+    graph.nodes.resize(2);
+    graph.nodes[0].out = entry.input;
+    graph.nodes[1].op = compiler::QuantOp::output;
+    graph.nodes[1].inputs = {0};
+    graph.nodes[1].out = entry.output;
+    graph.inputs = {0};
+    graph.outputs = {1};
+    return graph;
+}
+
+/// From the cache or compiled, and then kept. --check runs the quantised graph, which the cache has not.
+Status compile_once(const RunRequest& request, const std::vector<std::uint8_t>& model, Progress& progress,
+                    Prepared& prepared)
+{
+    const ProgramCache cache(request.cache ? ProgramCache::usual_folder() : std::string());
+    const auto key = cache_key(request, model, prepared);
+    std::string warning;
+    auto found = request.check ? std::nullopt : cache.find(key, warning);
+    if (!warning.empty()) prepared.warnings.push_back(warning);
+    if (request.random_weights && (!found || request.compare_float))
+        compiler::randomise_weights(prepared.graph, *request.random_weights);
+    if (found) {
+        prepared.quantised = ends_of(*found);
+        prepared.program = std::move(found->program);
+        return {};
+    }
+    if (auto good = compile(request, progress, prepared); !good) return good;
+    CachedProgram entry;
+    entry.input = tensor_of(prepared.quantised, prepared.quantised.inputs);
+    entry.output = tensor_of(prepared.quantised, prepared.quantised.outputs);
+    entry.notes = prepared.quantised.notes;
+    entry.program = std::move(prepared.program);
+    if (auto stored = cache.store(key, entry); !stored)
+        prepared.warnings.push_back(stored.error().where + ": " + stored.error().what);
+    if (!request.check) prepared.quantised = ends_of(entry);
+    prepared.program = std::move(entry.program);
     return {};
 }
 
@@ -138,7 +238,6 @@ std::optional<Failure> prepare(const RunRequest& request, Progress& progress, Pr
              graph.error().hint}};
     prepared.graph = std::move(*graph);
     if (request.random_weights) {
-        compiler::randomise_weights(prepared.graph, *request.random_weights);
         prepared.notes.push_back("the weights are random, seed " + std::to_string(*request.random_weights) +
                                  ": time, power and mapping are the network's, outputs are not");
     }
@@ -148,9 +247,14 @@ std::optional<Failure> prepare(const RunRequest& request, Progress& progress, Pr
     InputOptions options = request.input_options;
     options.shape = *shape;
     if (auto good = check_channels(options.preprocess, *shape); !good) return Failure{kUsage, good.error()};
-    if (auto good = read_data(request, options, prepared); !good) return Failure{kUsage, good.error()};
-    if (auto good = compile(request, progress, prepared); !good) return Failure{kNetwork, good.error()};
-    for (std::size_t i = 0; i < prepared.inputs.count; ++i) {
+    auto data = request.timing_only ? shape_data(request, options, prepared) : read_data(request, options, prepared);
+    if (!data) return Failure{kUsage, data.error()};
+    if (auto good = compile_once(request, *model, progress, prepared); !good) return Failure{kNetwork, good.error()};
+    const auto& notes = prepared.quantised.notes;
+    prepared.notes.insert(prepared.notes.end(), notes.begin(), notes.end());
+    // What nobody looks at any more is memory that the card could use.
+    if (!request.compare_float) prepared.graph = {};
+    for (std::size_t i = 0; i < prepared.inputs.count && !request.timing_only; ++i) {
         const auto image = compiler::quantise_input(prepared.quantised, prepared.inputs.image(i));
         prepared.codes.insert(prepared.codes.end(), image.begin(), image.end());
     }

@@ -22,6 +22,7 @@ struct Prepared {
     std::vector<std::string> classes;         ///< names of the classes; empty: none
     std::vector<std::uint32_t> labels;        ///< empty: none
     std::vector<std::string> notes;           ///< what a reader of the report should know
+    std::vector<std::string> warnings;        ///< what the user should know at once
 };
 
 /// A failure and the exit status that it means.

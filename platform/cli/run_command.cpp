@@ -163,6 +163,7 @@ int run(const Console& console, const RunRequest& request)
     Prepared prepared;
     if (const auto failure = prepare(request, progress, prepared))
         return fail(console, failure->status, failure->error);
+    for (const auto& warning : prepared.warnings) console.err << "lightcard: warning: " << warning << '\n';
     if (const auto saved = save_program(console, request, prepared); !saved)
         return fail(console, kUsage, saved.error());
     if (request.plan_only) {
@@ -182,7 +183,7 @@ int run(const Console& console, const RunRequest& request)
     if (!session) return fail(console, kCard, session.error());
     if (const auto saved = write_bytes(console, request.save_output_codes, session->outputs); !saved)
         return fail(console, kUsage, saved.error());
-    const auto outputs = real_outputs(prepared, session->outputs);
+    const auto outputs = request.timing_only ? report::Outputs() : real_outputs(prepared, session->outputs);
     if (!outputs) return fail(console, kCard, outputs.error());
     const auto accuracy = judge(request, prepared, *outputs, progress);
     if (!accuracy) return fail(console, kNetwork, accuracy.error());

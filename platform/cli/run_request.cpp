@@ -84,6 +84,9 @@ po::options_description run_options()
         "layer-passes", po::value<std::vector<std::string>>()->multitoken()->value_name("NAME=N..."),
         "layers whose samples are converted N times and averaged (all layers: --set run.passes=N)")(
         "check", "with ideal: fail unless every output equals the int8 reference bit for bit")(
+        "timing-only",
+        "time and energy from shapes: no inputs are needed and no outputs computed; --count says how many images")(
+        "no-cache", "compile anew, and keep nothing of it on disk ($XDG_CACHE_HOME/lightcard)")(
         "no-fp32", "do not run the fp32 reference (saves time)")("plan", "print the planner's plan and stop")(
         "threads", po::value<Natural>()->value_name("N"), "worker threads; never changes a result")(
         "attach", po::value<std::string>()->default_value("", "")->value_name("SOCKET"),
@@ -129,6 +132,7 @@ Status add_run_overrides(const Parsed& parsed, std::vector<Override>& overrides)
         overrides.emplace_back("run.fidelity", fidelity == "quant" ? "ideal" : fidelity);
         overrides.emplace_back("run.quant", fidelity == "quant" ? "on" : "off");
     }
+    if (parsed.has("timing-only")) overrides.emplace_back("run.fidelity", "timing");
     if (parsed.has("age")) overrides.emplace_back("run.ageing", "live");
     if (parsed.has("seed")) overrides.emplace_back("run.seed", std::to_string(parsed.number("seed")));
     if (parsed.has("threads")) overrides.emplace_back("host.threads", std::to_string(parsed.number("threads")));
@@ -217,11 +221,18 @@ Status fill(const Parsed& parsed, RunRequest& request)
     request.inputs = parsed.all("inputs");
     request.plan_only = parsed.has("plan");
     request.attach = parsed.get<std::string>("attach");
+    if (parsed.has("timing-only"))
+        for (const char* data : {"fidelity", "check", "labels", "classes", "outputs", "save-codes", "save-output-codes",
+                                 "pcm-state", "compensate", "attach", "top"})
+            if (parsed.has(data) && !parsed.values[data].defaulted())
+                return Error{std::string("--") + data + " needs data, and --timing-only has none", "", ""};
     for (const char* books : {"report", "json", "html", "trace"})
         if (!request.attach.empty() && parsed.has(books) && !parsed.get<std::string>(books).empty())
             return Error{std::string("--") + books + " does not go with --attach", "",
                          "a served card keeps its own books: lightcard ctl"};
-    if (request.inputs.empty()) return Error{"--inputs is needed", "", "idx, raw or picture files"};
+    request.timing_only = parsed.has("timing-only");
+    if (request.inputs.empty() && !request.timing_only)
+        return Error{"--inputs is needed", "", "idx, raw or picture files; or --timing-only"};
     request.labels = parsed.get<std::string>("labels");
     request.classes = parsed.get<std::string>("classes");
     request.top = parsed.has("top") ? parsed.number("top") : request.classes.empty() ? 0 : 5;
@@ -240,8 +251,9 @@ Status fill(const Parsed& parsed, RunRequest& request)
         return Error{"--batch must be 1 to " + std::to_string(kMostImages), "", ""};
     request.batch = static_cast<std::uint32_t>(parsed.number("batch"));
     if (auto good = read_layer_passes(parsed, request); !good) return good;
-    request.compare_float = !parsed.has("no-fp32");
+    request.compare_float = !parsed.has("no-fp32") && !request.timing_only;
     request.check = parsed.has("check");
+    request.cache = !parsed.has("no-cache");
     request.pcm_state = parsed.get<std::string>("pcm-state");
     if (parsed.has("compensate")) {
         const auto kinds = calibration_kinds(parsed.get<std::string>("compensate"));

@@ -30,6 +30,8 @@ struct RunRequest {
     std::map<std::string, std::uint32_t> layer_passes;  ///< by layer name: conversions of every sample
 
     CardConfig config;
+    bool cache = true;  ///< compiled programs are kept on disk
+    bool timing_only = false;  ///< shapes and time: no inputs, no outputs
     bool compare_float = true;
     bool check = false;  ///< ideal: equal to the int8 reference bit for bit
     bool plan_only = false;

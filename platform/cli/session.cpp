@@ -111,6 +111,7 @@ Status drive(const RunRequest& request, const Prepared& prepared, Card& card, ho
     options.progress = [&](const char* stage, std::uint64_t done, std::uint64_t total) {
         progress.update(stage, done, total);
     };
+    options.data = !request.timing_only;
     driver::ProgramRunner runner(**driver, prepared.program, options);
     if (auto good = runner.load(); !good) return good;
     if (request.age > 0) {
@@ -120,7 +121,7 @@ Status drive(const RunRequest& request, const Prepared& prepared, Card& card, ho
     if (auto good = compensate(request, card, host, **driver, result); !good) return good;
     result.setup_end = report::mark(card.ledger(), card.counters());
 
-    auto buffers = output_buffers(prepared.program, prepared.inputs.count);
+    auto buffers = output_buffers(prepared.program, request.timing_only ? 0 : prepared.inputs.count);
     std::vector<std::uint8_t*> outputs;
     for (auto& buffer : buffers) outputs.push_back(buffer.data());
     const auto times = runner.run({prepared.codes.data()}, outputs, prepared.inputs.count);

@@ -21,6 +21,7 @@ Status apply_numerics(QuantGraph& graph, const CardConfig& card, const std::vect
     options.slices = card.run.weight_slices;
     options.level_bits = card.pcm.level_bits;
     scale_blocks(graph, options);
+    if (positions == 0) return {};
     return measure_rms(graph, samples, positions);
 }
 

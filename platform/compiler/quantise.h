@@ -19,7 +19,7 @@ struct QuantOptions {
     std::uint32_t tile_rows = 128;  ///< the card's N, for QuantNode::tile_rms
     double percentile = 100;        ///< of |activation| that the scales hold; 100 = minimum and maximum
     bool bias_correction = true;    ///< biases make up for the mean error of rounded weights (quant_numbers.h)
-    int rms_positions = 256;        ///< output positions a layer and sample that column_rms and tile_rms look at
+    int rms_positions = 256;        ///< output positions a layer and sample that column_rms and tile_rms look at; 0: neither
 };
 
 /// `samples`: NCHW inputs, one image each. Error: what the card cannot compute, with the node.

@@ -125,7 +125,7 @@ std::vector<std::vector<std::uint8_t>> write_sections(const Program& program)
     visit_network(network, program);
     return {target.take(),
             network.take(),
-            program.weights,
+            {program.weight_data(), program.weight_data() + program.weight_bytes()},
             write_records(program.setup),
             write_records(program.commands),
             write_list(program.inputs),
@@ -187,6 +187,11 @@ void read_section(std::uint32_t kind, SectionReader& reader, Program& program)
         case 2:
             return visit_network(reader, program);
         case 3:
+            if (program.mapped.file) {
+                program.mapped.bytes = reader.left();
+                program.mapped.data = reader.skip(reader.left());
+                return;
+            }
             program.weights.resize(reader.left());
             if (!program.weights.empty()) reader.raw(program.weights.data(), program.weights.size(), "weights");
             return;
@@ -216,7 +221,7 @@ Status check_whole(const Program& program)
 {
     if (program.batch == 0) return bad("field 'batch' must not be zero", "section network");
     if (program.dram_base > program.target.dram_bytes ||
-        program.weights.size() > program.target.dram_bytes - program.dram_base) {
+        program.weight_bytes() > program.target.dram_bytes - program.dram_base) {
         return bad("weights do not fit the target's DRAM at 'dram_base'", "section weights");
     }
     for (std::size_t i = 0; i < program.tiles.size(); ++i) {
@@ -224,7 +229,7 @@ Status check_whole(const Program& program)
         const std::string where = "section tiles, tile " + std::to_string(i);
         if (tile.weight_id == 0) return bad("field 'weight_id' must not be zero", where);
         if (tile.layer == 0 || tile.layer > program.layers.size()) return bad("field 'layer': no such layer", where);
-        if (tile.offset > program.weights.size() || tile.bytes > program.weights.size() - tile.offset) {
+        if (tile.offset > program.weight_bytes() || tile.bytes > program.weight_bytes() - tile.offset) {
             return bad("field 'offset' + 'bytes' reaches past the weights section", where);
         }
     }
@@ -314,6 +319,11 @@ std::vector<std::uint8_t> serialise(const Program& program)
 
 Result<Program> parse_program(const std::uint8_t* bytes, std::size_t size)
 {
+    return parse_program(bytes, size, nullptr);
+}
+
+Result<Program> parse_program(const std::uint8_t* bytes, std::size_t size, std::shared_ptr<const void> file)
+{
     const auto header = read_header(bytes, size);
     if (!header) return header.error();
     std::vector<SectionEntry> table(header->sections);
@@ -321,6 +331,7 @@ Result<Program> parse_program(const std::uint8_t* bytes, std::size_t size)
     if (header_crc(*header, table.data()) != header->crc) return bad("checksum differs", "header, field 'crc'");
     if (header->reserved != 0) return bad("must be zero", "header, field 'reserved'");
     Program program;
+    program.mapped.file = std::move(file);
     if (auto status = read_sections(bytes, *header, table, program); !status) return status.error();
     if (auto status = check_whole(program); !status) return status.error();
     return program;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -56,8 +57,17 @@ struct Program {
     std::uint32_t batch = 1;            ///< images one EXEC takes
     std::uint64_t dram_base = 0;        ///< where the weights section must lie in card DRAM
     std::vector<std::uint8_t> weights;  ///< weights, ADC ranges, post constants, zero page: loaded once
-    std::vector<lc_record> setup;       ///< run once after loading (resident weights, constants to SRAM); may be empty
-    std::vector<lc_record> commands;    ///< one inference of `batch` images
+    /// Of a program whose file is mapped: they lie there, and `weights` is empty.
+    struct MappedWeights {
+        const std::uint8_t* data = nullptr;
+        std::uint64_t bytes = 0;
+        std::shared_ptr<const void> file;
+    } mapped;
+    const std::uint8_t* weight_data() const { return mapped.file ? mapped.data : weights.data(); }
+    std::uint64_t weight_bytes() const { return mapped.file ? mapped.bytes : weights.size(); }
+
+    std::vector<lc_record> setup;     ///< run once after loading (resident weights, constants to SRAM); may be empty
+    std::vector<lc_record> commands;  ///< one inference of `batch` images
     std::vector<ProgramTensor> inputs, outputs;
     std::vector<ProgramLayer> layers;  ///< layers[i] is layer i + 1
     std::vector<ProgramTile> tiles;
@@ -67,6 +77,8 @@ struct Program {
 std::vector<std::uint8_t> serialise(const Program& program);
 /// Parses and validates; never reads outside `bytes`, never allocates more than a small multiple of its size.
 Result<Program> parse_program(const std::uint8_t* bytes, std::size_t size);
+/// The same, but the weights stay where they are: `file` is what `bytes` belong to, and lives as long as the program.
+Result<Program> parse_program(const std::uint8_t* bytes, std::size_t size, std::shared_ptr<const void> file);
 /// Refuses a program compiled for another card; the error names the first field that differs and both values.
 Status check_target(const Program& program, const ProgramTarget& card);
 Result<Program> read_program_file(const std::string& path);

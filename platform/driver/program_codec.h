@@ -87,6 +87,12 @@ public:
         std::memcpy(out, bytes_ + at_, size);
         at_ += size;
     }
+    /// The next `size` bytes, which are left.
+    const std::uint8_t* skip(std::size_t size)
+    {
+        at_ += size;
+        return bytes_ + at_ - size;
+    }
     void fail(const char* field, const char* why)
     {
         if (!failed()) error_ = std::string("field '") + field + "' at byte " + std::to_string(at_) + ": " + why;

@@ -62,7 +62,7 @@ Status ProgramRunner::load()
 
 Status ProgramRunner::load_weights()
 {
-    const std::uint64_t total = program_->weights.size();
+    const std::uint64_t total = program_->weight_bytes();
     if (total == 0) return {};
     std::uint64_t chunk = std::max(1u, options_.copy_chunk);
     if (device_->identity().max_transfer != 0) chunk = std::min(chunk, device_->identity().max_transfer);
@@ -71,7 +71,7 @@ Status ProgramRunner::load_weights()
     if (!memory) return memory.error();
     for (std::uint64_t offset = 0; offset < total; offset += chunk) {
         const auto bytes = static_cast<std::uint32_t>(std::min(chunk, total - offset));
-        std::memcpy(memory->host(), program_->weights.data() + offset, bytes);
+        if (options_.data) std::memcpy(memory->host(), program_->weight_data() + offset, bytes);
         lc_sqe copy = make_copy(dram_pointer(program_->dram_base + offset), host_pointer(memory->bus()), bytes);
         copy.context = options_.context;
         auto done = device_->run_on(queue_, copy, nullptr, options_.timeout);
@@ -162,6 +162,7 @@ void ProgramRunner::fill(Slot& slot, const std::vector<const std::uint8_t*>& inp
     slot.first_image = first;
     slot.images = images;
     for (std::size_t i = 0; i < slot.inputs.size(); ++i) {
+        if (!options_.data) continue;
         const std::uint64_t size = program_->inputs[i].bytes_per_image;
         std::memcpy(slot.inputs[i].host(), inputs[i] + first * size, images * size);
         std::memset(slot.inputs[i].host() + images * size, 0, (program_->batch - images) * size);
@@ -188,6 +189,7 @@ Result<ExecTime> ProgramRunner::finish(Slot& slot, const std::vector<std::uint8_
     if (!done) return done.error();
     if (!done->ok()) return to_error(*done, program_->commands.data(), program_->commands.size());
     for (std::size_t i = 0; i < slot.outputs.size(); ++i) {
+        if (!options_.data) continue;
         const std::uint64_t size = program_->outputs[i].bytes_per_image;
         std::memcpy(outputs[i] + slot.first_image * size, slot.outputs[i].host(), slot.images * size);
     }

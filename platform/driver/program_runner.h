@@ -22,6 +22,7 @@ struct RunnerOptions {
     std::uint16_t context = 0;              ///< attribution of every command
     Picoseconds timeout = kDefaultTimeout;  ///< card time one EXEC may take
     std::uint32_t copy_chunk = 4u << 20;    ///< bytes of one COPY while loading
+    bool data = true;                       ///< false: the card takes time alone, and no byte is copied for it
     /// Called as work proceeds: stage "load" in bytes, "setup" and "run" in images.
     std::function<void(const char* stage, std::uint64_t done, std::uint64_t total)> progress;
 };
@@ -43,6 +44,7 @@ public:
 
     /// Runs `images` images. inputs[i] points at images * program.inputs[i].bytes_per_image bytes of codes, outputs[i]
     /// at room for as many of program.outputs[i]. The last batch is filled up with zero codes.
+    /// Without options.data, neither is looked at.
     Result<std::vector<ExecTime>> run(const std::vector<const std::uint8_t*>& inputs,
                                       const std::vector<std::uint8_t*>& outputs, std::uint64_t images);
 

@@ -20,7 +20,8 @@ bool is_host_entry(const CardConfig::Entry& entry)
 
 const char* name_of(Fidelity fidelity)
 {
-    return fidelity == Fidelity::ideal ? "ideal" : fidelity == Fidelity::stat ? "stat" : "device";
+    constexpr const char* kNames[] = {"ideal", "stat", "device", "timing"};
+    return kNames[static_cast<std::size_t>(fidelity)];
 }
 
 Json card_json(const CardConfig& config, double peak_tops)

@@ -208,7 +208,7 @@ Limit find_limit(const Report& report)
         }
     }
     limit.sentence = sentence_of(report, limit);
-    if (report.config.run.fidelity != Fidelity::ideal) find_error_source(report, limit);
+    if (report.config.run.fidelity != Fidelity::ideal && report.config.run.computes()) find_error_source(report, limit);
     return limit;
 }
 

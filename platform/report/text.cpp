@@ -20,6 +20,7 @@ constexpr std::size_t kLabel = 12;  ///< of the lines that begin with a label: "
 const char* name_of(const RunConfig& run)
 {
     if (run.fidelity == Fidelity::stat) return "stat";
+    if (run.fidelity == Fidelity::timing) return "timing";
     return run.fidelity == Fidelity::device ? "device" : run.quant ? "quant" : "ideal";
 }
 
@@ -213,7 +214,7 @@ std::vector<std::string> layer_cells(const LayerReport& layer)
 void layers(std::ostream& out, const Report& r)
 {
     if (r.summary.layers.empty()) return;
-    const bool noisy = r.config.run.fidelity != Fidelity::ideal;
+    const bool noisy = r.config.run.fidelity != Fidelity::ideal && r.config.run.computes();
     out << "  Layers, whole run\n";
     TextTable table(noisy ? 7 : TextTable::kNone);
     std::vector<std::string> header = {"  layer", "op", "tiles", "tile-MVMs", "core busy", "energy"};

@@ -329,6 +329,68 @@ class Run(Case):
         self.check_energy(path, status=1)
 
 
+class Cache(Case):
+    """Compiled programs on disk: the same run, a warning and the same run when an entry is damaged, none with --no-cache."""
+
+    def run_once(self, *extra):
+        environment = dict(os.environ, XDG_CACHE_HOME=self.path("cache"))
+        done = subprocess.run([BINARY, *digits(), "--count", "5", "--no-fp32", "--quiet", "--outputs", self.path("out.f32"),
+                               "--report", self.path("report.json"), *extra], env=environment, capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        with open(self.path("report.json"), encoding="utf-8") as report, open(self.path("out.f32"), "rb") as outputs:
+            return json.load(report)["report_hash"], outputs.read(), done.stderr
+
+    def entries(self):
+        folder = self.path("cache/lightcard")
+        return [os.path.join(folder, name) for name in sorted(os.listdir(folder))] if os.path.isdir(folder) else []
+
+    def test_a_cached_program_is_the_same_program(self):
+        self.assertEqual(self.run_once("--no-cache")[2], "")
+        self.assertEqual(self.entries(), [])
+        cold = self.run_once()
+        self.assertEqual(len(self.entries()), 1)
+        before = os.stat(self.entries()[0]).st_ino
+        self.assertEqual(self.run_once(), cold)
+        self.assertEqual(os.stat(self.entries()[0]).st_ino, before)  # used, not written again
+        self.run_once("--batch", "2")
+        self.assertEqual(len(self.entries()), 2)
+
+    def test_a_damaged_entry_is_compiled_anew(self):
+        cold = self.run_once()
+        path = self.entries()[0]
+        size = os.path.getsize(path)
+        for at in (3, 40, 70, size // 2, size - 1, None):
+            with open(path, "rb") as file:
+                whole = bytearray(file.read())
+            if at is None:
+                whole = whole[:-10]
+            else:
+                whole[at] ^= 0x20
+            with open(path, "wb") as file:
+                file.write(whole)
+            again = self.run_once()
+            self.assertEqual(again[:2], cold[:2])
+            self.assertIn("cannot be used", again[2])
+            self.assertIn(os.path.basename(path), again[2])
+            self.assertEqual(self.run_once(), cold)  # written anew
+
+
+class TimingOnly(Case):
+    def test_time_and_energy_are_those_of_the_run_with_data(self):
+        shape = ["--count", "6", "--batch", "3"]
+        whole = self.report(*digits(), *shape, "--no-fp32")
+        timing = self.report("run", "--model", data("lenet_mnist.onnx"), "--timing-only", *shape)
+        for report in (whole, timing):
+            report["counters"].pop("adc_clipped")
+        for part in ("counters", "energy", "latency", "throughput", "engines", "weights", "time"):
+            self.assertEqual(timing[part], whole[part], part)
+        self.check_energy(self.path("report.json"))
+
+    def test_what_needs_data_is_refused(self):
+        for option in (["--fidelity", "ideal"], ["--check"], ["--outputs", self.path("o.f32")]):
+            self.refused(USAGE, "run", "--model", data("lenet_mnist.onnx"), "--timing-only", *option, says=["needs data"])
+
+
 class PcmState(Case):
     """One card over several runs: what its cells keep without power, and what happens to it in a day."""
 
