@@ -79,6 +79,21 @@ private:
     T& extension_;
 };
 
+/// Where the numbers of a batch of vectors come from and go to, chunk by chunk. Chunks share nothing: they may be done
+/// on any thread, at once and in any order.
+class VectorStream {
+public:
+    struct Chunk {
+        const std::uint8_t* codes;  ///< [code_passes][vectors of the chunk][rows]
+        std::int32_t* sums;         ///< [passes][vectors of the chunk][cols], to be written
+        void* scratch;              ///< the stream's own
+    };
+    virtual ~VectorStream() = default;
+    /// Vectors [begin, end) of the batch.
+    virtual Chunk open(std::uint32_t begin, std::uint32_t end) = 0;
+    virtual void close(std::uint32_t begin, std::uint32_t end, const Chunk& chunk) = 0;
+};
+
 struct MvmTransaction : Extension<MvmTransaction> {
     // From the control chip.
     std::uint32_t bank = 0;
@@ -92,6 +107,7 @@ struct MvmTransaction : Extension<MvmTransaction> {
     std::uint32_t code_passes = 1;        ///< 2: signed inputs as a positive and a negative pass; these alternate
     const std::uint8_t* codes = nullptr;  ///< [code_passes][vectors][rows] DAC codes; null = timing only
     std::int32_t* sums = nullptr;         ///< [passes][vectors][cols] written by the ADC array
+    VectorStream* stream = nullptr;       ///< or this in the place of codes and sums
     Cause cause;
     Picoseconds earliest = 0;   ///< the core is free and the inputs are there
     Picoseconds announced = 0;  ///< since when `earliest` was known: the laser may be lit ahead of it

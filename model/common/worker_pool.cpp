@@ -1,7 +1,42 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lightcard/model/common/worker_pool.h"
 
+#include <utility>
+
 namespace lightcard {
+
+namespace {
+
+constexpr std::uint64_t kOneRun = std::uint64_t{1} << 32;
+constexpr std::uint64_t kNoChunk = kOneRun - 1;
+
+std::uint64_t run_of(std::uint64_t next)
+{
+    return next / kOneRun;
+}
+
+void relax()
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#endif
+}
+
+/// Looks until `ready` or kSpin is over. True: it is.
+template <class Ready>
+bool spin(const Ready& ready)
+{
+    const auto end = std::chrono::steady_clock::now() + WorkerPool::kSpin;
+    do {
+        for (int i = 0; i < 64; ++i) {
+            if (ready()) return true;
+            relax();
+        }
+    } while (std::chrono::steady_clock::now() < end);
+    return ready();
+}
+
+}  // namespace
 
 WorkerPool::WorkerPool(std::uint32_t threads)
 {
@@ -18,48 +53,83 @@ WorkerPool::~WorkerPool()
     for (auto& thread : workers_) thread.join();
 }
 
-/// Runs one chunk if there is one left. The lock is held on entry and exit, not while working.
-bool WorkerPool::take(std::unique_lock<std::mutex>& lock)
+void WorkerPool::help()
 {
-    if (next_ >= chunks_) return false;
-    const auto chunk = next_++;
-    const auto* work = work_;
-    ++running_;
-    lock.unlock();
-    std::exception_ptr failure;
-    try {
-        (*work)(chunk);
-    } catch (...) {
-        failure = std::current_exception();
+    auto next = next_.load(std::memory_order_acquire);
+    for (;;) {
+        // Of the run that `next` is of, or of a later one: then the claim below fails.
+        const auto chunks = chunks_.load(std::memory_order_acquire);
+        const auto* work = work_.load(std::memory_order_relaxed);
+        if ((next & kNoChunk) >= chunks) return;
+        if (!next_.compare_exchange_weak(next, next + 1, std::memory_order_acq_rel, std::memory_order_acquire))
+            continue;
+        std::exception_ptr failure;
+        try {
+            (*work)(static_cast<std::uint32_t>(next & kNoChunk));
+        } catch (...) {
+            failure = std::current_exception();
+        }
+        if (failure) {
+            const std::lock_guard<std::mutex> lock(mutex_);
+            if (!failure_) failure_ = failure;
+        }
+        if (left_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+            {
+                const std::lock_guard<std::mutex> lock(mutex_);
+            }  // the caller is either asleep or will see it
+            finished_.notify_all();
+        }
+        next = next_.load(std::memory_order_acquire);
     }
-    lock.lock();
-    if (failure && !failure_) failure_ = failure;
-    if (--running_ == 0 && next_ >= chunks_) finished_.notify_all();
-    return true;
 }
 
 void WorkerPool::worker()
 {
-    std::unique_lock<std::mutex> lock(mutex_);
-    while (!stop_) {
-        if (!take(lock)) start_.wait(lock, [this] { return stop_ || next_ < chunks_; });
+    std::uint64_t seen = 0;
+    for (;;) {
+        const auto ready = [&] {
+            return stop_.load(std::memory_order_acquire) || run_of(next_.load(std::memory_order_acquire)) != seen;
+        };
+        if (!spin(ready)) {
+            std::unique_lock<std::mutex> lock(mutex_);
+            ++asleep_;
+            start_.wait(lock, ready);
+            --asleep_;
+        }
+        if (stop_.load(std::memory_order_acquire)) return;
+        seen = run_of(next_.load(std::memory_order_acquire));
+        help();
     }
 }
 
 void WorkerPool::run(std::uint32_t chunks, const std::function<void(std::uint32_t)>& work)
 {
-    std::unique_lock<std::mutex> lock(mutex_);
-    work_ = &work;
-    next_ = 0;
-    chunks_ = chunks;
-    failure_ = nullptr;
-    if (chunks > 1) start_.notify_all();
-    while (take(lock)) {
+    if (chunks == 0) return;
+    if (chunks == 1 || workers_.empty()) {
+        for (std::uint32_t i = 0; i < chunks; ++i) work(i);
+        return;
     }
-    finished_.wait(lock, [this] { return running_ == 0 && next_ >= chunks_; });
-    chunks_ = 0;
-    next_ = 0;
-    if (failure_) std::rethrow_exception(failure_);
+    // The run before is over: nobody holds a claim, and who still looks finds no chunk while this one is put up.
+    const auto run = run_of(next_.load(std::memory_order_relaxed)) + 1;
+    next_.store(run * kOneRun + kNoChunk, std::memory_order_release);
+    left_.store(chunks, std::memory_order_relaxed);
+    work_.store(&work, std::memory_order_relaxed);
+    bool sleepers = false;
+    {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        failure_ = nullptr;
+        chunks_.store(chunks, std::memory_order_release);
+        next_.store((run + 1) * kOneRun, std::memory_order_release);
+        sleepers = asleep_ > 0;
+    }
+    if (sleepers) start_.notify_all();
+    help();
+    if (!spin([this] { return done(); })) {
+        std::unique_lock<std::mutex> lock(mutex_);
+        finished_.wait(lock, [this] { return done(); });
+    }
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
 }
 
 }  // namespace lightcard

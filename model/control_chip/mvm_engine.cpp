@@ -21,6 +21,7 @@ constexpr std::uint64_t kSaturated = 100;      ///< a command that clips more th
 MvmEngine::MvmEngine(EngineContext context, tlm::tlm_initiator_socket<>& core, std::uint32_t index, std::uint32_t lanes)
     : context_(context),
       core_(core),
+      numbers_(context.memories),
       calibrator_(context, core, index),
       lanes_(lanes),
       index_(static_cast<std::uint8_t>(index))
@@ -90,10 +91,12 @@ void MvmEngine::start(Task& task)
 {
     if (task.command.opcode == LC_ADM_CALIBRATE) return calibrator_.start(task);
     const auto& op = task.command.mvm();
-    auto& count = (*shared_)[task.command.sqe.weight_id];
-    const auto vectors = vectors_of(op.in);
-    first_sample_ = op.sample_base != 0 ? op.sample_base : count;
-    if (op.sample_base == 0) count += vectors;
+    first_sample_ = op.sample_base;
+    if (op.sample_base == 0 && context_.services.run.computes()) {
+        auto& count = (*shared_)[task.command.sqe.weight_id];
+        first_sample_ = count;
+        count += vectors_of(op.in);
+    }
     light_time_ = waited_ = 0;
     command_samples_ = command_clipped_ = 0;
     dark_ = false;
@@ -194,7 +197,20 @@ bool MvmEngine::run(Task& task, std::uint64_t vectors)
         const auto batch =
             static_cast<std::uint32_t>(std::min<std::uint64_t>(end - task.progress, kBatch / lanes_ * lanes_));
         MvmTransaction mvm;
-        if (computes) gather(op, task.progress, batch);
+        VectorStream::Chunk whole{};
+        bool in_chunks = false;
+        if (computes) {
+            numbers_.begin(op, shape_of(op), scales_, task.progress, batch, mvm);
+            // Faults of the light and the converters are put into whole batches.
+            in_chunks = context_.services.faults.quiet() && task.progress % lanes_ == 0 && numbers_.chunks_apart();
+            if (in_chunks) {
+                mvm.stream = &numbers_;
+            } else {
+                whole = numbers_.open(0, batch);
+                mvm.codes = whole.codes;
+                mvm.sums = whole.sums;
+            }
+        }
         if (!send(task, task.progress, batch, mvm)) {
             refuse(task, mvm);
             return false;
@@ -207,7 +223,8 @@ bool MvmEngine::run(Task& task, std::uint64_t vectors)
         stream_end_ = std::max(light_start_ + light_time_, ports_end_);
         ready_ = stream_end_ + (mvm.ready - mvm.stream_end) + (op.full != 0 ? context_.parameters.scale_latency : 0);
         book(task, mvm);
-        if (computes) accumulate(op, task.progress, batch, mvm);
+        if (computes && !in_chunks) numbers_.close(0, batch, whole);
+        if (computes) numbers_.rethrow();
         count(task, mvm);
         context_.scheduler.engine(task.engine).items += batch;
         task.progress += batch;
@@ -256,33 +273,12 @@ void MvmEngine::count(const Task& task, const MvmTransaction& mvm)
     averaging.passes = shape.repeats;
     averaging.row_copies = shape.row_copies;
     averaging.col_copies = shape.col_copies;
-    averaging.scale2 = mean_square_scale(largest_, scales_);
+    averaging.scale2 = mean_square_scale(numbers_.largest(), scales_);
     const auto error = photonic_core::attribute(*mvm.chain, mvm.stats, *mvm.tile, light);
     layer.error.add(photonic_core::averaged(error, averaging));
 }
 
-void MvmEngine::gather(const lc_mvm_op& op, std::uint64_t first, std::uint32_t vectors)
-{
-    const BlockShape shape = shape_of(op);
-    const bool as_they_are = !shape.is_signed && shape.full == 0 && shape.row_copies == 1;
-    auto& raw = as_they_are ? codes_ : inputs_;
-    raw.resize(static_cast<std::size_t>(vectors) * shape.inputs);
-    const FlatReader read{context_.memories.sram_range(LC_PTR(LC_SPACE_SRAM, 0), 0)};
-    if (LC_PTR_SPACE(op.in.base) != LC_SPACE_SRAM) throw std::out_of_range("MVM input must lie in the scratchpad");
-    const WindowGather window(op.in, op.k0, shape.inputs);
-    auto at = position_of(op.in, first);
-    for (std::uint32_t v = 0; v < vectors; ++v) {
-        window(at, read, 0, raw.data() + static_cast<std::size_t>(v) * shape.inputs);
-        advance(op.in, at);
-    }
-    if (as_they_are) {
-        largest_.assign(vectors, 1);
-    } else {
-        encode_vectors(shape, inputs_, vectors, codes_, largest_);
-    }
-}
-
-/// One transaction through the core's chain, from the end of the stream so far. The codes have been gathered.
+/// One transaction through the core's chain, from the end of the stream so far.
 bool MvmEngine::send(Task& task, std::uint64_t first, std::uint32_t vectors, MvmTransaction& mvm)
 {
     const auto& op = task.command.mvm();
@@ -296,19 +292,13 @@ bool MvmEngine::send(Task& task, std::uint64_t first, std::uint32_t vectors, Mvm
     const BlockShape shape = shape_of(op);
     mvm.passes = shape.passes();
     mvm.code_passes = shape.code_passes;
-    if (context_.services.run.computes()) {
-        sums_.resize(static_cast<std::size_t>(vectors) * op.cols * mvm.passes);
-        mvm.codes = codes_.data();
-        mvm.sums = sums_.data();
-    }
     mvm.cause = task.cause();
     mvm.earliest = stream_end_;
     mvm.announced = task.blocked_by == Wait::weights ? task.issued : task.started;
-    tlm::tlm_generic_payload payload;
-    const ExtensionLoan loan(payload, mvm);
+    const ExtensionLoan loan(payload_, mvm);
     auto delay = sc_core::SC_ZERO_TIME;
-    core_->b_transport(payload, delay);
-    return payload.is_response_ok();
+    core_->b_transport(payload_, delay);
+    return payload_.is_response_ok();
 }
 
 void MvmEngine::refuse(Task& task, const MvmTransaction& mvm)
@@ -321,47 +311,6 @@ void MvmEngine::refuse(Task& task, const MvmTransaction& mvm)
         task.fail(LC_SC_WEIGHT_MISMATCH, LC_FAIL(LC_FAIL_SELF, kWeightIdField));
     } else {
         task.fail(LC_SC_INVALID_FIELD, LC_FAIL(LC_FAIL_SELF, kRowsField));
-    }
-}
-
-/// Joins passes and copies, adds to the partial sums or post-processes.
-void MvmEngine::accumulate(const lc_mvm_op& op, std::uint64_t first, std::uint32_t vectors, const MvmTransaction& mvm)
-{
-    const BlockShape shape = shape_of(op);
-    combine_samples(shape, vectors, mvm.tile->column_sum.data(), largest_, scales_, sums_);
-    add_partial_sums(op, first, static_cast<std::size_t>(vectors) * shape.outputs);
-    if ((op.flags & LC_MVM_ACC_LAST) != 0) write_outputs(op, first, vectors);
-}
-
-/// Of the vectors from `first` on. The first tile of a column finds none, the last leaves none.
-void MvmEngine::add_partial_sums(const lc_mvm_op& op, std::uint64_t first, std::size_t sums)
-{
-    const bool is_first = (op.flags & LC_MVM_ACC_FIRST) != 0, is_last = (op.flags & LC_MVM_ACC_LAST) != 0;
-    if (is_first && is_last) return;
-    const std::uint64_t line = shape_of(op).outputs * 4ull;
-    std::uint8_t* partial = context_.memories.sram_range(op.psum, vectors_of(op.in) * line) + first * line;
-    if (!is_first) {
-        for (std::size_t i = 0; i < sums; ++i)
-            sums_[i] = saturate32(static_cast<std::int64_t>(sums_[i]) + load_element(partial + i * 4, LC_FMT_S32));
-    }
-    if (!is_last) std::memcpy(partial, sums_.data(), sums * 4);
-}
-
-void MvmEngine::write_outputs(const lc_mvm_op& op, std::uint64_t first, std::uint32_t vectors)
-{
-    const std::uint32_t outputs = shape_of(op).outputs;
-    const auto* packed = op.post == 0 ? nullptr : context_.memories.sram_range(op.post, PostTable::bytes(outputs));
-    const PostTable table(packed, outputs);
-    const Clamp clamp{op.zero_point, op.clamp_lo, op.clamp_hi};
-    if (op.out_format != LC_FMT_S32 && !table.shifts_legal())
-        throw std::invalid_argument("post-processing shift outside 1..62");
-    auto* sram = context_.memories.sram_range(LC_PTR(LC_SPACE_SRAM, 0), 0);
-    if (LC_PTR_SPACE(op.out.base) != LC_SPACE_SRAM) throw std::out_of_range("MVM output must lie in the scratchpad");
-    auto at = position_of(op.in, first);
-    for (std::uint32_t v = 0; v < vectors; ++v) {
-        post_process_row(sums_.data() + static_cast<std::size_t>(v) * outputs, outputs, table, clamp, op.out_format,
-                         sram + surface_offset(op.out, at));
-        advance(op.in, at);
     }
 }
 

@@ -17,10 +17,7 @@
 #include "lightcard/model/control_chip/block_scale.h"
 #include "lightcard/model/control_chip/calibrator.h"
 #include "lightcard/model/control_chip/engine_context.h"
-
-namespace lightcard {
-struct MvmTransaction;
-}
+#include "lightcard/model/control_chip/mvm_numbers.h"
 
 namespace lightcard::control_chip {
 
@@ -64,19 +61,17 @@ private:
     void conclude(Task& task);
     void tell(Task& task);
     bool send(Task& task, std::uint64_t first, std::uint32_t vectors, MvmTransaction& mvm);
-    void gather(const lc_mvm_op& op, std::uint64_t first, std::uint32_t vectors);
-    void accumulate(const lc_mvm_op& op, std::uint64_t first, std::uint32_t vectors, const MvmTransaction& mvm);
     void refuse(Task& task, const MvmTransaction& mvm);
     BlockShape shape_of(const lc_mvm_op& op) const;
     std::vector<BlockScale> scales_of(const lc_mvm_op& op);
     bool fits_inputs(const lc_mvm_op& op) const;
     void book(const Task& task, const MvmTransaction& mvm);
     void count(const Task& task, const MvmTransaction& mvm);
-    void add_partial_sums(const lc_mvm_op& op, std::uint64_t first, std::size_t sums);
-    void write_outputs(const lc_mvm_op& op, std::uint64_t first, std::uint32_t vectors);
 
     EngineContext context_;
     tlm::tlm_initiator_socket<>& core_;
+    tlm::tlm_generic_payload payload_;  ///< of the transaction under way
+    MvmNumbers numbers_;
     Calibrator calibrator_;
     std::uint32_t lanes_;
     Accounts accounts_;
@@ -90,11 +85,8 @@ private:
     Picoseconds stream_end_ = 0, ready_ = 0;
     std::uint64_t converted_ = 0, clipped_ = 0;
     std::uint64_t command_samples_ = 0, command_clipped_ = 0;
-    bool dark_ = false;  ///< a laser line was out during the command
-    std::vector<std::uint8_t> inputs_, codes_;
-    std::vector<std::uint8_t> largest_;  ///< [vectors of the batch] magnitude that a vector was scaled by
-    std::vector<BlockScale> scales_;     ///< of the running command
-    std::vector<std::int32_t> sums_;
+    bool dark_ = false;               ///< a laser line was out during the command
+    std::vector<BlockScale> scales_;  ///< of the running command
 };
 
 }  // namespace lightcard::control_chip

@@ -85,7 +85,60 @@ photonic_core::MvmStats convert(const MvmTransaction& mvm, std::uint32_t pass, s
     return photonic_core::run_mvm(job);
 }
 
+/// As above, of a chunk that brings its own codes and sums. It starts with a whole symbol, so that no vector of it
+/// shares its light with one outside.
+photonic_core::MvmStats convert(const MvmTransaction& mvm, const VectorStream::Chunk& chunk, std::uint32_t pass,
+                                std::uint32_t begin, std::uint32_t end)
+{
+    photonic_core::MvmJob job;
+    job.chain = mvm.chain;
+    job.tile = mvm.tile;
+    job.gains = mvm.gains;
+    const std::size_t vectors = end - begin;
+    job.x = chunk.codes + pass % mvm.code_passes * vectors * mvm.rows;
+    job.x_stride = mvm.rows;
+    job.vectors = end - begin;
+    job.warming = mvm.warming;
+    job.y = chunk.sums + pass * vectors * mvm.cols;
+    job.weight_id = mvm.weight_id;
+    job.first_sample = mvm.first_sample + begin;
+    job.pass = pass;
+    return photonic_core::run_mvm(job);
+}
+
+/// Vectors of a chunk: whole symbols, in a core's caches, and enough chunks for the threads to share.
+std::uint32_t chunk_vectors(const MvmTransaction& mvm, std::uint32_t threads)
+{
+    constexpr std::uint32_t kMost = 64, kLeast = 16, kChunksAThread = 4;
+    const std::uint32_t lanes = mvm.chain->statics ? mvm.chain->statics->lanes : 1;
+    const std::uint32_t share = threads < 2 ? kMost : mvm.vectors / (threads * kChunksAThread);
+    return (std::clamp(share, kLeast, kMost) + lanes - 1) / lanes * lanes;
+}
+
 }  // namespace
+
+void AdcArray::in_chunks(std::uint32_t chunks, const std::function<void(std::uint32_t)>& work)
+{
+    if (services_.workers != nullptr && chunks > 1) {
+        services_.workers->run(chunks, work);
+    } else {
+        for (std::uint32_t i = 0; i < chunks; ++i) work(i);
+    }
+}
+
+void AdcArray::convert_stream(MvmTransaction& mvm)
+{
+    const auto size = chunk_vectors(mvm, services_.workers == nullptr ? 1 : services_.workers->threads());
+    const std::uint32_t chunks = (mvm.vectors + size - 1) / size;
+    stats_.assign(chunks, {});
+    in_chunks(chunks, [&](std::uint32_t i) {
+        const std::uint32_t begin = i * size, end = std::min(begin + size, mvm.vectors);
+        const auto chunk = mvm.stream->open(begin, end);
+        for (std::uint32_t pass = 0; pass < mvm.passes; ++pass) stats_[i].add(convert(mvm, chunk, pass, begin, end));
+        mvm.stream->close(begin, end, chunk);
+    });
+    for (const auto& part : stats_) mvm.stats.add(part);
+}
 
 void AdcArray::add_offsets(const MvmTransaction& mvm)
 {
@@ -115,21 +168,17 @@ void AdcArray::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time&)
         payload.set_response_status(tlm::TLM_GENERIC_ERROR_RESPONSE);
         return;
     }
-    if (mvm->codes != nullptr) {
+    if (mvm->stream != nullptr) {
+        convert_stream(*mvm);
+    } else if (mvm->codes != nullptr) {
         constexpr std::uint32_t kChunk = 64;  // vectors; small enough to balance two threads on small layers
         const std::uint32_t chunks = (mvm->vectors + kChunk - 1) / kChunk;
-        std::vector<photonic_core::MvmStats> stats(static_cast<std::size_t>(chunks) * mvm->passes);
-        const auto work = [&](std::uint32_t i) {
+        stats_.assign(static_cast<std::size_t>(chunks) * mvm->passes, {});
+        in_chunks(chunks * mvm->passes, [&](std::uint32_t i) {
             const std::uint32_t pass = i / chunks, begin = (i % chunks) * kChunk;
-            stats[i] = convert(*mvm, pass, begin, std::min(begin + kChunk, mvm->vectors));
-        };
-        const auto total = chunks * mvm->passes;
-        if (services_.workers != nullptr && total > 1) {
-            services_.workers->run(total, work);
-        } else {
-            for (std::uint32_t i = 0; i < total; ++i) work(i);
-        }
-        for (const auto& part : stats) mvm->stats.add(part);
+            stats_[i] = convert(*mvm, pass, begin, std::min(begin + kChunk, mvm->vectors));
+        });
+        for (const auto& part : stats_) mvm->stats.add(part);
         add_offsets(*mvm);
     }
     const auto samples = static_cast<std::uint64_t>(mvm->vectors) * mvm->cols * mvm->passes;

@@ -3,7 +3,9 @@
 /// with ADC array behind it. MVM transactions pass through them; each books its samples.
 #pragma once
 
+#include <functional>
 #include <string>
+#include <vector>
 
 #include <tlm_utils/simple_initiator_socket.h>
 #include <tlm_utils/simple_target_socket.h>
@@ -38,11 +40,14 @@ public:
 
 private:
     void b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
+    void in_chunks(std::uint32_t chunks, const std::function<void(std::uint32_t)>& work);
+    void convert_stream(MvmTransaction& mvm);
     /// Columns whose converter is off by a constant.
     void add_offsets(const MvmTransaction& mvm);
 
     const std::uint32_t core_;
     Services& services_;
+    std::vector<photonic_core::MvmStats> stats_;  ///< of the chunks of a batch
     AccountId receiver_account_, adc_account_, calibration_receiver_account_, calibration_adc_account_;
 };
 

@@ -165,10 +165,9 @@ bool PhotonicCore::fetch_weights(MvmTransaction& mvm, tlm::tlm_generic_payload& 
     fetch.kind = ProgramTransaction::Kind::fetch;
     fetch.bank = mvm.bank;
     fetch.weight_id = mvm.weight_id;
-    tlm::tlm_generic_payload read;
-    const ExtensionLoan loan(read, fetch);
+    const ExtensionLoan loan(fetch_payload_, fetch);
     auto delay = sc_core::SC_ZERO_TIME;
-    weights->b_transport(read, delay);
+    weights->b_transport(fetch_payload_, delay);
     mvm.tile = fetch.tile;
     mvm.bank_empty = fetch.empty;
     mvm.chain = &chain_;

@@ -8,12 +8,14 @@
 #include "lightcard/platform/cli/content_hash.h"
 #include "lightcard/platform/cli/files.h"
 #include "lightcard/platform/cli/program_cache.h"
+#include "lightcard/platform/cli/workload_file.h"
 #include "lightcard/platform/compiler/lower.h"
 #include "lightcard/platform/compiler/numerics.h"
 #include "lightcard/platform/compiler/onnx_import.h"
 #include "lightcard/platform/compiler/quant_tensor.h"
 #include "lightcard/platform/compiler/quantise.h"
 #include "lightcard/platform/compiler/random_weights.h"
+#include "lightcard/platform/compiler/shape_program.h"
 
 namespace lightcard::cli {
 
@@ -224,8 +226,38 @@ Status compile_once(const RunRequest& request, const std::vector<std::uint8_t>& 
 
 }  // namespace
 
+namespace {
+
+/// A workload: its commands follow from its shapes.
+std::optional<Failure> prepare_shapes(const RunRequest& request, Prepared& prepared)
+{
+    if (!request.timing_only)
+        return Failure{kUsage,
+                       {"a workload has shapes alone: it can be timed, not run", request.model, "--timing-only"}};
+    const auto network = read_workload(request.model);
+    if (!network) return Failure{kUsage, network.error()};
+    auto program = compiler::program_of_shapes(*network, request.config, request.batch);
+    if (!program) return Failure{kNetwork, program.error()};
+    prepared.program = std::move(*program);
+    prepared.inputs.count = request.input_options.limit == SIZE_MAX ? 1 : request.input_options.limit;
+    prepared.notes.push_back(
+        "a workload of shapes: its products one after another, its vector work in equal shares behind them");
+    return std::nullopt;
+}
+
+bool is_workload(const std::string& model)
+{
+    const auto ends = [&model](const std::string& with) {
+        return model.size() > with.size() && model.compare(model.size() - with.size(), with.size(), with) == 0;
+    };
+    return ends(".yaml") || ends(".yml");
+}
+
+}  // namespace
+
 std::optional<Failure> prepare(const RunRequest& request, Progress& progress, Prepared& prepared)
 {
+    if (is_workload(request.model)) return prepare_shapes(request, prepared);
     const auto model = read_file(request.model);
     if (!model) return Failure{kUsage, model.error()};
     compiler::ImportOptions import;

@@ -33,7 +33,8 @@ constexpr HelpText kHelp = {
 po::options_description network_options()
 {
     po::options_description options("Network and data");
-    options.add_options()("model", po::value<std::string>()->value_name("FILE"), "network, ONNX (needed)")(
+    options.add_options()("model", po::value<std::string>()->value_name("FILE"),
+                          "network, ONNX, or with --timing-only a workload (.yaml) (needed)")(
         "inputs", po::value<std::vector<std::string>>()->multitoken()->value_name("FILE..."),
         "images, in order (needed)")(
         "labels", po::value<std::string>()->default_value("", "")->value_name("FILE"),
@@ -222,8 +223,8 @@ Status fill(const Parsed& parsed, RunRequest& request)
     request.plan_only = parsed.has("plan");
     request.attach = parsed.get<std::string>("attach");
     if (parsed.has("timing-only"))
-        for (const char* data : {"fidelity", "check", "labels", "classes", "outputs", "save-codes", "save-output-codes",
-                                 "pcm-state", "compensate", "attach", "top"})
+        for (const char* data : {"save-program", "fidelity", "check", "labels", "classes", "outputs", "save-codes",
+                                 "save-output-codes", "pcm-state", "compensate", "attach", "top"})
             if (parsed.has(data) && !parsed.values[data].defaulted())
                 return Error{std::string("--") + data + " needs data, and --timing-only has none", "", ""};
     for (const char* books : {"report", "json", "html", "trace"})

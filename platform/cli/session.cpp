@@ -112,6 +112,8 @@ Status drive(const RunRequest& request, const Prepared& prepared, Card& card, ho
         progress.update(stage, done, total);
     };
     options.data = !request.timing_only;
+    // Billions of weights are written for minutes; nobody waits for a card that takes time alone.
+    if (request.timing_only) options.timeout = 24 * 3600 * kSecond;
     driver::ProgramRunner runner(**driver, prepared.program, options);
     if (auto good = runner.load(); !good) return good;
     if (request.age > 0) {
