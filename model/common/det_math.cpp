@@ -7,8 +7,10 @@
 #include <initializer_list>
 #include <limits>
 
+#include "lightcard/model/common/simd.h"
+
 // std::fma below is exact by definition (IEEE 754), whether an instruction or a library call. Nothing else of <cmath>
-// is used but std::fma and the classification functions.
+// is used but std::fma and the classification functions. The clones are for the instruction.
 namespace lightcard::det {
 namespace {
 
@@ -26,14 +28,14 @@ constexpr double kInverseLn10Low = 0x1.95355baaafad3p-57;
 constexpr double kSqrtHalf = 0x1.6a09e667f3bcdp-1;
 constexpr double kInverseSqrtTwoPi = 0x1.9884533d43651p-2;
 
-std::uint64_t bits_of(double x)
+LIGHTCARD_INLINE std::uint64_t bits_of(double x)
 {
     std::uint64_t bits;
     std::memcpy(&bits, &x, sizeof bits);
     return bits;
 }
 
-double from_bits(std::uint64_t bits)
+LIGHTCARD_INLINE double from_bits(std::uint64_t bits)
 {
     double x;
     std::memcpy(&x, &bits, sizeof x);
@@ -41,13 +43,13 @@ double from_bits(std::uint64_t bits)
 }
 
 /// 2^k for -1022 <= k <= 1023.
-double power_of_two(std::int64_t k)
+LIGHTCARD_INLINE double power_of_two(std::int64_t k)
 {
     return from_bits(static_cast<std::uint64_t>(k + 1023) << 52);
 }
 
 /// x * 2^k with at most one rounding, k in -1100 .. 1024.
-double scale(double x, std::int64_t k)
+LIGHTCARD_INLINE double scale(double x, std::int64_t k)
 {
     if (k > 1023) return x * power_of_two(1023) * power_of_two(k - 1023);
     if (k < -1022) return x * power_of_two(k + 64) * power_of_two(-64);
@@ -55,7 +57,7 @@ double scale(double x, std::int64_t k)
 }
 
 /// exp(x + tail), |tail| far below |x|. Range reduction by ln 2, Taylor series to r^13 (|r| <= 0.35: next term 1e-17).
-double exp_with_tail(double x, double tail)
+LIGHTCARD_INLINE double exp_with_tail(double x, double tail)
 {
     if (x != x) return kNan;
     if (x > 709.8) return kInfinity;
@@ -79,7 +81,7 @@ struct SplitLog {
     double exponent, high, low;
 };
 
-SplitLog split_log(double x)
+LIGHTCARD_INLINE SplitLog split_log(double x)
 {
     std::int64_t exponent = 0;
     if (x < std::numeric_limits<double>::min()) {
@@ -108,7 +110,7 @@ SplitLog split_log(double x)
 }
 
 /// log(x) * (factor + factor_low), the exponent's part given by `per_octave` = log(2) * factor.
-double scaled_log(double x, double factor, double factor_low, double per_octave, double per_octave_low)
+LIGHTCARD_INLINE double scaled_log(double x, double factor, double factor_low, double per_octave, double per_octave_low)
 {
     if (x != x || x < 0) return kNan;
     if (x == 0) return -kInfinity;
@@ -128,28 +130,28 @@ double scaled_log(double x, double factor, double factor_low, double per_octave,
 
 }  // namespace
 
-double exp(double x)
+LIGHTCARD_CLONES double exp(double x)
 {
     return exp_with_tail(x, 0);
 }
 
-double log(double x)
+LIGHTCARD_CLONES double log(double x)
 {
     return scaled_log(x, 1.0, 0.0, kLn2High, kLn2Low);
 }
 
-double log2(double x)
+LIGHTCARD_CLONES double log2(double x)
 {
     return scaled_log(x, kInverseLn2, kInverseLn2Low, 1.0, 0.0);
 }
 
-double log10(double x)
+LIGHTCARD_CLONES double log10(double x)
 {
     constexpr double kLog10Of2 = 0x1.34413509f79ffp-2, kLog10Of2Low = -0x1.9dc1da994fd21p-59;
     return scaled_log(x, kInverseLn10, kInverseLn10Low, kLog10Of2, kLog10Of2Low);
 }
 
-double pow10(double x)
+LIGHTCARD_CLONES double pow10(double x)
 {
     if (x != x) return kNan;
     if (x > 310) return kInfinity;

@@ -4,22 +4,20 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstring>
 
 #include "lightcard/model/common/det_math.h"
 #include "lightcard/model/common/gaussian.h"
 #include "lightcard/model/common/rng.h"
 #include "lightcard/model/common/simd.h"
-#include "lightcard/model/pcm_memory/cell_moments.h"
-#include "lightcard/model/pcm_memory/write_loop.h"
+#include "lightcard/model/pcm_memory/cell_model.h"
 
 namespace lightcard::pcm_memory {
 namespace {
 
 constexpr std::uint32_t kPlaneAlignment = 64;
-constexpr std::int32_t kFullScale = 127;  ///< host weight of the most transparent cell
-constexpr double kUnit = 256;             ///< effective weight units of a host-weight step
+constexpr double kUnit = 256;  ///< effective weight units of a host-weight step
 constexpr double kLargest = 32639;
-constexpr std::uint32_t kMagnitudes = 129;  ///< |w| = 0 .. 128
 
 double round_half_even(double x)
 {
@@ -27,49 +25,23 @@ double round_half_even(double x)
     return (x + kMagic) - kMagic;
 }
 
-/// What the run asks of the cells, and the moments of a cell programmed to each host magnitude.
-/// A cell's contrast is (T - T_min) / (T_max - T_min): 0 for w = 0 and for the idle half of a pair, 1 at full scale.
-struct CellModel {
-    bool optics = false;  ///< fidelity stat
-    bool programming_errors = false;
-    DriftModel drift;
-    bool wear = false;
-    double floor = 0;  ///< T_min / T_max
-    double read_noise = 0, read_power = 0;
-    Moments drift_factor;                      ///< of what drift multiplies a contrast by, less 1
-    std::array<double, kMagnitudes> target{};  ///< contrast aimed at
-    std::array<double, kMagnitudes> sigma{};   ///< programming error of contrast
-    std::array<Moments, kMagnitudes> programming{};
+struct WeightSums {
+    std::int32_t sum = 0;
+    std::uint32_t squares = 0;
 };
 
-CellModel make_cell_model(const Parameters& pcm, const RunConfig& run, double age)
+LIGHTCARD_CLONES WeightSums weight_sums(const std::int8_t* weights, std::uint32_t rows)
 {
-    CellModel model;
-    model.optics = run.fidelity != Fidelity::ideal;
-    const bool levels = model.optics ? run.noise.levels : run.quant;
-    model.programming_errors = model.optics && run.noise.programming && pcm.programming_sigma > 0;
-    model.wear = model.optics && run.noise.wear;
-    if (model.optics && run.noise.drift) model.drift = make_drift(pcm, age);
-    model.drift_factor = drift_moments(model.drift);
-    if (model.optics && run.noise.read) model.read_noise = pcm.read_noise;
-    model.read_power = pcm.read_noise_power;
-    model.floor = det::from_db(-pcm.cell_extinction_db);
-    const double steps = static_cast<double>((std::uint64_t{1} << std::clamp(pcm.level_bits, 1u, 32u)) - 1);
-    for (std::uint32_t magnitude = 0; magnitude < kMagnitudes; ++magnitude) {
-        double contrast = std::min(1.0, magnitude / static_cast<double>(kFullScale));
-        if (levels) contrast = round_half_even(contrast * steps) / steps;
-        model.target[magnitude] = contrast;
-        if (model.programming_errors) model.sigma[magnitude] = programming_sigma(pcm, contrast);
-        // Neighbouring weights aim at the same level, and the moments are a series each.
-        const bool same = magnitude > 0 && contrast == model.target[magnitude - 1];
-        model.programming[magnitude] =
-            same ? model.programming[magnitude - 1] : clamped_error(contrast, model.sigma[magnitude]);
+    std::int32_t sum = 0, squares = 0;
+    for (std::uint32_t row = 0; row < rows; ++row) {
+        sum += weights[row];
+        squares += weights[row] * weights[row];
     }
-    return model;
+    return {sum, static_cast<std::uint32_t>(squares)};
 }
 
-/// Geometry, column sums and the host weights themselves in the hi plane: all there is in `ideal`.
-EffectiveTile exact_tile(std::uint32_t rows, std::uint32_t cols, const std::int8_t* weights, std::size_t stride)
+/// Geometry and sums of the host weights.
+EffectiveTile empty_tile(std::uint32_t rows, std::uint32_t cols, const std::int8_t* weights, std::size_t stride)
 {
     EffectiveTile tile;
     tile.rows = rows;
@@ -81,16 +53,19 @@ EffectiveTile exact_tile(std::uint32_t rows, std::uint32_t cols, const std::int8
     tile.column_sum.assign(cols, 0);
     tile.column_norm2.assign(cols, 0);
     for (std::uint32_t col = 0; col < cols; ++col) {
-        const std::int8_t* source = weights + col * stride;
-        std::copy(source, source + rows, tile.hi.begin() + static_cast<std::ptrdiff_t>(col) * tile.row_stride);
-        std::uint64_t norm2 = 0;
-        for (std::uint32_t row = 0; row < rows; ++row) {
-            tile.column_sum[col] += source[row];
-            norm2 += static_cast<std::uint64_t>(source[row] * source[row]);
-        }
-        tile.column_norm2[col] = norm2 << 16;
+        const WeightSums sums = weight_sums(weights + col * stride, rows);
+        tile.column_sum[col] = sums.sum;
+        tile.column_norm2[col] = std::uint64_t{sums.squares} << 16;
     }
     return tile;
+}
+
+/// The host weights themselves in the hi plane: all there is in `ideal`.
+void store_exact(EffectiveTile& tile, const std::int8_t* weights, std::size_t stride)
+{
+    for (std::uint32_t col = 0; col < tile.cols; ++col)
+        std::copy_n(weights + col * stride, tile.rows,
+                    tile.hi.begin() + static_cast<std::ptrdiff_t>(col) * tile.row_stride);
 }
 
 /// Splits the effective weights of a column, 256 units a step, into the planes; returns the sum of their squares.
@@ -148,25 +123,6 @@ void store_read_variance(EffectiveTile& tile, const CellModel& model, std::uint3
         static_cast<std::uint8_t>(round_half_even((a * a + b * b) * kFullScale * kFullScale / tile.read_variance_unit));
 }
 
-/// Errors of a cell pair in units of host weight, as moments.
-struct PairErrors {
-    double level, programming_mean, programming_variance, drift_variance;
-};
-
-PairErrors pair_errors(const CellModel& model, std::int32_t weight)
-{
-    const auto magnitude = static_cast<std::uint32_t>(weight < 0 ? -weight : weight);
-    const double sign = weight < 0 ? -1 : 1;
-    const double target = model.target[magnitude];
-    const Moments& active = model.programming[magnitude];
-    const Moments& idle = model.programming[0];
-    const double active_mean = target + active.mean;
-    const double squares = active_mean * active_mean + active.variance + idle.mean * idle.mean + idle.variance;
-    constexpr double kScale2 = static_cast<double>(kFullScale) * kFullScale;
-    return {sign * (target * kFullScale - magnitude), sign * (active.mean - idle.mean) * kFullScale,
-            (active.variance + idle.variance) * kScale2, squares * model.drift_factor.variance * kScale2};
-}
-
 /// Sums over the rows of a column of one source's mean error e and of the mean error t of all.
 struct ColumnError {
     double e = 0, e2 = 0, et = 0;
@@ -185,57 +141,81 @@ void add_column(StaticError& error, const ColumnError& column, double total, std
     error.residual2 += column.et - column.e * total / rows;
 }
 
+/// Eight doubles, in one register or in as many as the instruction set needs; each adds up for itself.
+using Eight = double __attribute__((vector_size(64)));
+static_assert(kShares == 8);
+
+LIGHTCARD_INLINE void add_shares(Eight& sum, const Shares& shares)
+{
+    Eight eight;
+    std::memcpy(&eight, shares.data(), sizeof eight);
+    sum += eight;
+}
+
+/// Rows by their number mod 4: an addition need not wait for the one before it.
+LIGHTCARD_CLONES void sum_shares(const std::int8_t* weights, std::uint32_t rows, const Shares* of_weight, double* sums)
+{
+    const Shares* table = of_weight - kLowestWeight;
+    Eight part0{}, part1{}, part2{}, part3{};
+    std::uint32_t row = 0;
+    for (; row + 4 <= rows; row += 4) {
+        add_shares(part0, table[weights[row]]);
+        add_shares(part1, table[weights[row + 1]]);
+        add_shares(part2, table[weights[row + 2]]);
+        add_shares(part3, table[weights[row + 3]]);
+    }
+    for (; row < rows; ++row) add_shares(part0, table[weights[row]]);
+    const Eight sum = (part0 + part1) + (part2 + part3);
+    std::memcpy(sums, &sum, sizeof sum);
+}
+
 void expect_errors(EffectiveTile& tile, const CellModel& model, const std::int8_t* weights, std::size_t stride)
 {
     const double gain = model.drift_factor.mean;
     tile.drift.gain = gain;
-    constexpr std::int32_t kLowest = -128;
-    std::array<PairErrors, 256> of_weight;
-    for (std::int32_t weight = kLowest; weight < 128; ++weight)
-        of_weight[static_cast<std::size_t>(weight - kLowest)] = pair_errors(model, weight);
     for (std::uint32_t col = 0; col < tile.cols; ++col) {
-        ColumnError levels, programming;
-        // Sums of all cells, in order; kept at hand while a column is in work.
-        double programming2 = tile.programming.random2, drift2 = tile.drift.random2,
-               drift_error2 = tile.expected_drift_error2;
-        for (std::uint32_t row = 0; row < tile.rows; ++row) {
-            const std::int32_t weight = weights[col * stride + row];
-            const PairErrors& errors = of_weight[static_cast<std::size_t>(weight - kLowest)];
-            const double total = errors.level + errors.programming_mean;
-            levels.add(errors.level, total);
-            programming.add(errors.programming_mean, total);
-            programming2 += errors.programming_variance;
-            drift2 += errors.drift_variance;
-            drift_error2 += errors.drift_variance + gain * gain * weight * weight;
-        }
-        tile.programming.random2 = programming2;
-        tile.drift.random2 = drift2;
-        tile.expected_drift_error2 = drift_error2;
-        add_column(tile.levels, levels, levels.e + programming.e, tile.rows);
-        add_column(tile.programming, programming, levels.e + programming.e, tile.rows);
-        tile.expected_level_error2 += levels.e2;
-        tile.expected_programming_error2 += programming.e2;
+        Shares sums;
+        sum_shares(weights + col * stride, tile.rows, model.shares.data(), sums.data());
+        const double total = sums[level] + sums[programming];
+        add_column(tile.levels, {sums[level], sums[level2], sums[level_total]}, total, tile.rows);
+        add_column(tile.programming, {sums[programming], sums[programming2], sums[programming_total]}, total,
+                   tile.rows);
+        tile.programming.random2 += sums[programming_variance];
+        tile.drift.random2 += sums[drift_variance];
+        tile.expected_level_error2 += sums[level2];
+        tile.expected_programming_error2 += sums[programming2];
+        tile.expected_drift_error2 +=
+            sums[drift_variance] + gain * gain * static_cast<double>(tile.column_norm2[col] >> 16);
     }
     tile.expected_programming_error2 += tile.programming.random2;
 }
 
 /// Contrasts of the + and - cells of one column, rows in order.
 struct ColumnContrasts {
-    explicit ColumnContrasts(std::size_t rows) : plus(rows), minus(rows), plus_sigma(rows), minus_sigma(rows) {}
+    ColumnContrasts(std::size_t rows, double sigma)
+        : plus(rows), minus(rows), plus_sigma(rows, sigma), minus_sigma(rows, sigma)
+    {
+    }
     std::vector<double> plus, minus;
     std::vector<double> plus_sigma, minus_sigma;  ///< of the programming error
 };
 
 void aim(const CellModel& model, const std::int8_t* weights, ColumnContrasts& column)
 {
-    for (std::size_t row = 0; row < column.plus.size(); ++row) {
-        const std::int32_t weight = weights[row];
-        const auto plus = static_cast<std::uint32_t>(std::max(0, weight));
-        const auto minus = static_cast<std::uint32_t>(std::max(0, -weight));
-        column.plus[row] = model.target[plus];
-        column.minus[row] = model.target[minus];
-        column.plus_sigma[row] = model.sigma[plus];
-        column.minus_sigma[row] = model.sigma[minus];
+    const std::size_t rows = column.plus.size();
+    const Aim* table = model.aims.data() - kLowestWeight;
+    double *plus = column.plus.data(), *minus = column.minus.data();
+    for (std::size_t row = 0; row < rows; ++row) {
+        const Aim& aims = table[weights[row]];
+        plus[row] = aims.plus;
+        minus[row] = aims.minus;
+    }
+    if (model.same_sigma) return;
+    double *plus_sigma = column.plus_sigma.data(), *minus_sigma = column.minus_sigma.data();
+    for (std::size_t row = 0; row < rows; ++row) {
+        const Aim& aims = table[weights[row]];
+        plus_sigma[row] = aims.plus_sigma;
+        minus_sigma[row] = aims.minus_sigma;
     }
 }
 
@@ -342,12 +322,14 @@ void store_column(EffectiveTile& tile, const CellModel& model, std::uint32_t col
 }
 
 /// `place` null: every draw at its mean.
-EffectiveTile make_tile(const Parameters& parameters, const RunConfig& run, const Place* place, std::uint32_t rows,
-                        std::uint32_t cols, const std::int8_t* weights, std::size_t stride, double age)
+EffectiveTile make_tile(const CellModel& model, const Place* place, std::uint32_t rows, std::uint32_t cols,
+                        const std::int8_t* weights, std::size_t stride)
 {
-    EffectiveTile tile = exact_tile(rows, cols, weights, stride);
-    if (run.fidelity == Fidelity::ideal && !run.quant) return tile;
-    const CellModel model = make_cell_model(parameters, run, age);
+    EffectiveTile tile = empty_tile(rows, cols, weights, stride);
+    if (model.exact) {
+        store_exact(tile, weights, stride);
+        return tile;
+    }
     if (model.optics) {
         tile.common.assign(tile.hi.size(), 0);
         tile.common_sum.assign(cols, 0);
@@ -359,7 +341,7 @@ EffectiveTile make_tile(const Parameters& parameters, const RunConfig& run, cons
     expect_errors(tile, model, weights, stride);
     const bool errors = model.programming_errors || model.drift.log_age > 0;
     const bool worn = model.wear && place != nullptr && place->limits != nullptr && !place->limits->empty();
-    ColumnContrasts column(rows);
+    ColumnContrasts column(rows, model.sigma[0]);
     std::vector<std::uint32_t> words(4 * static_cast<std::size_t>(rows));
     std::vector<float> draws(words.size());
     for (std::uint32_t col = 0; col < cols; ++col) {
@@ -386,21 +368,37 @@ EffectiveTile make_tile(const Parameters& parameters, const RunConfig& run, cons
 
 }  // namespace
 
+TileMaker::TileMaker(const Parameters& parameters, const RunConfig& run)
+    : parameters_(parameters), run_(run), model_(std::make_unique<CellModel>(make_cell_model(parameters, run)))
+{
+}
+
+TileMaker::~TileMaker() = default;
+
+EffectiveTile TileMaker::make(const Place& place, std::uint32_t rows, std::uint32_t cols, const std::int8_t* weights,
+                              std::size_t weights_stride, double age)
+{
+    set_age(*model_, parameters_, age);
+    EffectiveTile tile = make_tile(*model_, &place, rows, cols, weights, weights_stride);
+    tile.core = place.core;
+    if (run_.fidelity == Fidelity::device)
+        tile.cells = make_cells(parameters_, run_, place, rows, cols, weights, weights_stride, age);
+    return tile;
+}
+
 EffectiveTile make_effective_tile(const Parameters& parameters, const RunConfig& run, const Place& place,
                                   std::uint32_t rows, std::uint32_t cols, const std::int8_t* weights,
                                   std::size_t weights_stride, double age)
 {
-    EffectiveTile tile = make_tile(parameters, run, &place, rows, cols, weights, weights_stride, age);
-    tile.core = place.core;
-    if (run.fidelity == Fidelity::device)
-        tile.cells = make_cells(parameters, run, place, rows, cols, weights, weights_stride, age);
-    return tile;
+    return TileMaker(parameters, run).make(place, rows, cols, weights, weights_stride, age);
 }
 
 EffectiveTile make_mean_tile(const Parameters& parameters, const RunConfig& run, std::uint32_t rows, std::uint32_t cols,
                              const std::int8_t* weights, std::size_t weights_stride, double age)
 {
-    return make_tile(parameters, run, nullptr, rows, cols, weights, weights_stride, age);
+    CellModel model = make_cell_model(parameters, run);
+    set_age(model, parameters, age);
+    return make_tile(model, nullptr, rows, cols, weights, weights_stride);
 }
 
 }  // namespace lightcard::pcm_memory

@@ -6,6 +6,7 @@
 /// and hi is the host weight. In `stat` it carries level quantisation, programming error, drift.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -61,6 +62,24 @@ struct EffectiveTile {
     std::shared_ptr<const photonic_core::PreparedTile> prepared;
     /// Sum over all cells of the squared error expected of each static source, in host-weight units^2.
     double expected_level_error2 = 0, expected_programming_error2 = 0, expected_drift_error2 = 0;
+};
+
+struct CellModel;
+
+/// Makes the tiles of one card; keeps what they have in common.
+class TileMaker {
+public:
+    TileMaker(const Parameters& parameters, const RunConfig& run);
+    ~TileMaker();
+
+    /// As make_effective_tile().
+    EffectiveTile make(const Place& place, std::uint32_t rows, std::uint32_t cols, const std::int8_t* weights,
+                       std::size_t weights_stride, double age);
+
+private:
+    const Parameters& parameters_;
+    const RunConfig& run_;
+    std::unique_ptr<CellModel> model_;
 };
 
 /// `weights`: s8 [cols][weights_stride], rows used of each. `age`: s since the bank was verified.

@@ -16,6 +16,7 @@ PcmMemory::PcmMemory(sc_core::sc_module_name name, std::uint32_t core, const std
       core_(core),
       n_(n),
       parameters_(parameters),
+      maker_(parameters_, services.run),
       chain_(chain),
       services_(services),
       banks_(parameters.banks),
@@ -332,9 +333,8 @@ void PcmMemory::fetch(ProgramTransaction& program)
     const bool aged = age > cached.age * 1.01 + 1.0 || age < cached.age;
     if (cached.epoch != bank.epoch || cached.age < 0 || aged) {
         cached.limits = limits(program.bank, bank.rows, bank.cols);
-        cached.tile = make_effective_tile(parameters_, services_.run,
-                                          {chain_.seed, core_, program.bank, bank.epoch, &cached.limits}, bank.rows,
-                                          bank.cols, bank.weights.data(), bank.rows, age);
+        cached.tile = maker_.make({chain_.seed, core_, program.bank, bank.epoch, &cached.limits}, bank.rows, bank.cols,
+                                  bank.weights.data(), bank.rows, age);
         cached.gains.clear();
         double mean_gain = 0;
         for (std::uint32_t col = 0; col < bank.cols; ++col) {

@@ -103,6 +103,7 @@ private:
     const std::uint32_t core_;
     const std::uint32_t n_;
     const Parameters parameters_;
+    TileMaker maker_;
     const photonic_core::AnalogChain& chain_;
     Services& services_;
     std::vector<Bank> banks_;

@@ -11,6 +11,7 @@
 #include <ctime>
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 
 #if defined(LIGHTCARD_BENCH_CBLAS)
@@ -41,6 +42,7 @@ public:
     Network(const RunConfig& run, double read_noise, photonic_core::KernelIsa isa) : run_(run)
     {
         card_.pcm.read_noise = read_noise;
+        maker_ = std::make_unique<pcm_memory::TileMaker>(card_.pcm, run_);
         chain_ = photonic_core::make_analog_chain(card_.core, card_.pcm, card_.converters, run);
         chain_.isa = isa;
         std::mt19937 random(1);
@@ -64,9 +66,8 @@ public:
         ++epoch_;
         for (std::size_t i = 0; i < places_.size(); ++i) {
             const Place& place = places_[i];
-            tiles_[i] = pcm_memory::make_effective_tile(
-                card_.pcm, run_, {run_.seed, 0, static_cast<std::uint32_t>(i), age > 0 ? 1 : epoch_}, place.rows,
-                place.cols, weights_.data() + i % 3 * kSide, kSide, age);
+            tiles_[i] = maker_->make({run_.seed, 0, static_cast<std::uint32_t>(i), age > 0 ? 1 : epoch_}, place.rows,
+                                     place.cols, weights_.data() + i % 3 * kSide, kSide, age);
             gains_[i].assign(place.cols, photonic_core::column_gain(chain_, place.rows, 300000));
             tiles_[i].prepared = photonic_core::prepare_tile(chain_, tiles_[i], gains_[i].data());
         }
@@ -104,6 +105,7 @@ private:
     };
     RunConfig run_;
     photonic_core::Card card_;
+    std::unique_ptr<pcm_memory::TileMaker> maker_;
     photonic_core::AnalogChain chain_;
     std::vector<std::int8_t> weights_;
     std::vector<Place> places_;
