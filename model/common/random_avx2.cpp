@@ -66,11 +66,11 @@ template <class Coefficient>
 inline __attribute__((always_inline)) __m256 polynomial(__m256 t, const Coefficient& of)
 {
     __m256 z = of(5);
-    z = _mm256_add_ps(_mm256_mul_ps(z, t), of(4));
-    z = _mm256_add_ps(_mm256_mul_ps(z, t), of(3));
-    z = _mm256_add_ps(_mm256_mul_ps(z, t), of(2));
-    z = _mm256_add_ps(_mm256_mul_ps(z, t), of(1));
-    return _mm256_add_ps(_mm256_mul_ps(z, t), of(0));
+    z = _mm256_fmadd_ps(z, t, of(4));
+    z = _mm256_fmadd_ps(z, t, of(3));
+    z = _mm256_fmadd_ps(z, t, of(2));
+    z = _mm256_fmadd_ps(z, t, of(1));
+    return _mm256_fmadd_ps(z, t, of(0));
 }
 
 __attribute__((noinline)) __m256 rare_octaves(__m256 t, __m256i octave)
@@ -82,7 +82,7 @@ inline __attribute__((always_inline)) __m256 draw(const Quantile& quantile, __m2
 {
     const __m256i sign = _mm256_set1_epi32(static_cast<int>(0x80000000));
     const __m256 k = _mm256_cvtepi32_ps(_mm256_andnot_si256(sign, words));
-    const __m256 tail = _mm256_add_ps(_mm256_mul_ps(k, _mm256_set1_ps(0x1.fffffep-1F)), _mm256_set1_ps(0.5F));
+    const __m256 tail = _mm256_fmadd_ps(k, _mm256_set1_ps(0x1.fffffep-1F), _mm256_set1_ps(0.5F));
     const __m256i bits = _mm256_castps_si256(tail);
     const __m256i octave = _mm256_sub_epi32(_mm256_srli_epi32(bits, 23), _mm256_set1_epi32(126));
     const __m256i fraction =

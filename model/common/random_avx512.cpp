@@ -149,16 +149,16 @@ struct Quantile {
     }
 };
 
-/// Horner's scheme with coefficients from `of(power)`; the file is compiled without contraction.
+/// Horner's scheme with coefficients from `of(power)`.
 template <class Coefficient>
 LIGHTCARD_ALWAYS __m512 polynomial(__m512 t, const Coefficient& of)
 {
     __m512 z = of(5);
-    z = _mm512_add_ps(_mm512_mul_ps(z, t), of(4));
-    z = _mm512_add_ps(_mm512_mul_ps(z, t), of(3));
-    z = _mm512_add_ps(_mm512_mul_ps(z, t), of(2));
-    z = _mm512_add_ps(_mm512_mul_ps(z, t), of(1));
-    return _mm512_add_ps(_mm512_mul_ps(z, t), of(0));
+    z = _mm512_fmadd_ps(z, t, of(4));
+    z = _mm512_fmadd_ps(z, t, of(3));
+    z = _mm512_fmadd_ps(z, t, of(2));
+    z = _mm512_fmadd_ps(z, t, of(1));
+    return _mm512_fmadd_ps(z, t, of(0));
 }
 
 __attribute__((noinline)) __m512 rare_octaves(__m512 t, __m512i octave)
@@ -173,7 +173,7 @@ LIGHTCARD_ALWAYS __m512 draw(const Quantile& quantile, __m512i words)
 {
     const __m512i sign = _mm512_set1_epi32(static_cast<int>(0x80000000));
     const __m512 k = _mm512_cvtepi32_ps(_mm512_andnot_si512(sign, words));
-    const __m512 tail = _mm512_add_ps(_mm512_mul_ps(k, _mm512_set1_ps(0x1.fffffep-1F)), _mm512_set1_ps(0.5F));
+    const __m512 tail = _mm512_fmadd_ps(k, _mm512_set1_ps(0x1.fffffep-1F), _mm512_set1_ps(0.5F));
     const __m512i bits = _mm512_castps_si512(tail);
     const __m512i octave = _mm512_sub_epi32(_mm512_srli_epi32(bits, 23), _mm512_set1_epi32(126));
     // (bits & 0x7FFFFF) | 0x3F800000

@@ -85,11 +85,6 @@ Key ars_key(std::uint64_t seed, std::uint64_t stream)
     return {low, mix(low + stream)};
 }
 
-std::uint32_t source_field(NoiseSource source, std::uint32_t low24)
-{
-    return static_cast<std::uint32_t>(source) << 24 | (low24 & 0xFFFFFF);
-}
-
 random_kernels::RoundKeys round_keys(const Key& key)
 {
     return random_kernels::round_keys({key[0], key[1]});
@@ -97,7 +92,7 @@ random_kernels::RoundKeys round_keys(const Key& key)
 
 Counter static_counter(const StaticKey& key, NoiseSource source)
 {
-    return {key.column << 16, key.bank, key.core, source_field(source, 0)};
+    return {key.column << 16, key.bank, key.core, sample_field(source, 0)};
 }
 
 }  // namespace
@@ -122,7 +117,7 @@ SampleCounter sample_counter(const SampleKey& key, NoiseSource source)
     const Key k = ars_key(key.seed, key.weight_id);
     return {{k[0], k[1]},
             {static_cast<std::uint32_t>(key.ordinal), static_cast<std::uint32_t>(key.ordinal >> 32), 0,
-             source_field(source, key.pass)}};
+             sample_field(source, key.pass)}};
 }
 
 void static_words_portable(const StaticKey& key, NoiseSource source, std::uint32_t count, std::uint32_t* words)

@@ -58,6 +58,11 @@ struct SampleCounter {
     std::uint32_t counter[4];
 };
 SampleCounter sample_counter(const SampleKey& key, NoiseSource source);
+/// Its counter[3].
+constexpr std::uint32_t sample_field(NoiseSource source, std::uint32_t pass)
+{
+    return static_cast<std::uint32_t>(source) << 24 | (pass & 0xFFFFFF);
+}
 
 /// The same words without vector instructions: what the others are tested against.
 void sample_words_portable(const SampleKey& key, NoiseSource source, std::uint32_t first_row, std::uint32_t count,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// One source, several instruction sets: the loader picks the clone the CPU can run. Clones of integer code and of
-/// plain IEEE adds, multiplies and square roots (no contraction) give the same bits.
+/// plain IEEE adds, multiplies, square roots and explicit fma (no contraction) give the same bits; without the
+/// instruction an fma is a library call, slow and exact.
 #pragma once
 
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && \
@@ -18,7 +19,8 @@ namespace lightcard {
 inline bool has_avx2()
 {
 #if defined(__x86_64__)
-    return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("aes") != 0;
+    return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0 &&
+           __builtin_cpu_supports("aes") != 0;
 #else
     return false;
 #endif

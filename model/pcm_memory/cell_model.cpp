@@ -65,8 +65,8 @@ CellModel make_cell_model(const Parameters& pcm, const RunConfig& run)
         model.programming[magnitude] =
             same ? model.programming[magnitude - 1] : clamped_error(contrast, model.sigma[magnitude]);
     }
-    model.same_sigma = std::all_of(model.sigma.begin(), model.sigma.end(),
-                                   [&](double sigma) { return sigma == model.sigma[0]; });
+    model.same_sigma =
+        std::all_of(model.sigma.begin(), model.sigma.end(), [&](double sigma) { return sigma == model.sigma[0]; });
     for (std::uint32_t i = 0; i < kWeights; ++i) {
         const std::int32_t weight = kLowestWeight + static_cast<std::int32_t>(i);
         const auto plus = static_cast<std::uint32_t>(std::max(0, weight));

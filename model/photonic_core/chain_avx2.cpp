@@ -21,8 +21,6 @@ struct V {
 
     static LIGHTCARD_ALWAYS F load(const float* at) { return _mm256_loadu_ps(at); }
     static LIGHTCARD_ALWAYS I load(const void* at) { return _mm256_loadu_si256(static_cast<const I*>(at)); }
-    static LIGHTCARD_ALWAYS F load(const float* at, Mask mask) { return _mm256_maskload_ps(at, mask); }
-    static LIGHTCARD_ALWAYS I load(const std::int32_t* at, Mask mask) { return _mm256_maskload_epi32(at, mask); }
     static LIGHTCARD_ALWAYS void store(void* at, I words) { _mm256_storeu_si256(static_cast<I*>(at), words); }
     static LIGHTCARD_ALWAYS void store(std::int32_t* at, I words, Mask mask)
     {
@@ -42,11 +40,12 @@ struct V {
     static LIGHTCARD_ALWAYS F add(F a, F b) { return _mm256_add_ps(a, b); }
     static LIGHTCARD_ALWAYS F sub(F a, F b) { return _mm256_sub_ps(a, b); }
     static LIGHTCARD_ALWAYS F mul(F a, F b) { return _mm256_mul_ps(a, b); }
+    static LIGHTCARD_ALWAYS F fma(F a, F b, F c) { return _mm256_fmadd_ps(a, b, c); }
     static LIGHTCARD_ALWAYS F min(F a, F b) { return _mm256_min_ps(a, b); }
     static LIGHTCARD_ALWAYS F max(F a, F b) { return _mm256_max_ps(a, b); }
     static LIGHTCARD_ALWAYS F sqrt(F a) { return _mm256_sqrt_ps(a); }
     static LIGHTCARD_ALWAYS F to_float(I a) { return _mm256_cvtepi32_ps(a); }
-    static LIGHTCARD_ALWAYS I to_int(F a) { return _mm256_cvttps_epi32(a); }
+    static LIGHTCARD_ALWAYS I rounded(F a) { return _mm256_cvtps_epi32(a); }
     static LIGHTCARD_ALWAYS I bits(F a) { return _mm256_castps_si256(a); }
 
     static LIGHTCARD_ALWAYS I add(I a, I b) { return _mm256_add_epi32(a, b); }
@@ -64,10 +63,10 @@ struct V {
     static LIGHTCARD_ALWAYS I slli64(I a) { return _mm256_slli_epi64(a, 32); }
 
     /// Lanes of the mask that equal the one or the other.
-    static LIGHTCARD_ALWAYS std::uint32_t count_either(F x, F a, F b, Mask mask)
+    static LIGHTCARD_ALWAYS std::uint32_t count_either(I x, I a, I b, Mask mask)
     {
-        const F either = _mm256_or_ps(_mm256_cmp_ps(x, a, _CMP_EQ_OQ), _mm256_cmp_ps(x, b, _CMP_EQ_OQ));
-        const int lanes = _mm256_movemask_ps(_mm256_and_ps(either, _mm256_castsi256_ps(mask)));
+        const I either = _mm256_or_si256(_mm256_cmpeq_epi32(x, a), _mm256_cmpeq_epi32(x, b));
+        const int lanes = _mm256_movemask_ps(_mm256_castsi256_ps(_mm256_and_si256(either, mask)));
         return static_cast<std::uint32_t>(__builtin_popcount(static_cast<unsigned>(lanes)));
     }
     static LIGHTCARD_ALWAYS bool any_beyond(F x, F limit, Mask mask)

@@ -21,8 +21,6 @@ struct V {
 
     static LIGHTCARD_ALWAYS F load(const float* at) { return _mm512_loadu_ps(at); }
     static LIGHTCARD_ALWAYS I load(const void* at) { return _mm512_loadu_si512(at); }
-    static LIGHTCARD_ALWAYS F load(const float* at, Mask mask) { return _mm512_maskz_loadu_ps(mask, at); }
-    static LIGHTCARD_ALWAYS I load(const std::int32_t* at, Mask mask) { return _mm512_maskz_loadu_epi32(mask, at); }
     static LIGHTCARD_ALWAYS void store(void* at, I words) { _mm512_storeu_si512(at, words); }
     static LIGHTCARD_ALWAYS void store(std::int32_t* at, I words, Mask mask)
     {
@@ -41,11 +39,12 @@ struct V {
     static LIGHTCARD_ALWAYS F add(F a, F b) { return _mm512_add_ps(a, b); }
     static LIGHTCARD_ALWAYS F sub(F a, F b) { return _mm512_sub_ps(a, b); }
     static LIGHTCARD_ALWAYS F mul(F a, F b) { return _mm512_mul_ps(a, b); }
+    static LIGHTCARD_ALWAYS F fma(F a, F b, F c) { return _mm512_fmadd_ps(a, b, c); }
     static LIGHTCARD_ALWAYS F min(F a, F b) { return _mm512_min_ps(a, b); }
     static LIGHTCARD_ALWAYS F max(F a, F b) { return _mm512_max_ps(a, b); }
     static LIGHTCARD_ALWAYS F sqrt(F a) { return _mm512_sqrt_ps(a); }
     static LIGHTCARD_ALWAYS F to_float(I a) { return _mm512_cvtepi32_ps(a); }
-    static LIGHTCARD_ALWAYS I to_int(F a) { return _mm512_cvttps_epi32(a); }
+    static LIGHTCARD_ALWAYS I rounded(F a) { return _mm512_cvtps_epi32(a); }
     static LIGHTCARD_ALWAYS I bits(F a) { return _mm512_castps_si512(a); }
 
     static LIGHTCARD_ALWAYS I add(I a, I b) { return _mm512_add_epi32(a, b); }
@@ -63,10 +62,9 @@ struct V {
     static LIGHTCARD_ALWAYS I slli64(I a) { return _mm512_slli_epi64(a, 32); }
 
     /// Lanes of the mask that equal the one or the other.
-    static LIGHTCARD_ALWAYS std::uint32_t count_either(F x, F a, F b, Mask mask)
+    static LIGHTCARD_ALWAYS std::uint32_t count_either(I x, I a, I b, Mask mask)
     {
-        const Mask either =
-            static_cast<Mask>(_mm512_cmp_ps_mask(x, a, _CMP_EQ_OQ) | _mm512_cmp_ps_mask(x, b, _CMP_EQ_OQ));
+        const auto either = static_cast<Mask>(_mm512_cmpeq_epi32_mask(x, a) | _mm512_cmpeq_epi32_mask(x, b));
         return static_cast<std::uint32_t>(__builtin_popcount(static_cast<unsigned>(either & mask)));
     }
     static LIGHTCARD_ALWAYS bool any_beyond(F x, F limit, Mask mask)
@@ -151,7 +149,12 @@ InputSums copy_inputs(const std::uint8_t* x, std::uint32_t rows, void* out)
         const __m512i high = _mm512_unpackhi_epi8(codes, _mm512_setzero_si512());
         square = _mm512_dpwssd_epi32(_mm512_dpwssd_epi32(square, low, low), high, high);
     }
-    return {static_cast<std::uint32_t>(_mm512_reduce_add_epi64(sum)), static_cast<std::uint32_t>(V::sum_of(square))};
+    // One reduction for both: the sum in the upper halves of 64-bit lanes, squares (below 2^26) in the lower ones.
+    const __m512i low_halves = _mm512_maskz_mov_epi32(0x5555, square);
+    const __m512i lanes = _mm512_add_epi64(low_halves, _mm512_srli_epi64(square, 32));
+    const auto both =
+        static_cast<std::uint64_t>(_mm512_reduce_add_epi64(_mm512_add_epi64(_mm512_slli_epi64(sum, 32), lanes)));
+    return {static_cast<std::uint32_t>(both >> 32), static_cast<std::uint32_t>(both)};
 }
 
 std::uint32_t squares(const std::uint8_t* table, const std::uint8_t* x, std::uint32_t rows, void* out)

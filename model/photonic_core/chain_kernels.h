@@ -24,23 +24,26 @@ struct DacErrors {
     float scale;                        ///< steps a unit of the sum of a word's bytes
 };
 
-/// digital_gain of the columns in two parts, 65536 high + low.
-struct DigitalGain {
-    const std::int32_t *high, *low;
+/// Constants of sixteen columns, zero beyond those in use: one address for all of them.
+struct alignas(64) ColumnGroup {
+    float imbalance[kGroup], floor_acc[kGroup], inverse_lsb[kGroup];
+    std::int32_t floor_light[kGroup];
+    std::int32_t gain_high[kGroup], gain_low[kGroup];  ///< digital_gain = 65536 high + low
 };
-
-/// Constants of the columns, and of the converters of one lane. Tables hold the columns in use, no more.
 struct Columns {
+    const ColumnGroup* groups;
+    const double* lsb;  ///< [cols]
     std::uint32_t cols;
-    float receiver_variance, shot, dither_step;
+    float dither_step;
     float lowest, highest;  ///< ADC codes
-    const float *adc_variance, *imbalance, *inverse_lsb, *crosstalk;
-    const double* lsb;
-    const std::int32_t *floor_acc, *floor_light;
-    DigitalGain gain;
 };
-struct Lane {
-    const float *shortfall, *shortfall2, *adc_gain, *adc_offset;
+/// What one lane's paths and converters make of sixteen columns.
+struct alignas(64) LaneGroup {
+    float dark[kGroup];       ///< variance without light: receiver, ADC
+    float shot[kGroup];       ///< variance a unit of light
+    float scale[kGroup];      ///< codes an acc
+    float offset[kGroup];     ///< codes
+    float crosstalk[kGroup];  ///< weight steps that crossings add to every weight
 };
 
 /// Exact sums of one vector, [cols up to a group]: of both planes, or, with `lo`, of each.
@@ -63,9 +66,10 @@ struct Row {
     float* analog;  ///< [cols] null: through the ADC into y; else the ADC's input in LSB, for an ADC that bends
     std::int32_t* y;
 };
-/// Exact sums over samples, in partial sums.
+/// Exact sums over samples, in partial sums; `y` is [cols up to a group], a sum a column over at most 64 vectors.
 struct SampleSums {
-    alignas(64) std::uint64_t light[8] = {}, light2[8] = {}, y2[8] = {}, lit2[8] = {}, read[8] = {};
+    alignas(64) std::uint64_t light[8] = {}, light2[8] = {}, y2[8] = {}, read[8] = {};
+    std::int32_t* y;
 };
 
 struct ChainKernels {
@@ -76,7 +80,7 @@ struct ChainKernels {
     /// table[code] of a vector's codes in that form; returns their sum. `table` has 256 entries.
     std::uint32_t (*squares)(const std::uint8_t* table, const std::uint8_t* x, std::uint32_t rows, void* out);
     /// Returns samples at an end code (0 if `analog` is asked for).
-    std::uint32_t (*noisy_row)(const Columns& columns, const Lane& lane, const Row& row, SampleSums& sums);
+    std::uint32_t (*noisy_row)(const Columns& columns, const LaneGroup* lane, const Row& row, SampleSums& sums);
     /// y = the sum in acc, rounded to the nearest, halves up.
     void (*exact_row)(const ExactSums& exact, std::uint32_t cols, std::int32_t* y);
     /// The ADC alone. Returns samples at an end code.

@@ -10,14 +10,6 @@
 namespace lightcard::photonic_core {
 namespace {
 
-/// Ties to even, for |x| < 2^22.
-template <class V>
-LIGHTCARD_ALWAYS typename V::F round_half_even(typename V::F x)
-{
-    const auto magic = V::all(0x1.8p23F);
-    return V::sub(V::add(x, magic), magic);
-}
-
 /// (code * gain + 32768) >> 16, of which 32 bits are kept, with gain = 65536 high + low and |code| <= 2^15.
 template <class V>
 LIGHTCARD_ALWAYS typename V::I to_acc(typename V::I code, typename V::I high, typename V::I low)
@@ -56,24 +48,7 @@ struct SquareSums {
 template <class V>
 struct RowSums {
     WordSums<V> light, read;
-    SquareSums<V> light2, y2, lit2;
-};
-
-/// A table's columns from c on; `whole` = all of them are in use, so none needs masking.
-template <class V, bool whole>
-struct Table {
-    typename V::Mask mask;
-    std::uint32_t c;
-    LIGHTCARD_ALWAYS typename V::F operator()(const float* at) const
-    {
-        if constexpr (whole) return V::load(at + c);
-        return V::load(at + c, mask);
-    }
-    LIGHTCARD_ALWAYS typename V::I operator()(const std::int32_t* at) const
-    {
-        if constexpr (whole) return V::load(at + c);
-        return V::load(at + c, mask);
-    }
+    SquareSums<V> light2, y2;
 };
 
 /// The exact sum rounded to single precision, once; up to 512 rows all sums are below 2^24.
@@ -82,7 +57,7 @@ LIGHTCARD_ALWAYS typename V::F exact_value(const ExactSums& exact, std::uint32_t
 {
     const auto first = V::to_float(V::load(exact.hi + c));
     if constexpr (!split) return V::mul(first, V::all(1.0F / 256.0F));
-    return V::add(first, V::mul(V::to_float(V::load(exact.lo + c)), V::all(1.0F / 256.0F)));
+    return V::fma(V::to_float(V::load(exact.lo + c)), V::all(1.0F / 256.0F), first);  // the product is exact
 }
 
 /// The same in acc, halves up.
@@ -104,74 +79,71 @@ LIGHTCARD_ALWAYS void store_columns(std::int32_t* y, std::uint32_t c, typename V
     }
 }
 
-/// V::kLanes columns of one vector; the order of operations is that of docs/model-equations.md section 3.
+/// V::kLanes columns of one vector; the order of operations is that of docs/model-equations.md section 3. Conversions
+/// to integers round half to even, as the processor does by default.
 template <class V, bool split, bool whole>
-LIGHTCARD_ALWAYS std::uint32_t noisy_columns(const Columns& columns, const Lane& lane, const Row& row, std::uint32_t c,
-                                             RowSums<V>& sums)
+LIGHTCARD_ALWAYS std::uint32_t noisy_columns(const Columns& columns, const LaneGroup* lanes, const Row& row,
+                                             std::uint32_t c, std::int32_t* y_sums, RowSums<V>& sums)
 {
     const auto mask = whole ? V::all_lanes() : V::lanes_below(columns.cols - c);
-    const Table<V, whole> of{mask, c};
-    const auto mul = [](auto a, auto b) { return V::mul(a, b); };
-    const auto add = [](auto a, auto b) { return V::add(a, b); };
+    const ColumnGroup& column = columns.groups[c / kGroup];
+    const LaneGroup& lane = lanes[c / kGroup];
+    const std::uint32_t at = c % kGroup;
     const auto all = [](float x) { return V::all(x); };
 
-    auto u = add(exact_value<V, split>(row.exact, c), mul(of(columns.crosstalk), all(row.x_sum)));
-    if (row.dither != nullptr) u = add(u, mul(V::to_float(V::load(row.dither + c)), all(columns.dither_step)));
+    auto u = V::fma(V::load(lane.crosstalk + at), all(row.x_sum), exact_value<V, split>(row.exact, c));
+    if (row.dither != nullptr) u = V::fma(V::to_float(V::load(row.dither + c)), all(columns.dither_step), u);
 
-    auto bright = V::add(V::load(row.light + c), V::add(V::all(row.light_shift), of(columns.floor_light)));
+    auto bright = V::add(V::load(row.light + c), V::add(V::all(row.light_shift), V::load(column.floor_light + at)));
     auto y = exact_acc<V, split>(row.exact, c);
     if (!whole) {
         bright = V::only(bright, mask);
         y = V::only(y, mask);
     }
-    const auto floor_acc = of(columns.floor_acc);
-    const auto lit_acc = V::add(y, floor_acc);
     const auto bright_upper = V::srli64(bright);
     sums.light.add(bright, bright_upper);
     sums.light2.add(bright, bright_upper);
     sums.y2.add(y, V::srli64(y));
-    sums.lit2.add(lit_acc, V::srli64(lit_acc));
+    V::store(y_sums + c, V::add(V::load(y_sums + c), y));
 
-    const auto light = mul(V::to_float(bright), all(row.intensity));
-    const auto lit = add(u, V::to_float(floor_acc));
-    const auto laser =
-        add(mul(all(row.change), lit), mul(add(mul(all(row.leak), of(columns.imbalance)), all(row.tilt)), light));
-    auto adc_variance = of(columns.adc_variance);
+    const auto light = V::mul(V::to_float(bright), all(row.intensity));
+    const auto lit = V::add(u, V::load(column.floor_acc + at));
+    const auto common = V::fma(all(row.leak), V::load(column.imbalance + at), all(row.tilt));
+    const auto mean = V::fma(common, light, V::fma(all(row.change), lit, u));
+    auto variance = V::fma(V::load(lane.shot + at), light, V::load(lane.dark + at));
     if (row.read != nullptr) {
         auto codes = V::add(V::load(row.read + c), V::all(row.read_shift));
         if (!whole) codes = V::only(codes, mask);
         sums.read.add(codes, V::srli64(codes));
-        const auto read = mul(V::to_float(codes), all(row.read_unit));
-        adc_variance = add(adc_variance, mul(mul(read, all(row.read_light)), all(row.read_light)));
+        const auto read = V::mul(V::to_float(codes), all(row.read_unit));
+        variance = V::fma(V::mul(read, all(row.read_light)), all(row.read_light), variance);
     }
-    const auto receiver = add(mul(all(columns.receiver_variance), of(lane.shortfall2)),
-                              mul(mul(all(columns.shot), of(lane.shortfall)), light));
-    const auto z = add(add(u, laser), mul(V::sqrt(add(adc_variance, receiver)), V::load(row.normal + c)));
-    const auto v = add(mul(mul(z, of(columns.inverse_lsb)), of(lane.adc_gain)), of(lane.adc_offset));
+    const auto z = V::fma(V::sqrt(variance), V::load(row.normal + c), mean);
+    const auto v = V::fma(z, V::load(lane.scale + at), V::load(lane.offset + at));
     if (row.analog != nullptr) {
         store_columns<V, whole>(reinterpret_cast<std::int32_t*>(row.analog), c, V::bits(v), mask);
         return 0;
     }
-    const auto lowest = all(columns.lowest), highest = all(columns.highest);
-    const auto code = round_half_even<V>(V::min(V::max(v, lowest), highest));
-    const std::uint32_t clipped = V::count_either(code, lowest, highest, mask);
-    const auto acc = to_acc<V>(V::to_int(code), of(columns.gain.high), of(columns.gain.low));
+    const auto code = V::rounded(V::min(V::max(v, all(columns.lowest)), all(columns.highest)));
+    const auto acc = to_acc<V>(code, V::load(column.gain_high + at), V::load(column.gain_low + at));
     store_columns<V, whole>(row.y, c, acc, mask);
-    return clipped;
+    return V::count_either(code, V::rounded(all(columns.lowest)), V::rounded(all(columns.highest)), mask);
 }
 
+/// Takes copies: what is stored could alias anything else.
 template <class V, bool split>
-LIGHTCARD_ALWAYS std::uint32_t noisy_row_of(const Columns& columns, const Lane& lane, const Row& row, SampleSums& total)
+LIGHTCARD_ALWAYS std::uint32_t noisy_row_of(const Columns columns, const LaneGroup* lane, const Row row,
+                                            SampleSums& total)
 {
     RowSums<V> sums;
+    std::int32_t* y_sums = total.y;
     std::uint32_t c = 0, clipped = 0;
     for (; c + V::kLanes <= columns.cols; c += V::kLanes)
-        clipped += noisy_columns<V, split, true>(columns, lane, row, c, sums);
-    if (c < columns.cols) clipped += noisy_columns<V, split, false>(columns, lane, row, c, sums);
+        clipped += noisy_columns<V, split, true>(columns, lane, row, c, y_sums, sums);
+    if (c < columns.cols) clipped += noisy_columns<V, split, false>(columns, lane, row, c, y_sums, sums);
     sums.light.to(total.light);
     sums.light2.to(total.light2);
     sums.y2.to(total.y2);
-    sums.lit2.to(total.lit2);
     if (row.read != nullptr) sums.read.to(total.read);
     return clipped;
 }
@@ -198,21 +170,22 @@ LIGHTCARD_ALWAYS std::uint32_t quantised_columns(const ExactSums& exact, const C
                                                  std::int32_t* y)
 {
     const auto mask = whole ? V::all_lanes() : V::lanes_below(columns.cols - c);
-    const Table<V, whole> of{mask, c};
+    const ColumnGroup& column = columns.groups[c / kGroup];
+    const std::uint32_t at = c % kGroup;
     const auto lowest = V::all(columns.lowest), highest = V::all(columns.highest);
     const auto near_a_tie = V::all(0.5F + columns.lowest * 0x1p-21F);
-    const auto quotient = V::mul(exact_value<V, split>(exact, c), of(columns.inverse_lsb));
+    const auto quotient = V::mul(exact_value<V, split>(exact, c), V::load(column.inverse_lsb + at));
     const auto within = V::min(V::max(quotient, lowest), highest);
-    auto code = round_half_even<V>(within);
-    if (__builtin_expect(V::any_beyond(V::sub(within, code), near_a_tie, mask), 0)) {
+    auto code = V::rounded(within);
+    if (__builtin_expect(V::any_beyond(V::sub(within, V::to_float(code)), near_a_tie, mask), 0)) {
         alignas(64) std::int32_t codes[V::kLanes] = {};
         const std::uint32_t left = columns.cols - c;
         divided_codes<split>(exact, columns, c, left < V::kLanes ? left : V::kLanes, codes);
-        code = V::to_float(V::load(codes));
+        code = V::load(codes);
     }
-    const auto acc = to_acc<V>(V::to_int(code), of(columns.gain.high), of(columns.gain.low));
+    const auto acc = to_acc<V>(code, V::load(column.gain_high + at), V::load(column.gain_low + at));
     store_columns<V, whole>(y, c, acc, mask);
-    return V::count_either(code, lowest, highest, mask);
+    return V::count_either(code, V::rounded(lowest), V::rounded(highest), mask);
 }
 
 template <class V, bool split>
@@ -236,7 +209,7 @@ LIGHTCARD_ALWAYS void exact_row_of(const ExactSums& exact, std::uint32_t cols, s
 // The table's entries.
 
 template <class V>
-std::uint32_t noisy_row(const Columns& columns, const Lane& lane, const Row& row, SampleSums& sums)
+std::uint32_t noisy_row(const Columns& columns, const LaneGroup* lane, const Row& row, SampleSums& sums)
 {
     if (V::kAlwaysSplit || row.exact.lo != nullptr) return noisy_row_of<V, true>(columns, lane, row, sums);
     return noisy_row_of<V, V::kAlwaysSplit>(columns, lane, row, sums);
@@ -265,10 +238,9 @@ std::int32_t dac_errors(const DacErrors& errors, std::uint32_t rows, void* out)
     for (std::uint32_t row = 0; row < rows; row += V::kLanes) {
         const auto sum = V::byte_sums(V::load(errors.words + row));
         const auto lanes = V::add(V::load_bytes(errors.below + row), V::load_bytes(errors.above + row));
-        const auto fixed = V::add(V::to_float(V::load_bytes(errors.curve + row)), V::mul(leak, V::to_float(lanes)));
-        const auto drawn = V::mul(V::to_float(V::sub(sum, V::all(510))), scale);
-        const auto steps = round_half_even<V>(V::add(drawn, fixed));
-        auto step = V::to_int(V::min(V::max(steps, V::all(-128.0F)), V::all(127.0F)));
+        const auto fixed = V::fma(leak, V::to_float(lanes), V::to_float(V::load_bytes(errors.curve + row)));
+        const auto steps = V::fma(V::to_float(V::sub(sum, V::all(510))), scale, fixed);
+        auto step = V::rounded(V::min(V::max(steps, V::all(-128.0F)), V::all(127.0F)));
         if (row + V::kLanes > rows) step = V::only(step, V::lanes_below(rows - row));
         total = V::add(total, step);
         V::store_steps(out, row, step);

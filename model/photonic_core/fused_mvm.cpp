@@ -228,6 +228,7 @@ public:
           below_(if_needed(chain_.noisy, padded_rows_)),
           above_(if_needed(chain_.noisy, padded_rows_)),
           analog_(tile.groups * kGroup),
+          y_sums_(tile.groups * kGroup),
           columns_(columns())
     {
         if (!chain_.noisy) return;
@@ -236,6 +237,7 @@ public:
         for (auto* bytes : {&dark_, &below_, &above_}) std::memset(bytes->data(), 0, padded_rows_);
         std::memset(curve_.data(), 0, padded_rows_);
         std::memset(words_.data(), 0, (padded_rows_ + kMargin) * sizeof(std::uint32_t));
+        make_lanes();
         if (needs_.read) read_unit_ = static_cast<float>(ReadNoise::unit(chain_, *job.tile));
     }
 
@@ -262,21 +264,35 @@ private:
     {
         Columns columns{};
         const float half = static_cast<float>(chain_.adc_codes / 2);
+        columns.groups = tile_.column_groups.data();
+        columns.lsb = tile_.columns.lsb.data();
         columns.cols = cols_;
-        columns.receiver_variance = tile_.columns.receiver_variance;
-        columns.shot = static_cast<float>(chain_.shot_per_common);
         columns.dither_step = static_cast<float>(chain_.dither_step);
         columns.lowest = -half;
         columns.highest = half - 1.0F;
-        columns.adc_variance = tile_.columns.adc_variance.data();
-        columns.imbalance = tile_.columns.imbalance.data();
-        columns.inverse_lsb = tile_.columns.inverse_lsb.data();
-        columns.lsb = tile_.columns.lsb.data();
-        if (chain_.noisy) columns.crosstalk = chain_.statics->crosstalk.data();
-        columns.floor_acc = tile_.columns.floor_acc.data();
-        columns.floor_light = tile_.columns.floor_light.data();
-        columns.gain = {tile_.gain_high.data(), tile_.gain_low.data()};
         return columns;
+    }
+
+    /// Tables of the lanes that the job's vectors are in: what sample_chain.cpp computes a sample.
+    void make_lanes()
+    {
+        const StaticErrors& statics = *chain_.statics;
+        lanes_.resize(std::size_t{statics.lanes} * tile_.groups, LaneGroup{});
+        const auto shot = static_cast<float>(chain_.shot_per_common);
+        const ColumnConstants& columns = tile_.columns;
+        for (std::uint32_t i = 0; i < std::min(statics.lanes, job_.vectors); ++i) {
+            const std::uint32_t lane = lane_of(job_, i);
+            const std::size_t from = std::size_t{lane} * statics.n;
+            for (std::uint32_t c = 0; c < cols_; ++c) {
+                LaneGroup& group = lanes_[std::size_t{lane} * tile_.groups + c / kGroup];
+                const std::uint32_t at = c % kGroup;
+                group.dark[at] = columns.receiver_variance * statics.shortfall2[from + c] + columns.adc_variance[c];
+                group.shot[at] = shot * statics.shortfall[from + c];
+                group.scale[at] = columns.inverse_lsb[c] * statics.adc_gain[from + c];
+                group.offset[at] = statics.adc_offset[from + c];
+                group.crosstalk[at] = statics.crosstalk[c];
+            }
+        }
     }
 
     void exact_block(std::uint32_t first, std::uint32_t count, MvmStats& stats)
@@ -304,6 +320,8 @@ private:
         sums_.multiply(count);
         draw_intensities(first, count);
         SampleSums sums;
+        sums.y = y_sums_.data();
+        std::fill_n(sums.y, tile_.groups * kGroup, 0);
         for (std::uint32_t v = 0; v < count; ++v) {
             const std::uint64_t x_sum = inputs_[v].sum;
             stats.sum_x += x_sum;
@@ -314,9 +332,21 @@ private:
         const auto total = [](const std::uint64_t(&sum)[8]) { return std::accumulate(sum, sum + 8, std::uint64_t{0}); };
         stats.sum_common += total(sums.light);
         stats.sum_common2 += total(sums.light2);
-        stats.sum_y2 += total(sums.y2);
-        stats.sum_lit2 += total(sums.lit2);
+        const std::uint64_t y2 = total(sums.y2);
+        stats.sum_y2 += y2;
+        stats.sum_lit2 += y2 + lit_beyond(count);
         stats.sum_read += total(sums.read);
+    }
+
+    /// sum (y + f)^2 - sum y^2 over a block, f being the light of a column's modulators at code 0.
+    std::uint64_t lit_beyond(std::uint32_t count) const
+    {
+        std::int64_t sum = 0;
+        for (std::uint32_t c = 0; c < cols_; ++c) {
+            const std::int64_t floor = tile_.columns.floor_acc[c];
+            sum += floor * (2 * std::int64_t{y_sums_.data()[c]} + floor * count);
+        }
+        return static_cast<std::uint64_t>(sum);
     }
 
     SampleKey key_of(std::uint32_t vector) const
@@ -355,10 +385,15 @@ private:
         dither_sum_[v] = kernels_.dac_errors(errors, rows_, sums_.dither(v));
     }
 
+    /// As sample_counter() of the vector's key, without the key.
     SampleCounter counter_of(std::uint32_t vector, NoiseSource source, std::uint32_t row) const
     {
-        SampleCounter start = sample_counter(key_of(vector), source);
+        const std::uint64_t ordinal = job_.first_sample + vector;
+        SampleCounter start{};
+        start.counter[0] = static_cast<std::uint32_t>(ordinal);
+        start.counter[1] = static_cast<std::uint32_t>(ordinal >> 32);
         start.counter[2] = row / 4;
+        start.counter[3] = sample_field(source, job_.pass);
         return start;
     }
 
@@ -412,9 +447,7 @@ private:
 
         const StaticErrors& statics = *chain_.statics;
         const std::uint32_t lane = lane_of(job_, vector);
-        const std::size_t at = std::size_t{lane} * statics.n;
-        const Lane of_lane{statics.shortfall.data() + at, statics.shortfall2.data() + at, statics.adc_gain.data() + at,
-                           statics.adc_offset.data() + at};
+        const LaneGroup* of_lane = lanes_.data() + std::size_t{lane} * tile_.groups;
         if (statics.adc_inl.empty()) return kernels_.noisy_row(columns_, of_lane, row, sums);
 
         row.analog = analog_.data();
@@ -441,6 +474,8 @@ private:
     Scratch<std::int8_t> curve_;
     Scratch<std::uint8_t> dark_, below_, above_;
     Scratch<float> analog_;
+    Scratch<std::int32_t> y_sums_;
+    std::vector<LaneGroup> lanes_;  ///< [lane][group] of lanes in use
     const Columns columns_;
     Warming warming_{};
     float read_unit_ = 0;

@@ -114,8 +114,8 @@ LIGHTCARD_CLONES std::int32_t dither_codes(const std::uint32_t* words, const Dac
         const std::uint32_t pairs = (words[i] & 0x00FF00FF) + ((words[i] >> 8) & 0x00FF00FF);
         const auto sum = static_cast<std::int32_t>((pairs & 0xFFFF) + (pairs >> 16));
         const std::int32_t lanes = below[i] + above[i];
-        const float fixed = static_cast<float>(curve[i]) + leak * static_cast<float>(lanes);
-        const float steps = ((static_cast<float>(sum - 510) * scale + fixed) + kMagic) - kMagic;
+        const float fixed = std::fma(leak, static_cast<float>(lanes), static_cast<float>(curve[i]));
+        const float steps = (std::fma(static_cast<float>(sum - 510), scale, fixed) + kMagic) - kMagic;
         const float least = steps > -128.0F ? steps : -128.0F;
         const auto step = static_cast<std::int32_t>(least < 127.0F ? least : 127.0F);
         total += step;

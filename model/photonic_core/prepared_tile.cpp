@@ -97,9 +97,16 @@ PreparedTile::PreparedTile(const AnalogChain& chain, const pcm_memory::Effective
         for (std::uint32_t c = 0; c < tile.cols; ++c) bytes.dither_start[c] = -128 * columns.hi_sum[c];
     }
     if (reads) squares = squared_light(chain);
-    for (const std::int64_t gain : columns.digital_gain) {
-        gain_high.push_back(static_cast<std::int32_t>(gain >> 16));
-        gain_low.push_back(static_cast<std::int32_t>(gain & 0xffff));
+    column_groups.resize(groups, ColumnGroup{});
+    for (std::uint32_t c = 0; c < tile.cols; ++c) {
+        ColumnGroup& group = column_groups[c / kGroup];
+        const std::uint32_t at = c % kGroup;
+        group.imbalance[at] = columns.imbalance[c];
+        group.floor_acc[at] = static_cast<float>(columns.floor_acc[c]);
+        group.inverse_lsb[at] = columns.inverse_lsb[c];
+        group.floor_light[at] = columns.floor_light[c];
+        group.gain_high[at] = static_cast<std::int32_t>(columns.digital_gain[c] >> 16);
+        group.gain_low[at] = static_cast<std::int32_t>(columns.digital_gain[c] & 0xffff);
     }
 }
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "lightcard/model/photonic_core/chain_kernels.h"
 #include "lightcard/model/photonic_core/integer_kernel.h"
 #include "lightcard/model/photonic_core/read_noise.h"
 #include "lightcard/model/photonic_core/sample_chain.h"
@@ -29,8 +30,8 @@ public:
     std::uint32_t row_groups;  ///< of pairs (avx2) or quads (avx512_vnni) of rows, in packed planes
     std::uint32_t groups;      ///< of 16 columns
     ColumnConstants columns;
-    std::vector<std::int32_t> gain_high, gain_low;  ///< [cols] digital_gain = 65536 high + low
-    std::vector<std::uint8_t> squares;              ///< squared_light()
+    std::vector<ColumnGroup> column_groups;  ///< [groups] what the vector chain reads of them
+    std::vector<std::uint8_t> squares;       ///< squared_light()
 
     /// Packed planes of avx2 (chain_kernels.h): effective weights, or, of tall tiles, their hi and lo planes; the
     /// unsigned ones as bytes, which a job widens.

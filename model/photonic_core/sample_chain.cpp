@@ -35,8 +35,8 @@ LIGHTCARD_CLONES void exact_sums(const SampleRow& row, const std::int32_t* hi_su
     for (std::uint32_t c = 0; c < row.cols; ++c) {
         // Up to 512 rows all sums are below 2^24, so this rounds the exact integer sum once.
         const float exact = static_cast<float>(row.hi[c]) + static_cast<float>(row.lo[c]) * (1.0F / 256.0F);
-        const float dither = static_cast<float>(row.dither[c] - 128 * hi_sum[c]) * dither_step;
-        row.analog[c] = (exact + crosstalk[c] * row.x_sum) + dither;
+        const auto dither = static_cast<float>(row.dither[c] - 128 * hi_sum[c]);
+        row.analog[c] = std::fma(dither, dither_step, std::fma(crosstalk[c], row.x_sum, exact));
     }
 }
 
@@ -53,38 +53,35 @@ LaneErrors lane_errors(const StaticErrors& statics, std::uint32_t lane)
             statics.adc_inl.empty() ? nullptr : statics.adc_inl.data() + at * converters::kKnots};
 }
 
-LIGHTCARD_CLONES void add_noise(const SampleRow& row, const float* adc_variance, const ColumnConstants& columns,
-                                const LaneErrors& path, float shot)
+/// What light and receiver do to a sample; docs/model-equations.md section 3 has the order.
+LIGHTCARD_CLONES void add_noise(const SampleRow& row, const ColumnConstants& columns, const LaneErrors& path,
+                                float shot)
 {
     const float change = row.rin + (1.0F + row.rin) * row.warming;
     const float intensity = (1.0F + change) * (1.0F + row.spill), tilt = row.tilt, leak = row.rin_leak,
-                variance = columns.receiver_variance;
-    const float* imbalance = columns.imbalance.data();
+                receiver_variance = columns.receiver_variance;
+    const float read_light = (1.0F + row.rin) * (1.0F + row.warming);
+    const float *imbalance = columns.imbalance.data(), *adc_variance = columns.adc_variance.data();
     const std::int32_t *floor_acc = columns.floor_acc.data(), *row_light = row.light;
-    const float *shortfall = path.shortfall, *shortfall2 = path.shortfall2, *normal = row.normal;
+    const float *shortfall = path.shortfall, *shortfall2 = path.shortfall2, *normal = row.normal, *read = row.read;
     float* __restrict analog = row.analog;
     for (std::uint32_t c = 0; c < row.cols; ++c) {
         const float light = static_cast<float>(row_light[c]) * intensity;
         const float lit = analog[c] + static_cast<float>(floor_acc[c]);
-        const float laser = change * lit + (leak * imbalance[c] + tilt) * light;
-        const float receiver = variance * shortfall2[c] + (shot * shortfall[c]) * light;
-        analog[c] = (analog[c] + laser) + std::sqrt(adc_variance[c] + receiver) * normal[c];
+        const float mean = std::fma(std::fma(leak, imbalance[c], tilt), light, std::fma(change, lit, analog[c]));
+        const float dark = receiver_variance * shortfall2[c] + adc_variance[c];
+        float variance = std::fma(shot * shortfall[c], light, dark);
+        // Noise of the cells has passed them, so the path's shortfall does not add to it.
+        if (read != nullptr) variance = std::fma(read[c] * read_light, read_light, variance);
+        analog[c] = std::fma(std::sqrt(variance), normal[c], mean);
     }
-}
-
-/// Noise of the cells has passed them, so the path's shortfall does not add to it.
-void add_read_noise(const SampleRow& row, const std::vector<float>& adc_variance, std::vector<float>& sum)
-{
-    const float light = (1.0F + row.rin) * (1.0F + row.warming);
-    sum.resize(row.cols);
-    for (std::uint32_t c = 0; c < row.cols; ++c) sum[c] = adc_variance[c] + (row.read[c] * light) * light;
 }
 
 /// From acc to codes, as this ADC sees it.
 LIGHTCARD_CLONES void scale(const SampleRow& row, const float* inverse_lsb, const LaneErrors& adc)
 {
     for (std::uint32_t c = 0; c < row.cols; ++c)
-        row.analog[c] = (row.analog[c] * inverse_lsb[c]) * adc.adc_gain[c] + adc.adc_offset[c];
+        row.analog[c] = std::fma(row.analog[c], inverse_lsb[c] * adc.adc_gain[c], adc.adc_offset[c]);
 }
 
 void bend(const SampleRow& row, const float* adc_inl, float half)
@@ -167,10 +164,8 @@ std::uint32_t noisy_samples(const AnalogChain& chain, const ColumnConstants& col
 {
     const auto shot = static_cast<float>(chain.shot_per_common);
     const LaneErrors lane = lane_errors(*chain.statics, row.lane);
-    std::vector<float> spare;
     exact_sums(row, columns.hi_sum.data(), chain.statics->crosstalk.data(), static_cast<float>(chain.dither_step));
-    if (row.read != nullptr) add_read_noise(row, columns.adc_variance, spare);
-    add_noise(row, row.read != nullptr ? spare.data() : columns.adc_variance.data(), columns, lane, shot);
+    add_noise(row, columns, lane, shot);
     if (!chain.converters || !chain.sources.adc_quantisation) {
         round_to_acc(row);
         return 0;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /// The floating-point half of the matrix-vector product: receiver noise and ADC of one vector's samples.
-/// Single precision, one IEEE operation at a time, no fma: the same bits whatever instructions run it.
+/// Single precision, one IEEE operation or explicit fma at a time: the same bits whatever instructions run it.
 #pragma once
 
 #include <cstdint>
