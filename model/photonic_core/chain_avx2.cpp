@@ -182,7 +182,7 @@ std::int32_t padded_dac_errors(const DacErrors& errors, std::uint32_t rows, void
 }  // namespace
 
 extern const ChainKernels kChainAvx2;
-const ChainKernels kChainAvx2 = {widen_inputs, padded_dac_errors, squares,
+const ChainKernels kChainAvx2 = {widen_inputs, curves_one_by_one, padded_dac_errors, squares,
                                  noisy_row<V>, exact_row<V>,      quantised_row<V>};
 
 namespace avx2 {

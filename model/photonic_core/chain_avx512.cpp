@@ -157,18 +157,72 @@ InputSums copy_inputs(const std::uint8_t* x, std::uint32_t rows, void* out)
     return {static_cast<std::uint32_t>(both >> 32), static_cast<std::uint32_t>(both)};
 }
 
+/// 16 x 16 bytes in each of the four parts of the registers: a stage deals two halves of them like cards, and turns the
+/// number of a byte, register and place, by one bit.
+LIGHTCARD_ALWAYS void transpose(__m512i (&r)[16])
+{
+    for (int stage = 0; stage < 4; ++stage) {
+        __m512i dealt[16];
+        for (int i = 0; i < 8; ++i) {
+            dealt[2 * i] = _mm512_unpacklo_epi8(r[i], r[i + 8]);
+            dealt[2 * i + 1] = _mm512_unpackhi_epi8(r[i], r[i + 8]);
+        }
+        for (int i = 0; i < 16; ++i) r[i] = dealt[i];
+    }
+}
+
+/// 64 codes of one row in its table of 256, four registers.
+LIGHTCARD_ALWAYS __m512i look_up(const void* table, __m512i codes)
+{
+    const auto* part = static_cast<const __m512i*>(table);
+    const auto load = [part](int i) { return _mm512_loadu_si512(part + i); };
+    // A permutation of two registers looks at the low seven bits of its index.
+    const __m512i low = _mm512_permutex2var_epi8(load(0), codes, load(1));
+    return _mm512_mask_mov_epi8(low, _mm512_movepi8_mask(codes), _mm512_permutex2var_epi8(load(2), codes, load(3)));
+}
+
+/// A row's table stays in registers for all vectors of the lane, whose codes are turned into rows of 64 and back.
+void curves(const CurveJob& job)
+{
+    constexpr std::uint32_t kWorthIt = 8;
+    if (job.vectors < kWorthIt) return curves_one_by_one(job);
+    const auto vector = [&job](std::uint32_t v) { return v < job.vectors ? v : 0; };  // spare places do the first again
+    for (std::uint32_t row = 0; row < job.rows; row += 16) {
+        const std::uint32_t rows = job.rows - row < 16 ? job.rows - row : 16;
+        const auto used = static_cast<__mmask16>((1u << rows) - 1);
+        __m512i r[16];
+        for (std::uint32_t i = 0; i < 16; ++i) {
+            const auto codes = [&](std::uint32_t part) {
+                return _mm_maskz_loadu_epi8(used, job.x[vector(16 * part + i)] + row);
+            };
+            r[i] = _mm512_castsi128_si512(codes(0));
+            r[i] = _mm512_inserti32x4(r[i], codes(1), 1);
+            r[i] = _mm512_inserti32x4(r[i], codes(2), 2);
+            r[i] = _mm512_inserti32x4(r[i], codes(3), 3);
+        }
+        transpose(r);
+        for (std::uint32_t i = 0; i < 16; ++i)
+            r[i] = i < rows ? look_up(job.curves + std::uint64_t{256} * (row + i), r[i]) : _mm512_setzero_si512();
+        transpose(r);
+        for (std::uint32_t i = 0; i < 16; ++i) {
+            const auto put = [&](std::uint32_t part, __m128i errors) {
+                _mm_storeu_si128(reinterpret_cast<__m128i*>(job.out[vector(16 * part + i)] + row), errors);
+            };
+            put(3, _mm512_extracti32x4_epi32(r[i], 3));
+            put(2, _mm512_extracti32x4_epi32(r[i], 2));
+            put(1, _mm512_extracti32x4_epi32(r[i], 1));
+            put(0, _mm512_castsi512_si128(r[i]));
+        }
+    }
+}
+
 std::uint32_t squares(const std::uint8_t* table, const std::uint8_t* x, std::uint32_t rows, void* out)
 {
-    const __m512i part0 = V::load(table), part1 = V::load(table + 64), part2 = V::load(table + 128),
-                  part3 = V::load(table + 192);
     __m512i sum = _mm512_setzero_si512();
     for (std::uint32_t row = 0; row < rows; row += 64) {
         const __mmask64 used = bytes_below(rows - row);
         const __m512i codes = _mm512_maskz_loadu_epi8(used, x + row);
-        // A permutation of two registers looks at the low seven bits of its index.
-        const __m512i low = _mm512_maskz_permutex2var_epi8(used, part0, codes, part1);
-        const __m512i high = _mm512_permutex2var_epi8(part2, codes, part3);
-        const __m512i entries = _mm512_mask_mov_epi8(low, used & _mm512_movepi8_mask(codes), high);
+        const __m512i entries = _mm512_maskz_mov_epi8(used, look_up(table, codes));
         V::store(static_cast<std::uint8_t*>(out) + row, entries);
         sum = _mm512_add_epi64(sum, _mm512_sad_epu8(entries, _mm512_setzero_si512()));
     }
@@ -178,7 +232,8 @@ std::uint32_t squares(const std::uint8_t* table, const std::uint8_t* x, std::uin
 }  // namespace
 
 extern const ChainKernels kChainAvx512;
-const ChainKernels kChainAvx512 = {copy_inputs, dac_errors<V>, squares, noisy_row<V>, exact_row<V>, quantised_row<V>};
+const ChainKernels kChainAvx512 = {copy_inputs,  curves,       dac_errors<V>,   squares,
+                                   noisy_row<V>, exact_row<V>, quantised_row<V>};
 
 void avx512::multiply(const Stream* streams, std::uint32_t count, std::uint32_t quads, const std::uint8_t* x,
                       std::uint32_t x_stride, std::uint32_t vectors, std::uint32_t sums_stride)

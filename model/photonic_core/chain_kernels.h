@@ -15,6 +15,15 @@ struct InputSums {
     std::uint32_t sum, square;
 };
 
+/// Vectors of one lane, and where the errors of their DACs go, [row] up to a multiple of 16.
+struct CurveJob {
+    static constexpr std::uint32_t kMost = 64;
+    const std::int8_t* curves;  ///< [row][256 codes] of the lane
+    std::uint32_t rows, vectors;
+    const std::uint8_t* x[kMost];
+    std::int8_t* out[kMost];
+};
+
 /// What adds to the input codes of one vector, in dither steps, [row]; buffers hold a multiple of 16 rows.
 struct DacErrors {
     const std::uint32_t* words;         ///< one draw a row
@@ -75,7 +84,9 @@ struct SampleSums {
 struct ChainKernels {
     /// One vector's codes in the form its kernels multiply, zero up to the row's padding, and their sums.
     InputSums (*inputs)(const std::uint8_t* x, std::uint32_t rows, void* out);
-    /// The errors of `rows` rows in that form; returns their sum.
+    /// out[v][row] = curves[row][x[v][row]].
+    void (*curves)(const CurveJob& job);
+    /// The errors of `rows` rows in the form of inputs; returns their sum.
     std::int32_t (*dac_errors)(const DacErrors& errors, std::uint32_t rows, void* out);
     /// table[code] of a vector's codes in that form; returns their sum. `table` has 256 entries.
     std::uint32_t (*squares)(const std::uint8_t* table, const std::uint8_t* x, std::uint32_t rows, void* out);

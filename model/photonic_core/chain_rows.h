@@ -229,6 +229,16 @@ void exact_row(const ExactSums& exact, std::uint32_t cols, std::int32_t* y)
     exact_row_of<V, V::kAlwaysSplit>(exact, cols, y);
 }
 
+inline void curves_one_by_one(const CurveJob& job)
+{
+    for (std::uint32_t v = 0; v < job.vectors; ++v) {
+        const std::uint8_t* x = job.x[v];
+        std::int8_t* out = job.out[v];
+        const std::int8_t* curve = job.curves;
+        for (std::uint32_t row = 0; row < job.rows; ++row, curve += 256) out[row] = curve[x[row]];
+    }
+}
+
 /// A draw is the sum of the four bytes of its word, less 510.
 template <class V>
 std::int32_t dac_errors(const DacErrors& errors, std::uint32_t rows, void* out)

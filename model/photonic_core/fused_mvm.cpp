@@ -223,7 +223,8 @@ public:
           keys_(random_kernels::round_keys(sample_counter(key_of(0), NoiseSource::sample).key)),
           words_(if_needed(chain_.noisy, padded_rows_ + kMargin)),
           normals_(if_needed(chain_.noisy, tile.groups * kGroup + kMargin)),
-          curve_(if_needed(chain_.noisy, padded_rows_)),
+          bends_(needs_.dither && !chain_.statics->dac.empty()),
+          curves_(if_needed(needs_.dither, std::size_t{bends_ ? kCurves : 1} * padded_rows_)),
           dark_(if_needed(chain_.noisy, padded_rows_)),
           below_(if_needed(chain_.noisy, padded_rows_)),
           above_(if_needed(chain_.noisy, padded_rows_)),
@@ -235,9 +236,16 @@ public:
         warming_ = warming_of(job);
         // What lies beyond the rows in use is read, and dropped.
         for (auto* bytes : {&dark_, &below_, &above_}) std::memset(bytes->data(), 0, padded_rows_);
-        std::memset(curve_.data(), 0, padded_rows_);
         std::memset(words_.data(), 0, (padded_rows_ + kMargin) * sizeof(std::uint32_t));
         make_lanes();
+        intensity_sigma_ = intensity_sigma(chain_);
+        if (needs_.dither) {
+            errors_.lane_leak = static_cast<float>(chain_.statics->lane_crosstalk / chain_.dither_step);
+            errors_.scale = dither_scale(chain_);
+            errors_.words = words_.data();
+            if (!bends_ || rows_ != padded_rows_)
+                std::memset(curves_.data(), 0, std::size_t{bends_ ? kCurves : 1} * padded_rows_);
+        }
         if (needs_.read) read_unit_ = static_cast<float>(ReadNoise::unit(chain_, *job.tile));
     }
 
@@ -245,6 +253,7 @@ public:
     {
         for (std::uint32_t first = 0; first < job_.vectors; first += kBlock) {
             const std::uint32_t count = std::min(kBlock, job_.vectors - first);
+            if (bends_ && first % kCurves == 0) look_up_curves(first);
             for (std::uint32_t v = 0; v < count; ++v) inputs_[v] = kernels_.inputs(input(first + v), rows_, sums_.x(v));
             if (chain_.noisy) {
                 noisy_block(first, count, stats);
@@ -255,7 +264,9 @@ public:
     }
 
 private:
-    static constexpr std::uint32_t kMargin = 64;  ///< words: kernels draw whole blocks
+    static constexpr std::uint32_t kMargin = 64;   ///< words: kernels draw whole blocks
+    static constexpr std::uint32_t kCurves = 256;  ///< vectors, a multiple of kBlock
+    static constexpr std::uint32_t kCodes = 256;   ///< of an input
 
     const std::uint8_t* input(std::uint32_t vector) const { return job_.x + vector * job_.x_stride; }
     std::int32_t* output(std::uint32_t vector) const { return job_.y + std::size_t{vector} * cols_; }
@@ -363,26 +374,34 @@ private:
         return copy.data();
     }
 
-    void draw_dither(std::uint32_t vector, std::uint32_t v)
+    /// What the DACs make of the codes of the next kCurves vectors, lane by lane: a lane's curves fill the first-level
+    /// cache.
+    void look_up_curves(std::uint32_t first)
     {
         const StaticErrors& statics = *chain_.statics;
-        if (!statics.dac.empty()) {
-            const std::int8_t* curves = statics.dac.data() + std::size_t{lane_of(job_, vector)} * statics.n * 256;
-            const std::uint8_t* x = input(vector);
-            std::int8_t* curve = curve_.data();
-            for (std::uint32_t row = 0; row < rows_; ++row) curve[row] = curves[std::size_t{row} * 256 + x[row]];
+        const std::uint32_t end = first + std::min(kCurves, job_.vectors - first);
+        for (std::uint32_t begin = first; begin < std::min(first + statics.lanes, end); ++begin) {
+            CurveJob job;
+            job.curves = statics.dac.data() + std::size_t{lane_of(job_, begin)} * statics.n * kCodes;
+            job.rows = rows_;
+            for (std::uint32_t vector = begin; vector < end;) {
+                for (job.vectors = 0; job.vectors < CurveJob::kMost && vector < end; vector += statics.lanes) {
+                    job.x[job.vectors] = input(vector);
+                    job.out[job.vectors++] = curves_.row(vector % kCurves, padded_rows_);
+                }
+                kernels_.curves(job);
+            }
         }
+    }
+
+    void draw_dither(std::uint32_t vector, std::uint32_t v)
+    {
         const auto beside = neighbours(job_, vector);
-        DacErrors errors{};
-        errors.curve = curve_.data();
-        errors.below = neighbour(beside[0], below_);
-        errors.above = neighbour(beside[1], above_);
-        errors.lane_leak = static_cast<float>(statics.lane_crosstalk / chain_.dither_step);
-        errors.scale = dither_scale(chain_);
-        const SampleCounter start = counter_of(vector, NoiseSource::dac, 0);
-        random_.rows(keys_, start.counter, (rows_ + 3) / 4, words_.data());
-        errors.words = words_.data();
-        dither_sum_[v] = kernels_.dac_errors(errors, rows_, sums_.dither(v));
+        errors_.curve = curves_.row(bends_ ? vector % kCurves : 0, padded_rows_);
+        errors_.below = neighbour(beside[0], below_);
+        errors_.above = neighbour(beside[1], above_);
+        random_.rows(keys_, counter_of(vector, NoiseSource::dac, 0).counter, (rows_ + 3) / 4, words_.data());
+        dither_sum_[v] = kernels_.dac_errors(errors_, rows_, sums_.dither(v));
     }
 
     /// As sample_counter() of the vector's key, without the key.
@@ -417,7 +436,7 @@ private:
         for (std::uint32_t v = 0; v < count; ++v) words[v] = blocks[v][job_.first_row % 4];
         float draws[kBlock];
         random_.gaussian(words, draws, kBlock);
-        for (std::uint32_t v = 0; v < count; ++v) errors[v] = intensity_error(chain_, draws[v]);
+        for (std::uint32_t v = 0; v < count; ++v) errors[v] = intensity_error(intensity_sigma_, draws[v]);
     }
 
     std::uint32_t noisy_vector(std::uint32_t vector, std::uint32_t v, SampleSums& sums)
@@ -471,13 +490,16 @@ private:
     const random_kernels::RoundKeys keys_;
     Scratch<std::uint32_t> words_;
     Scratch<float> normals_;
-    Scratch<std::int8_t> curve_;
+    const bool bends_;
+    Scratch<std::int8_t> curves_;  ///< [vector mod kCurves][padded_rows_]
     Scratch<std::uint8_t> dark_, below_, above_;
     Scratch<float> analog_;
     Scratch<std::int32_t> y_sums_;
     std::vector<LaneGroup> lanes_;  ///< [lane][group] of lanes in use
     const Columns columns_;
     Warming warming_{};
+    DacErrors errors_{};
+    float intensity_sigma_ = 0;
     float read_unit_ = 0;
     std::array<InputSums, kBlock> inputs_{};
     std::array<std::int32_t, kBlock> dither_sum_{}, read_shift_{};

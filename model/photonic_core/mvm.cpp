@@ -221,7 +221,7 @@ private:
         if (job_.chain->rin_variance == 0) return 0;
         std::uint32_t word;
         sample_words(key, source, job_.first_row, 1, &word);
-        return intensity_error(*job_.chain, gaussian(word));
+        return intensity_error(intensity_sigma(*job_.chain), gaussian(word));
     }
 
     const MvmJob& job_;

@@ -21,10 +21,14 @@ inline std::int32_t leaked_light(const AnalogChain& chain, std::uint32_t x_sum)
     return static_cast<std::int32_t>(chain.statics->crossing_leak * 255 * brightness(chain, x_sum) + 0.5);
 }
 
-/// Laser intensity error of a symbol from its normal draw. Light is not negative.
-inline float intensity_error(const AnalogChain& chain, float draw)
+/// rms of the laser's intensity error of a symbol, and that error from its normal draw. Light is not negative.
+inline float intensity_sigma(const AnalogChain& chain)
 {
-    return std::max(-1.0F, static_cast<float>(std::sqrt(chain.rin_variance)) * draw);
+    return static_cast<float>(std::sqrt(chain.rin_variance));
+}
+inline float intensity_error(float sigma, float draw)
+{
+    return std::max(-1.0F, sigma * draw);
 }
 
 /// Relative change of every transmission by temperature, and the part of it between + and -, acc per unit of light.
