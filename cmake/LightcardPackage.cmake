@@ -24,7 +24,7 @@ set(LIGHTCARD_PUBLIC_HEADERS
   model/common/activity.h model/common/diagnostics.h model/common/energy.h model/common/result.h model/common/run.h
   model/common/faults.h model/common/telemetry.h model/common/time.h
   model/card/card.h model/card/config.h model/card/counters.h
-  model/*/parameters.h model/pcm_memory/cell_array.h model/pcm_memory/cell_life.h model/pcm_memory/effective_tile.h
+  model/*/parameters.h model/pcm_memory/cell_array.h model/pcm_memory/cell_life.h model/pcm_memory/cell_limits.h model/pcm_memory/effective_tile.h
   model/photonic_core/front_end.h model/photonic_core/integer_kernel.h model/photonic_core/link_budget.h
   model/photonic_core/mvm.h
   model/photonic_core/static_errors.h

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "lightcard/model/common/run.h"
+#include "lightcard/model/pcm_memory/cell_limits.h"
 #include "lightcard/model/pcm_memory/parameters.h"
 
 namespace lightcard::pcm_memory {
@@ -25,9 +26,6 @@ struct Cell {
 struct CellPair {
     Cell plus, minus;
 };
-
-/// Furthest a cell opens by drift, as contrast: half a weight step beyond T_max.
-constexpr double kWidestContrast = 1.0 + 0.5 / 127.0 - 1.0 / (256.0 * 127.0);
 
 /// [col][row], arguments as make_effective_tile.
 std::vector<CellPair> make_cells(const Parameters& parameters, const RunConfig& run, const Place& place,

@@ -6,12 +6,12 @@
 #include <cstdint>
 
 #include "lightcard/model/common/run.h"
+#include "lightcard/model/pcm_memory/cell_limits.h"
 #include "lightcard/model/pcm_memory/cell_moments.h"
 #include "lightcard/model/pcm_memory/parameters.h"
 
 namespace lightcard::pcm_memory {
 
-inline constexpr std::int32_t kFullScale = 127;  ///< host weight of the most transparent cell
 inline constexpr std::int32_t kLowestWeight = -128;
 inline constexpr std::uint32_t kWeights = 256;
 inline constexpr std::uint32_t kMagnitudes = 129;  ///< |w| = 0 .. 128
@@ -39,8 +39,9 @@ struct Aim {
 /// A cell's contrast is (T - T_min) / (T_max - T_min): 0 for w = 0 and for the idle half of a pair, 1 at full scale.
 /// Tables over weights start at kLowestWeight.
 struct CellModel {
-    bool exact = false;   ///< fidelity ideal without levels: nothing below is used
-    bool optics = false;  ///< fidelity stat
+    bool portable = false;  ///< without vector kernels, which give the same bits
+    bool exact = false;     ///< fidelity ideal without levels: nothing below is used
+    bool optics = false;    ///< fidelity stat
     bool programming_errors = false;
     bool wear = false;
     double floor = 0;  ///< T_min / T_max

@@ -11,13 +11,12 @@
 #include "lightcard/model/common/rng.h"
 #include "lightcard/model/common/simd.h"
 #include "lightcard/model/pcm_memory/cell_model.h"
+#include "lightcard/model/pcm_memory/column_avx512.h"
 
 namespace lightcard::pcm_memory {
 namespace {
 
 constexpr std::uint32_t kPlaneAlignment = 64;
-constexpr double kUnit = 256;  ///< effective weight units of a host-weight step
-constexpr double kLargest = 32639;
 
 double round_half_even(double x)
 {
@@ -321,6 +320,51 @@ void store_column(EffectiveTile& tile, const CellModel& model, std::uint32_t col
             store_read_variance(tile, model, row, col, plus[row], minus[row]);
 }
 
+/// What the AVX-512 form of a column takes.
+bool suits_avx512([[maybe_unused]] const CellModel& model)
+{
+#if defined(__x86_64__)
+    const bool law = !(model.drift.log_age > 0) || model.drift.law == DriftLaw::logarithmic;
+    return has_avx512() && !model.portable && model.optics && model.same_sigma && law && !(model.read_noise > 0);
+#else
+    return false;
+#endif
+}
+
+/// As aim(), disturb() and store_column(), in one pass. `draws` as in make_tile().
+void program_column([[maybe_unused]] EffectiveTile& tile, [[maybe_unused]] const CellModel& model,
+                    [[maybe_unused]] std::uint32_t col, [[maybe_unused]] const std::int8_t* weights,
+                    [[maybe_unused]] const float* draws)
+{
+#if defined(__x86_64__)
+    const std::size_t first = std::size_t{col} * tile.row_stride, rows = tile.rows;
+    avx512::Column column{};
+    column.weights = weights;
+    column.targets = model.target.data();
+    column.rows = tile.rows;
+    column.sigma = model.sigma[0];
+    column.floor = model.floor;
+    if (model.programming_errors) {
+        column.plus = draws;
+        column.minus = draws + rows;
+    }
+    if (model.drift.log_age > 0) {
+        column.plus_nu = draws + 2 * rows;
+        column.minus_nu = draws + 3 * rows;
+    }
+    column.nu = model.drift.nu;
+    column.nu_sigma = model.drift.nu_sigma;
+    column.log_age = model.drift.log_age;
+    column.hi = tile.hi.data() + first;
+    column.lo = tile.lo.data() + first;
+    column.common = tile.common.data() + first;
+    const avx512::ColumnSums sums = avx512::program_column(column);
+    tile.column_norm2[col] = sums.norm2;
+    tile.common_sum[col] = sums.common;
+    tile.lo_is_zero &= !sums.any_low;
+#endif
+}
+
 /// `place` null: every draw at its mean.
 EffectiveTile make_tile(const CellModel& model, const Place* place, std::uint32_t rows, std::uint32_t cols,
                         const std::int8_t* weights, std::size_t stride)
@@ -344,13 +388,20 @@ EffectiveTile make_tile(const CellModel& model, const Place* place, std::uint32_
     ColumnContrasts column(rows, model.sigma[0]);
     std::vector<std::uint32_t> words(4 * static_cast<std::size_t>(rows));
     std::vector<float> draws(words.size());
+    const bool in_one = place != nullptr && !worn && suits_avx512(model);
     for (std::uint32_t col = 0; col < cols; ++col) {
-        aim(model, weights + col * stride, column);
-        if (worn) limit(*place->limits, col, column);
         if (errors && place != nullptr) {
             static_words({place->seed, place->epoch, place->core, place->bank, col}, NoiseSource::cell, rows,
                          words.data());
             gaussian(words.data(), draws.data(), model.drift.log_age > 0 ? words.size() : words.size() / 2);
+        }
+        if (in_one) {
+            program_column(tile, model, col, weights + col * stride, draws.data());
+            continue;
+        }
+        aim(model, weights + col * stride, column);
+        if (worn) limit(*place->limits, col, column);
+        if (errors && place != nullptr) {
             disturb(model, column.plus_sigma, draws.data(), draws.data() + 2 * rows, column.plus);
             disturb(model, column.minus_sigma, draws.data() + rows, draws.data() + 3 * rows, column.minus);
         } else if (errors) {
@@ -368,9 +419,10 @@ EffectiveTile make_tile(const CellModel& model, const Place* place, std::uint32_
 
 }  // namespace
 
-TileMaker::TileMaker(const Parameters& parameters, const RunConfig& run)
+TileMaker::TileMaker(const Parameters& parameters, const RunConfig& run, bool portable)
     : parameters_(parameters), run_(run), model_(std::make_unique<CellModel>(make_cell_model(parameters, run)))
 {
+    model_->portable = portable;
 }
 
 TileMaker::~TileMaker() = default;

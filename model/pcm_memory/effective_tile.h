@@ -69,7 +69,8 @@ struct CellModel;
 /// Makes the tiles of one card; keeps what they have in common.
 class TileMaker {
 public:
-    TileMaker(const Parameters& parameters, const RunConfig& run);
+    /// `portable`: without vector kernels; the bits are the same.
+    TileMaker(const Parameters& parameters, const RunConfig& run, bool portable = false);
     ~TileMaker();
 
     /// As make_effective_tile().

@@ -16,7 +16,7 @@ PcmMemory::PcmMemory(sc_core::sc_module_name name, std::uint32_t core, const std
       core_(core),
       n_(n),
       parameters_(parameters),
-      maker_(parameters_, services.run),
+      maker_(parameters_, services.run, services.simd == "portable"),
       chain_(chain),
       services_(services),
       banks_(parameters.banks),

@@ -2,7 +2,7 @@
 // The products of ResNet-50, tile by tile through the normative chain, against OpenBLAS sgemm of the bare products:
 // variants in turn, CPU time, medians. scripts/bench runs it; stdout is JSON.
 //
-//   resnet50_bench [ROUNDS [KERNEL]]      KERNEL: auto, portable, avx2, avx512_vnni
+//   resnet50_bench [ROUNDS [KERNEL]]      KERNEL: auto, portable, avx2, avx512_vnni; sgemm = that alone
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -170,10 +170,12 @@ int main(int argc, char** argv)
 {
     const int rounds = argc > 1 ? std::atoi(argv[1]) : 5;
     const auto best = photonic_core::kernel_isa(argc > 2 ? argv[2] : "auto");
+    const bool alone = argc > 2 && std::string(argv[2]) == "sgemm";
     Network exact(ideal(false), 0, best), quantised(ideal(true), 0, best), sampled(sample_noise(), 0, best),
         all(RunConfig{}, 0, best), reading(RunConfig{}, 0.01, best);
     Sgemm sgemm;
-    for (Network* network : {&exact, &quantised, &sampled, &all, &reading}) network->program(0);
+    if (!alone)
+        for (Network* network : {&exact, &quantised, &sampled, &all, &reading}) network->program(0);
 
     std::vector<std::pair<std::string, std::function<void()>>> variants = {
         {"exact", [&] { exact.run(); }},          {"quantised", [&] { quantised.run(); }},
@@ -181,6 +183,7 @@ int main(int argc, char** argv)
         {"everything", [&] { reading.run(); }},   {"program", [&] { all.program(0); }},
         {"redrift", [&] { all.program(1e6); }},
     };
+    if (alone) variants.clear();
 #if defined(LIGHTCARD_BENCH_CBLAS)
     openblas_set_num_threads(1);
     variants.insert(variants.begin(), {"sgemm", [&] { sgemm.run(); }});

@@ -44,6 +44,42 @@ std::int32_t units(const EffectiveTile& tile, std::uint32_t row, std::uint32_t c
     return 256 * tile.hi[at] + tile.lo[at];
 }
 
+/// Sources, laws and shapes at random: the vector kernel, where this CPU has it, against plain loops.
+TEST(EffectiveTile, EveryKernelGivesTheSameBits)
+{
+    std::mt19937 random(3);
+    const auto often = [&] { return random() % 3 != 0; };
+    for (int trial = 0; trial < 60; ++trial) {
+        Weights weights(1 + random() % 200, 1 + random() % 20, static_cast<unsigned>(trial));
+        if (often())
+            for (auto& weight : weights.values) weight = static_cast<std::int8_t>(random());
+        Parameters pcm;
+        pcm.level_bits = 1 + random() % 8;
+        pcm.programming_sigma = often() ? 0.01 : 0;
+        pcm.drift_nu = often() ? 0.001 : 0.05;
+        if (!often()) pcm.pulse_sigma = 0.9;  // a sigma for every level
+        if (!often()) pcm.drift_law = DriftLaw::power;
+        if (!often()) pcm.read_noise = 0.01;
+        RunConfig run = stat_with(kNone);
+        for (bool* source : {&run.noise.levels, &run.noise.programming, &run.noise.drift, &run.noise.read})
+            *source = often();
+        const double age = often() ? 1e6 : 0;
+        const Place place{7, 1, 2, static_cast<std::uint64_t>(trial)};
+        const auto make = [&](bool portable) {
+            return TileMaker(pcm, run, portable)
+                .make(place, weights.rows, weights.cols, weights.values.data(), weights.rows, age);
+        };
+        const EffectiveTile expected = make(true), got = make(false);
+        EXPECT_EQ(got.hi, expected.hi) << trial;
+        EXPECT_EQ(got.lo, expected.lo) << trial;
+        EXPECT_EQ(got.common, expected.common) << trial;
+        EXPECT_EQ(got.common_sum, expected.common_sum) << trial;
+        EXPECT_EQ(got.column_norm2, expected.column_norm2) << trial;
+        EXPECT_EQ(got.lo_is_zero, expected.lo_is_zero) << trial;
+        EXPECT_EQ(got.read_variance, expected.read_variance) << trial;
+    }
+}
+
 TEST(EffectiveTile, IdealIsTheHostWeight)
 {
     Weights weights(100, 33, 1);

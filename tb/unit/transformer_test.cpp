@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Networks beyond image classifiers: attention, normalisation, tables, views, broadcasts. Each small network's int8 form
-/// must stay close to fp32; its program, run record by record, must give the int8 reference's bytes, in the order it is
-/// issued and in others that the wait masks allow.
+/// Networks beyond image classifiers: attention, normalisation, tables, views, broadcasts. Each small network's int8
+/// form must stay close to fp32; its program, run record by record, must give the int8 reference's bytes, in the order
+/// it is issued and in others that the wait masks allow.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -274,7 +274,7 @@ Model gated_images()
 Model views_of_images()
 {
     Model m({1, 4, 3, 6}, 13);
-    m.transpose("x", {0, 3, 1, 2}, "t");       // [1,6,4,3]
+    m.transpose("x", {0, 3, 1, 2}, "t");  // [1,6,4,3]
     m.reshape("t", {1, 6, 12}, "r");
     m.integers("from", {1});
     m.integers("to", {5});
@@ -282,7 +282,7 @@ Model views_of_images()
     m.integers("step", {2});
     m.node("Slice", {"r", "from", "to", "axis", "step"}, "slice");  // [1,2,12]
     m.linear("slice", 12, 12, "l");
-    m.transpose("l", {0, 2, 1}, "lt");                                // [1,12,2]
+    m.transpose("l", {0, 2, 1}, "lt");  // [1,12,2]
     m.weights("c", {12, 1}, 0.5f);
     m.node("Add", {"lt", "c"}, "sum");
     ModelBuilder::set(m.node("Softmax", {"sum"}, "p"), "axis", std::int64_t{1});
@@ -326,7 +326,8 @@ Vision vision_transformer()
 TEST(VisionTransformer, StaysCloseToOnnxRuntime)
 {
     const auto [graph, quant] = vision_transformer();
-    const auto digits = test::read_arrays("golden/mnist8.in.f32", 8), golden = test::read_arrays("golden/vit_mnist.out.f32", 8);
+    const auto digits = test::read_arrays("golden/mnist8.in.f32", 8),
+               golden = test::read_arrays("golden/vit_mnist.out.f32", 8);
     double error = 0, signal = 0;
     for (std::size_t i = 0; i < digits.size(); ++i) {
         const auto got = run_int8(quant, quantise_input(quant, digits[i].data()).data());
