@@ -68,8 +68,8 @@ LIGHTCARD_ALWAYS ColumnSums run(const Column& column)
         const auto target = [&](int i) { return targets[weights[i] < 0 ? -weights[i] : weights[i]]; };
         const __m512d active =
             _mm512_setr_pd(target(0), target(1), target(2), target(3), target(4), target(5), target(6), target(7));
-        const auto below = static_cast<__mmask8>(
-            _mm_movepi8_mask(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(weights))));
+        const auto below =
+            static_cast<__mmask8>(_mm_movepi8_mask(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(weights))));
         __m512d plus = _mm512_mask_mov_pd(active, below, idle), minus = _mm512_mask_mov_pd(idle, below, active);
         if constexpr (misses) {
             plus = programmed(plus, sigma, draws(column.plus + row, used));

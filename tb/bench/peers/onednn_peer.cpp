@@ -39,8 +39,8 @@ public:
             memory x(a, engine), y(c, engine), w(description.weights_desc(), engine);
             for (const memory* buffer : {&x, &w})
                 std::fill_n(static_cast<unsigned char*>(buffer->get_data_handle()), buffer->get_desc().get_size(), 1);
-            calls_.push_back({dnnl::matmul(description),
-                              {{DNNL_ARG_SRC, x}, {DNNL_ARG_WEIGHTS, w}, {DNNL_ARG_DST, y}}});
+            calls_.push_back(
+                {dnnl::matmul(description), {{DNNL_ARG_SRC, x}, {DNNL_ARG_WEIGHTS, w}, {DNNL_ARG_DST, y}}});
         }
     }
 
