@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <limits>
 
 #include "lightcard/model/control_chip/post_process.h"
 
@@ -16,22 +17,25 @@ std::uint32_t at_least_one(std::uint32_t count)
     return std::max<std::uint32_t>(count, 1);
 }
 
-/// floor(magnitude * full / largest + 1/2) for magnitudes up to `largest`: a table would be 64 KiB, this is a product.
-/// Exact: the dividend is below 2^17 and the divisor below 2^9, so that the error of the reciprocal stays below 1.
+/// floor(magnitude * full / largest + 1/2) for magnitudes up to `largest`: floor(a / b) of integers a = 2 full
+/// magnitude + largest below 2^17 and b = 2 largest below 2^9. In fp32, which compilers do several of at once, and
+/// exact: a + 1/4 is, and (a + 1/4) / b is 1/2040 or more away from every integer, while the two roundings of its
+/// product with 1 / b are off by less than 2^-14.
 class Scaler {
 public:
     Scaler(std::uint32_t full, std::uint32_t largest)
-        : twice_(2 * full), largest_(largest), reciprocal_((std::uint64_t{1} << 32) / (2 * largest) + 1)
+        : twice_(static_cast<float>(2 * full)),
+          largest_(static_cast<float>(largest) + 0.25f),
+          reciprocal_(1.0f / static_cast<float>(2 * largest))
     {
     }
-    std::uint8_t operator()(std::uint32_t magnitude) const
+    std::int32_t operator()(std::int32_t magnitude) const
     {
-        return static_cast<std::uint8_t>(((magnitude * twice_ + largest_) * reciprocal_) >> 32);
+        return static_cast<std::int32_t>((static_cast<float>(magnitude) * twice_ + largest_) * reciprocal_);
     }
 
 private:
-    std::uint32_t twice_, largest_;
-    std::uint64_t reciprocal_;
+    float twice_, largest_, reciprocal_;
 };
 
 std::int32_t value_of(const BlockShape& shape, std::uint8_t raw)
@@ -52,9 +56,23 @@ void scale_vector(const BlockShape& shape, std::uint32_t largest, std::vector<st
     if (largest == 0) return;
     const Scaler scale(shape.full, largest);
     for (std::int16_t& value : values) {
-        const auto scaled = static_cast<std::int16_t>(scale(static_cast<std::uint32_t>(std::abs(value))));
+        const std::int32_t scaled = scale(std::abs(static_cast<std::int32_t>(value)));
         value = static_cast<std::int16_t>(value < 0 ? -scaled : scaled);
     }
+}
+
+/// Codes that cannot be negative, straight from the tensor to the light; returns their largest.
+std::uint8_t scale_unsigned(std::uint32_t full, const std::uint8_t* raw, std::uint32_t inputs, std::uint8_t* codes)
+{
+    std::uint8_t most = 0;
+    for (std::uint32_t i = 0; i < inputs; ++i) most = std::max(most, raw[i]);
+    if (most == 0) {
+        std::fill_n(codes, inputs, std::uint8_t{0});
+        return 0;
+    }
+    const Scaler scale(full, most);
+    for (std::uint32_t i = 0; i < inputs; ++i) codes[i] = static_cast<std::uint8_t>(scale(raw[i]));
+    return most;
 }
 
 /// One vector as the DACs of one copy of the rows take it; `negative`: the codes of the second pass, if there is one.
@@ -96,6 +114,27 @@ std::int32_t contribution(std::int64_t sum, std::int64_t largest, const BlockSca
     return saturate32(divisor == 1 ? shifted : floor_divide(shifted, divisor));
 }
 
+/// contribution() of one conversion a sum: samples of one pass and no copies, in place. In fp64, which compilers do
+/// several of at once, and exact: |sum| is below 2^33, largest and mantissa below 2^8, and what is added, 1/2, lies
+/// within 53 bits of the product of all three.
+void scale_samples(std::uint32_t vectors, const std::vector<double>& offset, const std::vector<std::uint8_t>& largest,
+                   const std::vector<double>& factor, std::int32_t* samples)
+{
+    constexpr double kLeast = std::numeric_limits<std::int32_t>::min(),
+                     kMost = std::numeric_limits<std::int32_t>::max();
+    const std::size_t outputs = factor.size();
+    for (std::uint32_t v = 0; v < vectors; ++v, samples += outputs) {
+        const auto scale = static_cast<double>(largest[v]);
+        for (std::size_t o = 0; o < outputs; ++o) {
+            double value = (static_cast<double>(samples[o]) - offset[o]) * scale * factor[o] + 0.5;
+            value = value < kLeast ? kLeast : value;
+            value = value > kMost ? kMost : value;
+            const auto towards_zero = static_cast<std::int32_t>(value);
+            samples[o] = towards_zero - (static_cast<double>(towards_zero) > value ? 1 : 0);
+        }
+    }
+}
+
 }  // namespace
 
 bool block_scale_legal(std::uint16_t bf16)
@@ -131,6 +170,12 @@ void encode_vectors(const BlockShape& shape, const std::vector<std::uint8_t>& ra
     std::vector<std::int16_t> values(shape.inputs);
     for (std::uint32_t v = 0; v < vectors; ++v) {
         const std::uint8_t* source = raw.data() + std::size_t{v} * shape.inputs;
+        if (!shape.is_signed && shape.full != 0) {
+            auto* only = codes.data() + std::size_t{v} * shape.rows();
+            largest[v] = scale_unsigned(shape.full, source, shape.inputs, only);
+            copy_rows(shape, only);
+            continue;
+        }
         for (std::uint32_t i = 0; i < shape.inputs; ++i)
             values[i] = static_cast<std::int16_t>(value_of(shape, source[i]));
         if (shape.full != 0) {
@@ -153,6 +198,16 @@ void combine_samples(const BlockShape& shape, std::uint32_t vectors, const std::
     const bool offset = shape.is_signed && shape.code_passes == 1;
     const std::int64_t divisor = shape.divisor();
     const bool plain = divisor == 1 && shape.full == 0 && scales.empty();
+    if (shape.passes() == 1 && divisor == 1 && !plain) {
+        std::vector<double> factor(shape.outputs, 1.0), taken(shape.outputs, 0.0);
+        for (std::uint32_t o = 0; o < shape.outputs; ++o) {
+            if (!scales.empty())
+                factor[o] =
+                    static_cast<double>(scales[o].mantissa) / static_cast<double>(std::uint64_t{1} << scales[o].shift);
+            if (offset) taken[o] = static_cast<double>(std::int64_t{kSignedOffset} * column_sum[o]);
+        }
+        return scale_samples(vectors, taken, largest, factor, samples.data());
+    }
     std::vector<std::int64_t> row(shape.outputs);
     for (std::uint32_t v = 0; v < vectors; ++v) {
         std::fill(row.begin(), row.end(), 0);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 #include <stdexcept>
 #include <utility>
 
@@ -138,8 +139,16 @@ void MvmNumbers::add_partial_sums(std::uint64_t first, std::vector<std::int32_t>
     const std::uint64_t line = shape_->outputs * 4ull;
     std::uint8_t* partial = memories_.sram_range(op_.psum, vectors_of(op_.in) * line) + first * line;
     if (!is_first) {
-        for (std::size_t i = 0; i < count; ++i)
-            sums[i] = saturate32(static_cast<std::int64_t>(sums[i]) + load_element(partial + i * 4, LC_FMT_S32));
+        for (std::size_t i = 0; i < count; ++i) {
+            std::int32_t before = 0;
+            std::memcpy(&before, partial + i * 4, sizeof before);
+            // Saturated: towards the sign of what was there, which both had if the sum left 32 bits.
+            std::int32_t sum = 0;
+            const bool over = __builtin_add_overflow(sums[i], before, &sum);
+            sums[i] = over ? (before < 0 ? std::numeric_limits<std::int32_t>::min()
+                                         : std::numeric_limits<std::int32_t>::max())
+                           : sum;
+        }
     }
     if (!is_last) std::memcpy(partial, sums.data(), count * 4);
 }
