@@ -245,6 +245,7 @@ constexpr Field kFields[] = {
     quantity("run.passes", at<&C::run, &RunConfig::passes>, D::number, "1", "64", "conversions of every sample, averaged"),
     quantity("run.analog_gain", at<&C::run, &RunConfig::analog_gain>, D::number, "0", "65536", "in front of the ADC: full scale / gain; 0 = calibrated, a column each"),
     choice("run.fill", at<&C::run, &RunConfig::fill>, "off|columns|both", "copies of a tile in the columns and rows that it leaves dark"),
+    choice("run.depthwise", at<&C::run, &RunConfig::depthwise>, "auto|pcm|digital", "who computes grouped convolutions: whoever costs less, the cells, the digital MAC engine"),
     quantity("run.weight_slices", at<&C::run, &RunConfig::weight_slices>, D::number, "1", "4", "cells a weight, each finer than the last"),
     quantity("run.at_chunk_vectors", at<&C::run, &RunConfig::at_chunk_vectors>, D::number, "1", "1048576", "with at: vectors a chunk"),
     flag("run.inject", at<&C::run, &RunConfig::inject>, "the driver may inject faults (FEATURES.INJECT)"),

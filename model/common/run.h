@@ -31,6 +31,10 @@ enum class Numerics : std::uint8_t { int8, abfp };
 /// samples are averaged), or copies of its rows too (more light on the same sum).
 enum class Fill : std::uint8_t { off, columns, both };
 
+/// Who computes grouped convolutions: phase-change tiles, of which a group fills little, the digital MAC engine, or
+/// whichever costs less.
+enum class Depthwise : std::uint8_t { automatic, pcm, digital };
+
 /// Which noise terms are on in `stat` and `device`. All on by default; tests switch them off one at a time.
 struct NoiseSources {
     bool levels = true;       ///< PCM level quantisation
@@ -62,6 +66,7 @@ struct RunConfig {
     std::uint32_t passes = 1;  ///< conversions of every sample, averaged
     double analog_gain = 0;    ///< G in front of the ADC: full scale / G; 0 = from calibration, a column each
     Fill fill = Fill::off;
+    Depthwise depthwise = Depthwise::automatic;
     std::uint32_t weight_slices = 1;  ///< cells a weight, each finer than the last
     NoiseSources noise;
     bool computes() const { return fidelity != Fidelity::timing; }  ///< there are data to compute with

@@ -31,17 +31,18 @@ struct DecodeLimits {
 };
 
 /// Bounds on the work of one command, so that none can hold an engine (or the model) for long.
-constexpr std::uint64_t kMaxVectors = 1ull << 24;     ///< images * out_h * out_w of one command
-constexpr std::uint64_t kMaxElements = 1ull << 30;    ///< vectors * channels * kernel positions of a VECTOR command
-constexpr std::uint64_t kMaxMacs = 1ull << 34;        ///< images * batch * m * n * k of a GEMM
-constexpr std::uint32_t kMaxChannels = 1u << 24;      ///< of a window
-constexpr std::uint64_t kMaxSpan = 1ull << 31;        ///< input positions a window reaches across, each axis
-constexpr std::uint32_t kMaxPoolArea = 1u << 16;      ///< kernel positions of a pool: sums stay exact
-constexpr std::uint32_t kMaxNormChannels = 1u << 16;  ///< of a NORM: sums of s16 squares stay in s64
-constexpr std::uint32_t kMaxGemmDepth = 1u << 15;     ///< k of a GEMM: sums stay in s32
-constexpr std::uint32_t kMaxRowStride = 1u << 16;     ///< of weights in memory
-constexpr std::uint32_t kMaxPasses = 64;              ///< of an MVM
-constexpr std::uint64_t kPostBytesPerColumn = 9;      ///< s32 bias, s32 multiplier, u8 shift
+constexpr std::uint64_t kMaxVectors = 1ull << 24;      ///< images * out_h * out_w of one command
+constexpr std::uint64_t kMaxElements = 1ull << 30;     ///< vectors * channels * kernel positions of a VECTOR command
+constexpr std::uint64_t kMaxMacs = 1ull << 34;         ///< images * batch * m * n * k of a GEMM
+constexpr std::uint32_t kMaxChannels = 1u << 24;       ///< of a window
+constexpr std::uint64_t kMaxSpan = 1ull << 31;         ///< input positions a window reaches across, each axis
+constexpr std::uint32_t kMaxPoolArea = 1u << 16;       ///< kernel positions of a pool: sums stay exact
+constexpr std::uint32_t kMaxNormChannels = 1u << 16;   ///< of a NORM: sums of s16 squares stay in s64
+constexpr std::uint64_t kMaxWindowDepth = 1ull << 22;  ///< kernel positions * channels of a GEMM's window
+constexpr std::uint32_t kMaxGemmDepth = 1u << 15;      ///< k of a GEMM: sums stay in s32
+constexpr std::uint32_t kMaxRowStride = 1u << 16;      ///< of weights in memory
+constexpr std::uint32_t kMaxPasses = 64;               ///< of an MVM
+constexpr std::uint64_t kPostBytesPerColumn = 9;       ///< s32 bias, s32 multiplier, u8 shift
 
 /// Why a command was refused. `field`: byte offset in the SQE, or 64 + offset in the operand block.
 struct DecodeFault {

@@ -200,7 +200,7 @@ MaybeFault resolve_args(lc_record& record, const std::uint64_t (&args)[LC_ARGS])
     static constexpr std::size_t kVector[] = {offsetof(lc_vector_op, in.base), offsetof(lc_vector_op, in2.base),
                                               offsetof(lc_vector_op, out.base), offsetof(lc_vector_op, table)};
     static constexpr std::size_t kGemm[] = {offsetof(lc_gemm_op, a), offsetof(lc_gemm_op, b), offsetof(lc_gemm_op, out),
-                                            offsetof(lc_gemm_op, post)};
+                                            offsetof(lc_gemm_op, post), offsetof(lc_gemm_op, in.base)};
     Pointer pointers[std::size(kMvm)];  // no command has more
     std::size_t count = 0;
     const auto operand = [&](std::size_t offset) {

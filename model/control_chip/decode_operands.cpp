@@ -242,11 +242,36 @@ MaybeFault check_gemm_fields(const lc_gemm_op& op)
     if (!is_code(op.b_format)) return bad_field(OP_FIELD(lc_gemm_op, b_format), "b_format: u8 or s8");
     if (!is_integer(op.out_format))
         return bad_field(OP_FIELD(lc_gemm_op, out_format), "out_format: u8, s8, s16 or s32");
-    if (op.rsvd0 != 0) return bad_field(OP_FIELD(lc_gemm_op, rsvd0), "reserved: must be zero");
+    if ((op.flags & ~LC_GEMM_WINDOW) != 0) return bad_field(OP_FIELD(lc_gemm_op, flags), "flags: unknown bit");
     const Wide matrices = Wide{std::max<std::uint32_t>(1, op.batch)} * std::max<std::uint32_t>(1, op.images);
     if (Wide{op.m} * op.n > kMaxMacs || Wide{op.m} * op.n * op.k * matrices > kMaxMacs)
         return bad_field(OP_FIELD(lc_gemm_op, m), "images * batch * m * n * k: at most 2^34");
-    return check_reserved(op.rsvd, sizeof op.rsvd, OP_FIELD(lc_gemm_op, rsvd));
+    if ((op.flags & LC_GEMM_WINDOW) != 0) return std::nullopt;
+    return check_reserved(&op.in, sizeof op.in, OP_FIELD(lc_gemm_op, in));
+}
+
+/// A convolution: the window takes the place of `a`, and m and k have to be its own.
+MaybeFault check_gemm_window(const lc_gemm_op& op, const DecodeLimits& limits)
+{
+    constexpr const char* kUnused = "must be zero with a window";
+    if (op.a != 0) return bad_field(OP_FIELD(lc_gemm_op, a), kUnused);
+    if (op.a_stride != 0) return bad_field(OP_FIELD(lc_gemm_op, a_stride), kUnused);
+    if (op.a_batch != 0) return bad_field(OP_FIELD(lc_gemm_op, a_batch), kUnused);
+    if (op.images != 0) return bad_field(OP_FIELD(lc_gemm_op, images), kUnused);
+    if (op.a_image != 0) return bad_field(OP_FIELD(lc_gemm_op, a_image), kUnused);
+    if (op.b_image != 0) return bad_field(OP_FIELD(lc_gemm_op, b_image), kUnused);
+    if (op.out_image != 0) return bad_field(OP_FIELD(lc_gemm_op, out_image), kUnused);
+    if (auto fault = check_window_shape(op.in, 1, OP_FIELD(lc_gemm_op, in))) return fault;
+    const std::uint32_t groups = std::max<std::uint32_t>(1, op.batch);
+    if (op.in.channels % groups != 0) return bad_field(OP_FIELD(lc_gemm_op, batch), "batch: must divide the channels");
+    if (Wide{op.in.images} * op.in.out_h * op.in.out_w != op.m)
+        return bad_field(OP_FIELD(lc_gemm_op, m), "m: the window's vectors");
+    const std::uint64_t depth = std::uint64_t{op.in.kernel_h} * op.in.kernel_w * op.in.channels;
+    if (depth > kMaxWindowDepth)
+        return bad_field(OP_FIELD(lc_gemm_op, in), "kernel positions * channels: at most 2^22");
+    if (depth != std::uint64_t{op.k} * groups)
+        return bad_field(OP_FIELD(lc_gemm_op, k), "k: kernel_h * kernel_w * channels / batch");
+    return check_window_reads(op.in, 0, depth, 1, 0, limits, OP_FIELD(lc_gemm_op, in));
 }
 
 }  // namespace
@@ -345,7 +370,12 @@ MaybeFault check_operands(const lc_gemm_op& op, const DecodeLimits& limits)
         {op.out, op.out_image, op.out_batch, op.m, op.n, op.out_stride, format_bytes(op.out_format), true,
          OP_FIELD(lc_gemm_op, out), OP_FIELD(lc_gemm_op, out_stride), OP_FIELD(lc_gemm_op, out_batch),
          OP_FIELD(lc_gemm_op, out_image)}};
+    const bool windowed = (op.flags & LC_GEMM_WINDOW) != 0;
+    if (windowed) {
+        if (auto fault = check_gemm_window(op, limits)) return fault;
+    }
     for (const Matrix& matrix : matrices) {
+        if (windowed && &matrix == &matrices[0]) continue;
         if (auto fault = check_matrix(matrix, op, limits)) return fault;
     }
     if (op.out_format != LC_FMT_S32) {
@@ -356,8 +386,8 @@ MaybeFault check_operands(const lc_gemm_op& op, const DecodeLimits& limits)
         }
     }
     if (op.post == 0) return std::nullopt;
-    return check_words(op.post, Wide{op.n} * kPostBytesPerColumn, Reach::scratchpad, limits,
-                       OP_FIELD(lc_gemm_op, post));
+    const Wide columns = Wide{op.n} * (windowed ? std::max<std::uint32_t>(1, op.batch) : 1);
+    return check_words(op.post, columns * kPostBytesPerColumn, Reach::scratchpad, limits, OP_FIELD(lc_gemm_op, post));
 }
 
 MaybeFault check_operands(const lc_exec_op& op, const DecodeLimits& limits)

@@ -79,11 +79,12 @@ DigitalMacEngine::DigitalMacEngine(EngineContext context) : context_(context)
 void DigitalMacEngine::start(Task& task)
 {
     const auto& op = task.command.gemm();
-    require_sram({op.a, op.b, op.out, op.post == 0 ? op.out : op.post});
+    const bool windowed = (op.flags & LC_GEMM_WINDOW) != 0;
+    require_sram({windowed ? op.in.base : op.a, op.b, op.out, op.post == 0 ? op.out : op.post});
     if (context_.services.run.computes()) run_gemm(op, context_.memories.sram().data());
     const std::uint64_t batches = gemm_matrices(op);
     const std::uint64_t macs = batches * op.m * op.n * op.k;
-    // Operands are read once into the array's registers, results written once.
+    // Operands are read once into the array's registers, results written once; of a window each vector, overlaps anew.
     const auto bytes = batches * (static_cast<std::uint64_t>(op.m) * op.k + static_cast<std::uint64_t>(op.n) * op.k +
                                   static_cast<std::uint64_t>(op.m) * op.n * element_bytes(op.out_format));
     const auto end =

@@ -349,10 +349,14 @@ struct lc_vector_op {
 	uint8_t rsvd[192 - 168];
 };
 
-/* Digital matrix product: out[m][n] = sum_k a[m][k] * b[n][k], both operands dynamic. */
+/* Digital matrix product: out[m][n] = sum_k a[m][k] * b[n][k], both operands in the scratchpad.
+ * WINDOW: a convolution of `batch` groups. Row v of group g's `a` is vector v of `in` with the channels of that group, in
+ * the order (kh, kw, channel of the group): k = kernel_h * kernel_w * channels / batch, m = the window's vectors; a, images
+ * and their strides are 0, and there are constants for n * batch columns, group after group. */
+#define LC_GEMM_WINDOW 0x01u
 struct lc_gemm_op {
 	uint32_t m, n, k;
-	uint8_t a_format, b_format, out_format, rsvd0;
+	uint8_t a_format, b_format, out_format, flags;
 	uint64_t a, b, out;
 	uint32_t a_stride, b_stride, out_stride, batch; /* bytes; batch 0 counts as 1 */
 	uint64_t a_batch, b_batch, out_batch;           /* bytes between batches */
@@ -361,7 +365,7 @@ struct lc_gemm_op {
 	int32_t zero_point;
 	uint32_t images;                                /* so many times all batches; 0 counts as 1 */
 	uint64_t a_image, b_image, out_image;           /* bytes between images */
-	uint8_t rsvd[192 - 128];
+	struct lc_window in;                            /* WINDOW */
 };
 
 /* EXEC: src of the SQE = this block. Runs `records` records of 256 bytes at `buffer`, in order of issue. */

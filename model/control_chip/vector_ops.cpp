@@ -219,6 +219,53 @@ void move_pixel(const lc_vector_op& op, const VectorWalk& walk, Position at)
     }
 }
 
+/// sum_k codes[k] * weights[k]; k <= kMaxGemmDepth keeps it within s32 (2^15 * 255 * 255 < 2^31).
+template <class Weight>
+std::int32_t dot(const std::int16_t* codes, const Weight* weights, std::uint32_t k)
+{
+    std::int32_t sum = 0;
+    for (std::uint32_t i = 0; i < k; ++i) sum += std::int32_t{codes[i]} * weights[i];
+    return sum;
+}
+
+/// A GEMM whose rows are the vectors of a window, its batch the groups of a convolution.
+void run_convolution(const lc_gemm_op& op, std::uint8_t* sram)
+{
+    const std::uint32_t groups = std::max<std::uint32_t>(1, op.batch), depth = op.in.channels / groups;
+    const std::uint32_t area = std::uint32_t{op.in.kernel_h} * op.in.kernel_w, columns = op.n * groups;
+    const PostTable table(op.post == 0 ? nullptr : sram + LC_PTR_OFFSET(op.post), columns);
+    if (op.out_format != LC_FMT_S32 && !table.shifts_legal())
+        throw std::invalid_argument("post-processing shift outside 1..62");
+    const Clamp clamp{op.zero_point, op.clamp_lo, op.clamp_hi};
+    const WindowGather gather(op.in, 0, area * op.in.channels);
+    const FlatReader read{sram};
+    std::vector<std::uint8_t> codes(std::size_t{area} * op.in.channels);
+    std::vector<std::int16_t> grouped(codes.size());  // [group][kh][kw][channel of the group]
+    std::vector<std::int32_t> sums(columns);
+    std::vector<std::uint8_t> results(std::size_t{columns} * element_bytes(op.out_format));
+    const std::size_t result_bytes = std::size_t{op.n} * element_bytes(op.out_format);
+    Position at;
+    for (std::uint64_t v = 0; v < op.m; ++v, advance(op.in, at)) {
+        gather(at, read, 0, codes.data());
+        for (std::uint32_t p = 0; p < area; ++p)
+            for (std::uint32_t ch = 0; ch < op.in.channels; ++ch)
+                grouped[(std::size_t{ch / depth} * area + p) * depth + ch % depth] = static_cast<std::int16_t>(
+                    load_element(codes.data() + std::size_t{p} * op.in.channels + ch, op.a_format));
+        for (std::uint32_t column = 0; column < columns; ++column) {
+            const std::uint32_t group = column / op.n;
+            const auto* left = grouped.data() + std::size_t{group} * op.k;
+            const auto* right =
+                sram + LC_PTR_OFFSET(op.b) + group * op.b_batch + std::size_t{column % op.n} * op.b_stride;
+            sums[column] = op.b_format == LC_FMT_S8 ? dot(left, reinterpret_cast<const std::int8_t*>(right), op.k)
+                                                    : dot(left, right, op.k);
+        }
+        post_process_row(sums.data(), columns, table, clamp, op.out_format, results.data());
+        auto* out = sram + LC_PTR_OFFSET(op.out) + v * op.out_stride;
+        for (std::uint32_t group = 0; group < groups; ++group)
+            std::memcpy(out + group * op.out_batch, results.data() + group * result_bytes, result_bytes);
+    }
+}
+
 }  // namespace
 
 std::uint64_t vector_elements(const lc_vector_op& op)
@@ -294,6 +341,7 @@ std::uint64_t gemm_matrices(const lc_gemm_op& op)
 
 void run_gemm(const lc_gemm_op& op, std::uint8_t* sram)
 {
+    if ((op.flags & LC_GEMM_WINDOW) != 0) return run_convolution(op, sram);
     const auto* packed = op.post == 0 ? nullptr : sram + LC_PTR_OFFSET(op.post);
     const PostTable table(packed, op.n);
     if (op.out_format != LC_FMT_S32 && !table.shifts_legal())

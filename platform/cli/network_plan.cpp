@@ -2,6 +2,7 @@
 #include "lightcard/platform/cli/network_plan.h"
 
 #include "lightcard/model/card/peak.h"
+#include "lightcard/platform/compiler/engines.h"
 
 namespace lightcard::cli {
 
@@ -26,13 +27,15 @@ PlanRow row_of(const CardConfig& config, const PeakPower& power, const Workload&
     return row;
 }
 
-LayerPlan layer_of(const compiler::ProductShape& product, std::uint32_t n)
+LayerPlan layer_of(const compiler::ProductShape& product, const CardConfig& config)
 {
     LayerPlan layer;
     layer.name = product.name;
     layer.macs = product.macs();
     layer.dynamic = product.dynamic;
-    if (product.dynamic) return layer;
+    layer.digital = compiler::engine_of(product, config) == compiler::Engine::digital;
+    if (product.dynamic || layer.digital) return layer;
+    const std::uint32_t n = config.core.n;
     layer.tiles = product.count * compiler::tiles_of(product, n);
     layer.tile_vectors = layer.tiles * product.vectors;
     layer.utilisation = static_cast<double>(layer.macs) / (static_cast<double>(layer.tile_vectors) * n * n);
@@ -41,17 +44,23 @@ LayerPlan layer_of(const compiler::ProductShape& product, std::uint32_t n)
 
 }  // namespace
 
-Workload workload_of(const compiler::NetworkShape& shape, std::uint32_t n)
+Workload workload_of(const compiler::NetworkShape& shape, const CardConfig& config)
 {
+    const std::uint32_t n = config.core.n;
     Workload work;
     for (const auto& product : shape.products) {
         if (product.dynamic) continue;
+        if (compiler::engine_of(product, config) == compiler::Engine::digital) {
+            work.digital_macs += product.macs();
+            continue;
+        }
+        work.macs += product.macs();
         const std::uint64_t tiles = product.count * compiler::tiles_of(product, n);
         work.tiles += tiles;
         work.tile_vectors += tiles * product.vectors;
     }
-    work.macs = compiler::static_macs(shape);
     work.dynamic_macs = compiler::dynamic_macs(shape);
+    work.digital_macs += work.dynamic_macs;
     work.vector_elements = shape.vector_elements;
     work.activation_bytes = shape.activation_bytes;
     work.live_bytes = shape.live_bytes;
@@ -63,12 +72,13 @@ NetworkPlan plan_network(const compiler::NetworkShape& shape, const CardConfig& 
 {
     NetworkPlan plan;
     plan.shape = shape;
-    plan.work = workload_of(shape, config.core.n);
+    plan.work = workload_of(shape, config);
     plan.batch = batch;
     plan.banks = std::uint64_t{config.cores} * config.pcm.banks;
     for (const auto& product : shape.products) {
-        plan.layers.push_back(layer_of(product, config.core.n));
-        if (!product.dynamic) plan.weight_layers += product.count;
+        plan.layers.push_back(layer_of(product, config));
+        if (product.dynamic) continue;
+        (plan.layers.back().digital ? plan.digital_layers : plan.weight_layers) += product.count;
     }
     const double lit = static_cast<double>(plan.work.tile_vectors) * config.core.n * config.core.n;
     plan.utilisation = lit > 0 ? static_cast<double>(plan.work.macs) / lit : 0;

@@ -27,15 +27,15 @@ struct PlanRow {
 struct LayerPlan {
     std::string name;
     std::uint64_t tiles = 0, tile_vectors = 0, macs = 0;
-    double utilisation = 0;  ///< of the cells of its tiles
-    bool dynamic = false;
+    double utilisation = 0;                 ///< of the cells of its tiles
+    bool dynamic = false, digital = false;  ///< both on the digital engine
 };
 
 struct NetworkPlan {
     compiler::NetworkShape shape;
     Workload work;
-    std::uint64_t weight_layers = 0;
-    double utilisation = 0;  ///< multiplications done / those the lit tiles could do
+    std::uint64_t weight_layers = 0, digital_layers = 0;  ///< in cells; grouped ones on the digital engine
+    double utilisation = 0;                               ///< multiplications done / those the lit tiles could do
     std::uint64_t banks = 0;
     std::vector<LayerPlan> layers;
     std::vector<PlanRow> rows;      ///< the card as it is
@@ -44,7 +44,7 @@ struct NetworkPlan {
     std::uint64_t batch = 1;  ///< that `moves` is for
 };
 
-Workload workload_of(const compiler::NetworkShape& shape, std::uint32_t n);
+Workload workload_of(const compiler::NetworkShape& shape, const CardConfig& config);
 NetworkPlan plan_network(const compiler::NetworkShape& shape, const CardConfig& config, std::uint64_t batch);
 
 }  // namespace lightcard::cli

@@ -93,6 +93,12 @@ void print_network(std::ostream& out, const NetworkPlan& p, const CardConfig& co
          grouped(p.weight_layers) + " with fixed weights, " + si(static_cast<double>(w.macs), "MAC") +
              " an inference: " + grouped(w.tiles) + " tiles, " + grouped(w.tile_vectors) + " tile-MVMs, " +
              percent(p.utilisation) + " of their multiplications used");
+    if (p.digital_layers > 0)
+        line(out, "Depthwise",
+             grouped(p.digital_layers) + " grouped convolutions, " +
+                 si(static_cast<double>(w.digital_macs - w.dynamic_macs), "MAC") +
+                 ", on the digital engine: less time x energy there than in cells at the accuracy of a full column "
+                 "(run.depthwise)");
     if (w.dynamic_macs > 0)
         line(out, "Attention",
              si(static_cast<double>(w.dynamic_macs), "MAC") +
@@ -176,7 +182,7 @@ void print_layers(std::ostream& out, const NetworkPlan& p)
     for (const LayerPlan& layer : p.layers) {
         out << "  " << std::left << std::setw(44) << layer.name.substr(0, 43) << std::right << std::setw(12)
             << si(static_cast<double>(layer.macs), "MAC");
-        if (layer.dynamic)
+        if (layer.dynamic || layer.digital)
             out << "  digital engine\n";
         else
             out << std::setw(9) << grouped(layer.tiles) << " tiles" << std::setw(12) << grouped(layer.tile_vectors)
@@ -213,12 +219,19 @@ nlohmann::ordered_json rows_json(const std::vector<PlanRow>& rows)
 nlohmann::ordered_json to_json(const NetworkPlan& p, const CardConfig& config)
 {
     using Json = nlohmann::ordered_json;
-    Json json = {{"schema", "lightcard/plan/1"},  {"network", p.shape.name},
-                 {"source", p.shape.source},      {"card", config.name},
-                 {"config_hash", config.hash},    {"weight_layers", p.weight_layers},
-                 {"macs", p.work.macs},           {"dynamic_macs", p.work.dynamic_macs},
-                 {"tiles", p.work.tiles},         {"tile_vectors", p.work.tile_vectors},
-                 {"utilisation", p.utilisation},  {"banks", p.banks},
+    Json json = {{"schema", "lightcard/plan/1"},
+                 {"network", p.shape.name},
+                 {"source", p.shape.source},
+                 {"card", config.name},
+                 {"config_hash", config.hash},
+                 {"weight_layers", p.weight_layers},
+                 {"macs", p.work.macs},
+                 {"dynamic_macs", p.work.dynamic_macs},
+                 {"digital_macs", p.work.digital_macs},
+                 {"tiles", p.work.tiles},
+                 {"tile_vectors", p.work.tile_vectors},
+                 {"utilisation", p.utilisation},
+                 {"banks", p.banks},
                  {"resident", p.resident.empty()}};
     json["rows"] = rows_json(p.rows);
     json["rows_resident"] = rows_json(p.resident);
@@ -228,7 +241,8 @@ nlohmann::ordered_json to_json(const NetworkPlan& p, const CardConfig& config)
                                   {"macs", layer.macs},
                                   {"tiles", layer.tiles},
                                   {"tile_vectors", layer.tile_vectors},
-                                  {"dynamic", layer.dynamic}});
+                                  {"dynamic", layer.dynamic},
+                                  {"digital", layer.digital}});
     json["baselines"] = Json::array();
     for (const auto& other : p.shape.baselines)
         json["baselines"].push_back(

@@ -140,7 +140,8 @@ double power_at(const CardConfig& config, const PeakPower& peak, const Workload&
     const double efficiency = config.power.vrm_efficiency;
     const double idle = (peak.memory + peak.link + peak.board) / efficiency + peak.fan;
     const double products = inferences * static_cast<double>(work.tile_vectors);
-    return idle + peak.core() / efficiency * products / peak_mvm_rate(config);
+    const double digital = inferences * static_cast<double>(work.digital_macs) * config.control.digital_mac_energy;
+    return idle + (peak.core() * products / peak_mvm_rate(config) + digital) / efficiency;
 }
 
 double pass_write_energy(const CardConfig& config, const Workload& work)
@@ -166,7 +167,7 @@ Bound image_rate(const CardConfig& config, const Workload& work, std::uint64_t b
         {"vector unit",
          images * static_cast<double>(work.vector_elements) / static_cast<double>(config.control.vector_rate)},
         {"digital MAC engine",
-         images * static_cast<double>(work.dynamic_macs) / static_cast<double>(config.control.digital_mac_rate)},
+         images * static_cast<double>(work.digital_macs) / static_cast<double>(config.control.digital_mac_rate)},
         {"card memory", memory_bytes / static_cast<double>(config.memory.bandwidth)},
         {"link", images * static_cast<double>(work.input_bytes) / link_rate(config)},
     };

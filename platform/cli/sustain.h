@@ -32,12 +32,13 @@ double link_rate(const CardConfig& config);
 
 /// Matrix work of a network on N x N tiles, and what else an image costs.
 struct Workload {
-    std::uint64_t macs = 0, tiles = 0, tile_vectors = 0;  ///< an image
+    std::uint64_t macs = 0, tiles = 0, tile_vectors = 0;  ///< an image, in cells
     std::uint64_t vector_elements = 0;                    ///< additions and pooling windows
     std::uint64_t activation_bytes = 0;                   ///< written and read, int8
     std::uint64_t live_bytes = 0;                         ///< scratchpad one image needs
     std::uint64_t input_bytes = 0;
-    std::uint64_t dynamic_macs = 0;  ///< of two computed operands: the digital MAC engine's
+    std::uint64_t dynamic_macs = 0;  ///< of two computed operands
+    std::uint64_t digital_macs = 0;  ///< those and grouped convolutions: the digital MAC engine's
 };
 /// ResNet-50 v1.5 at 224 x 224 from its 54 layers; N = 128: 1,576 tiles, 314,512 tile-MVMs.
 Workload resnet50(std::uint32_t n);

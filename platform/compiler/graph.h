@@ -276,6 +276,7 @@ struct QuantNode {
     std::vector<std::int8_t> weights;  ///< mvm: [out][kh][kw][in/group]
     Requant requant;                   ///< mvm
     BlockScales block;                 ///< mvm; the accumulator's unit stays that of `weights`
+    bool digital = false;              ///< mvm: on the digital MAC engine, in plain int8 (engines.h)
     /// add / requant / average_pool (see above): out = clamp((a*mult + b*mult2 + round) >> shift, lo, hi)
     std::int32_t mult = 0, mult2 = 0;
     std::uint8_t shift = 1;

@@ -85,7 +85,7 @@ driver::ProgramLayer layer_of(const Plan& plan, const Layer& layer)
     const QuantNode& node = plan.node(layer);
     driver::ProgramLayer result;
     result.name = node.name;
-    result.op = node.onnx_op;
+    result.op = node.onnx_op + (node.digital ? " (digital)" : "");
     if (node.op == QuantOp::gemm)
         result.macs = plan.vectors(layer) * static_cast<std::uint64_t>(node.out.channels) *
                       static_cast<std::uint64_t>(node.depth);

@@ -80,7 +80,9 @@ public:
         const auto& graph = plan_.graph;
         for (std::size_t i = 0; i < graph.inputs.size(); ++i) copy(graph.inputs[i], i, true);
         for (std::size_t i = 0; i < plan_.layers.size(); ++i) {
-            if (plan_.node(plan_.layers[i]).op == QuantOp::mvm) {
+            if (plan_.node(plan_.layers[i]).digital) {
+                commands_.push_back(digital(plan_.layers[i], i));
+            } else if (plan_.node(plan_.layers[i]).op == QuantOp::mvm) {
                 emit_mvm_layer(plan_.layers[i], i);
             } else if (is_sequence(plan_.node(plan_.layers[i]))) {
                 emit_sequence(plan_, plan_.layers[i], i, commands_);
@@ -224,6 +226,43 @@ private:
         command.record.sqe.layer = static_cast<std::uint16_t>(index + 1);
         command.record.sqe.weight_id = tile.weight_id;
         command.core = tile.core;
+        put_operands(command, op);
+        return command;
+    }
+
+    /// The whole layer on the digital MAC engine.
+    Command digital(const Layer& layer, std::size_t index) const
+    {
+        const QuantNode& node = plan_.node(layer);
+        const QuantTensor& in = plan_.input(node);
+        const int in_buffer = tensor(node.inputs[0]), out_buffer = tensor(layer.node);
+        const auto outputs = static_cast<std::uint32_t>(node.out.channels);
+        Command command;
+        lc_gemm_op op{};
+        op.flags = LC_GEMM_WINDOW;
+        op.m = static_cast<std::uint32_t>(plan_.vectors(layer) * plan_.batch);
+        op.batch = static_cast<std::uint32_t>(node.group);
+        op.n = outputs / op.batch;
+        op.k = static_cast<std::uint32_t>(kernel_rows(node));
+        op.a_format = static_cast<std::uint8_t>(format_of(in));
+        op.b_format = LC_FMT_S8;
+        op.out_format = static_cast<std::uint8_t>(format_of(node.out));
+        op.in = dense_window(in, base_of(in_buffer), node, plan_.batch);
+        op.b = sram(layer.weights);
+        op.b_stride = op.k;
+        op.b_batch = std::uint64_t{op.n} * op.k;
+        op.out = base_of(out_buffer);
+        op.out_batch = std::uint64_t{op.n} * element_bytes(node.out);
+        op.out_stride = outputs * element_bytes(node.out);
+        op.post = sram(layer.post);
+        if (!node.out.wide) {
+            op.clamp_lo = node.requant.lo;
+            op.clamp_hi = node.requant.hi;
+        }
+        command.accesses.push_back({in_buffer, 0, static_cast<std::uint32_t>(in.channels), false});
+        command.accesses.push_back({out_buffer, 0, outputs, true});
+        command.record.sqe.opcode = LC_OP_GEMM;
+        command.record.sqe.layer = static_cast<std::uint16_t>(index + 1);
         put_operands(command, op);
         return command;
     }

@@ -44,7 +44,7 @@ double slots(const Plan& plan)
 
 /// Time a batch keeps one part of the card busy, if nothing else stood in its way.
 struct Busy {
-    double light = 0, writes = 0, vector = 0, link = 0;
+    double light = 0, writes = 0, vector = 0, digital = 0, link = 0;
 };
 
 Busy predict(const Plan& plan)
@@ -54,6 +54,10 @@ Busy predict(const Plan& plan)
     for (const Layer& layer : plan.layers) {
         const QuantNode& node = plan.node(layer);
         const double positions = static_cast<double>(plan.vectors(layer)) * plan.batch;
+        if (node.digital)
+            busy.digital +=
+                to_seconds(card.control.digital_mac_issue) + positions * static_cast<double>(node.weights.size()) /
+                                                                 static_cast<double>(card.control.digital_mac_rate);
         if (node.op != QuantOp::mvm) {
             const double window = static_cast<double>(node.window.kernel_h) * node.window.kernel_w;
             busy.vector += to_seconds(card.control.vector_issue) +
@@ -88,11 +92,17 @@ std::string tiles_line(const Plan& plan)
     double used = 0;
     std::size_t weight_layers = 0;
     for (const Tile& tile : plan.tiles) used += static_cast<double>(tile.array_rows()) * tile.array_cols();
-    for (const Layer& layer : plan.layers) weight_layers += layer.tiles > 0;
+    std::size_t digital = 0;
+    for (const Layer& layer : plan.layers) {
+        weight_layers += layer.tiles > 0;
+        digital += plan.node(layer).digital;
+    }
     const std::string n = std::to_string(plan.n());
     const double cells = static_cast<double>(plan.tiles.size()) * plan.n() * plan.n();
-    return std::to_string(weight_layers) + " weight layers and " + std::to_string(plan.layers.size() - weight_layers) +
-           " vector layers; " + std::to_string(plan.tiles.size()) + " tiles of " + n + " x " + n + ", " +
+    return std::to_string(weight_layers) + " weight layers, " +
+           (digital > 0 ? std::to_string(digital) + " on the digital MAC engine, " : "") +
+           std::to_string(plan.layers.size() - weight_layers - digital) + " vector layers; " +
+           std::to_string(plan.tiles.size()) + " tiles of " + n + " x " + n + ", " +
            number(cells == 0 ? 0 : 100 * used / cells, "%") + " of their cells used";
 }
 
@@ -128,8 +138,11 @@ std::string memory_line(const Plan& plan)
 std::string bound_line(const Plan& plan)
 {
     const Busy busy = predict(plan);
-    const std::pair<double, const char*> parts[] = {
-        {busy.light, "light"}, {busy.writes, "weight writes"}, {busy.vector, "vector unit"}, {busy.link, "host link"}};
+    const std::pair<double, const char*> parts[] = {{busy.light, "light"},
+                                                    {busy.writes, "weight writes"},
+                                                    {busy.vector, "vector unit"},
+                                                    {busy.digital, "digital MAC engine"},
+                                                    {busy.link, "host link"}};
     const auto longest = std::max_element(std::begin(parts), std::end(parts));
     std::string line = "predicted busy time a batch:";
     for (const auto& [time, name] : parts)

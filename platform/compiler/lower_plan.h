@@ -45,6 +45,7 @@ struct Layer {
     std::vector<Column> columns;
     std::uint32_t first_tile = 0, tiles = 0;
     std::uint64_t constants = 0;  ///< of a node with tables: offset in the post constants
+    std::uint64_t weights = 0, post = 0;  ///< digital products: offsets in the post constants
 };
 
 /// Memory in the scratchpad that lives from node `first` to node `last`, both included.

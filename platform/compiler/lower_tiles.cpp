@@ -193,13 +193,22 @@ void write_scales(const Plan& plan, const Tile& tile, std::uint8_t* out)
     std::memcpy(out, node.block.scale.data() + at, tile.cols * kScaleBytes);
 }
 
-void write_post(const Plan& plan, const Tile& tile, std::uint8_t* out)
+/// Constants of columns [first, first + cols) of a node.
+void write_post(const QuantNode& node, std::uint32_t first, std::uint32_t cols, std::uint8_t* out)
 {
-    const Requant& r = plan.node(plan.layers[tile.layer]).requant;
-    std::memcpy(out, r.bias.data() + tile.out0, tile.cols * 4);
+    const Requant& r = node.requant;
+    std::memcpy(out, r.bias.data() + first, cols * std::size_t{4});
     if (r.multiplier.empty()) return;  // s32 outputs: bias only
-    std::memcpy(out + tile.cols * 4, r.multiplier.data() + tile.out0, tile.cols * 4);
-    std::memcpy(out + tile.cols * 8, r.shift.data() + tile.out0, tile.cols);
+    std::memcpy(out + cols * std::size_t{4}, r.multiplier.data() + first, cols * std::size_t{4});
+    std::memcpy(out + cols * std::size_t{8}, r.shift.data() + first, cols);
+}
+
+/// Weights of the digital MAC engine stay in the scratchpad, [out][kh][kw][in/group] as the node has them.
+void place_digital(Plan& plan, Layer& layer)
+{
+    const QuantNode& node = plan.node(layer);
+    layer.weights = take_constants(plan, node.weights.size());
+    layer.post = take_constants(plan, static_cast<std::uint64_t>(node.out.channels) * kPostBytes);
 }
 
 }  // namespace
@@ -219,8 +228,12 @@ void make_tiles(Plan& plan)
         layer.first_tile = static_cast<std::uint32_t>(plan.tiles.size());
         const auto number = static_cast<std::uint32_t>(plan.layers.size() + 1);
         plan.layers.push_back(std::move(layer));
-        if (op == QuantOp::mvm) tile_layer(plan, plan.layers.back(), number);
-        const std::uint64_t constants = constant_bytes(plan.graph.nodes[i]);
+        const QuantNode& node = plan.graph.nodes[i];
+        if (node.digital)
+            place_digital(plan, plan.layers.back());
+        else if (op == QuantOp::mvm)
+            tile_layer(plan, plan.layers.back(), number);
+        const std::uint64_t constants = constant_bytes(node);
         if (constants > 0) plan.layers.back().constants = take_constants(plan, constants);
     }
 }
@@ -241,7 +254,14 @@ std::vector<std::uint8_t> pack_weights(Plan& plan)
         write_weights(tile, weights, section.data() + tile.weights);
         write_ranges(plan, tile, weights, section.data() + tile.ranges);
         if (!plan.node(plan.layers[tile.layer]).block.empty()) write_scales(plan, tile, constants + tile.scales);
-        if (tile.last) write_post(plan, tile, constants + tile.post);
+        if (tile.last) write_post(plan.node(plan.layers[tile.layer]), tile.out0, tile.cols, constants + tile.post);
+    }
+    for (const Layer& layer : plan.layers) {
+        const QuantNode& node = plan.node(layer);
+        if (!node.digital) continue;
+        std::uint8_t* constants = section.data() + plan.post_section;
+        std::memcpy(constants + layer.weights, node.weights.data(), node.weights.size());
+        write_post(node, 0, static_cast<std::uint32_t>(node.out.channels), constants + layer.post);
     }
     std::uint8_t* constants = section.data() + plan.post_section;
     for (const Layer& layer : plan.layers) write_constants(plan.node(layer), constants + layer.constants);

@@ -121,13 +121,13 @@ constexpr Field kVector[] = {LC_FIELD(lc_vector_op, kind),
 constexpr Field kGemm[] = {
     LC_FIELD(lc_gemm_op, m),          LC_FIELD(lc_gemm_op, n),         LC_FIELD(lc_gemm_op, k),
     LC_FIELD(lc_gemm_op, a_format),   LC_FIELD(lc_gemm_op, b_format),  LC_FIELD(lc_gemm_op, out_format),
-    LC_FIELD(lc_gemm_op, rsvd0),      LC_FIELD(lc_gemm_op, a),         LC_FIELD(lc_gemm_op, b),
+    LC_FIELD(lc_gemm_op, flags),      LC_FIELD(lc_gemm_op, a),         LC_FIELD(lc_gemm_op, b),
     LC_FIELD(lc_gemm_op, out),        LC_FIELD(lc_gemm_op, a_stride),  LC_FIELD(lc_gemm_op, b_stride),
     LC_FIELD(lc_gemm_op, out_stride), LC_FIELD(lc_gemm_op, batch),     LC_FIELD(lc_gemm_op, a_batch),
     LC_FIELD(lc_gemm_op, b_batch),    LC_FIELD(lc_gemm_op, out_batch), LC_FIELD(lc_gemm_op, post),
     LC_FIELD(lc_gemm_op, clamp_lo),   LC_FIELD(lc_gemm_op, clamp_hi),  LC_FIELD(lc_gemm_op, zero_point),
     LC_FIELD(lc_gemm_op, images),     LC_FIELD(lc_gemm_op, a_image),   LC_FIELD(lc_gemm_op, b_image),
-    LC_FIELD(lc_gemm_op, out_image),  LC_FIELD(lc_gemm_op, rsvd)};
+    LC_FIELD(lc_gemm_op, out_image),  LC_WINDOW(lc_gemm_op, in)};
 constexpr Field kExec[] = {LC_FIELD(lc_exec_op, buffer), LC_FIELD(lc_exec_op, records), LC_FIELD(lc_exec_op, flags),
                            LC_FIELD(lc_exec_op, args), LC_FIELD(lc_exec_op, rsvd)};
 

@@ -3,6 +3,8 @@
 // caught by that comparison.
 #include "lightcard/tb/card/network_rig.h"
 
+#include "lightcard/platform/compiler/engines.h"
+
 namespace lightcard::test {
 namespace {
 
@@ -31,6 +33,31 @@ TEST(NetworkIdeal, ResNet8EqualsReference)
 TEST(NetworkIdeal, MobileNetEqualsReference)
 {
     expect_equal_to_reference(mobilenet(), 1);
+}
+
+/// Depthwise layers on the digital MAC engine, as `lightcard run` would place them: the same bits, fewer tiles, and the
+/// engine is charged with their multiplications.
+TEST(NetworkIdeal, DepthwiseOnTheDigitalEngineEqualsReference)
+{
+    auto network = mobilenet();
+    Rig rig;
+    rig.up();
+    const auto tiles = compile(network, rig.card.config(), 1).tiles.size();
+    ASSERT_TRUE(compiler::choose_engines(network.graph, rig.card.config()));
+    std::uint64_t macs = 0;
+    for (const auto& node : network.graph.nodes) {
+        if (!node.digital) continue;
+        EXPECT_GT(node.group, 1) << node.name;
+        macs += node.weights.size() * static_cast<std::size_t>(node.out.height) *
+                static_cast<std::size_t>(node.out.width) * network.inputs.size();
+    }
+    EXPECT_GT(macs, 1000000u);
+    const auto program = compile(network, rig.card.config(), 1);
+    EXPECT_LT(program.tiles.size(), tiles);
+    EXPECT_EQ(run_network(rig, program, network), network.reference());
+    std::uint64_t done = 0;
+    for (const auto& layer : rig.card.counters().layers) done += layer.macs;
+    EXPECT_EQ(done, macs);
 }
 
 /// Runs a damaged program; true if the difference (or the card's refusal) shows.

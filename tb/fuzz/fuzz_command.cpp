@@ -204,6 +204,25 @@ lc_gemm_op gemm()
     return op;
 }
 
+lc_gemm_op convolution()
+{
+    lc_gemm_op op{};
+    op.flags = LC_GEMM_WINDOW;
+    op.in = one_position(16);
+    op.batch = 4;
+    op.m = 1;
+    op.n = 2;
+    op.k = 4;
+    op.out_format = LC_FMT_S32;
+    op.b = LC_PTR(LC_SPACE_SRAM, 64);
+    op.b_stride = 4;
+    op.b_batch = 8;
+    op.out = LC_PTR(LC_SPACE_SRAM, 0x1000);
+    op.out_stride = 32;
+    op.out_batch = 8;
+    return op;
+}
+
 lc_exec_op exec()
 {
     lc_exec_op op{};
@@ -260,6 +279,7 @@ std::vector<Bytes> seeds()
             input(kBuffer, LC_OP_VECTOR, 0, with_table(LC_VEC_GATHER)),
             input(kBuffer, LC_OP_GEMM, 0, gemm()),
             input(kBuffer, LC_OP_GEMM, 0, heads()),
+            input(kBuffer, LC_OP_GEMM, 0, convolution()),
             input(kQueue, LC_OP_EXEC, LC_PTR(LC_SPACE_DRAM, 0x1000), exec())};
 }
 

@@ -169,6 +169,39 @@ inline lc_gemm_op good_gemm()
     return op;
 }
 
+/// 3 x 3 depthwise over two images of 8 x 4 x 8, 16 channels out (two a group), same size: 64 vectors.
+inline lc_gemm_op good_convolution()
+{
+    lc_gemm_op op{};
+    op.flags = LC_GEMM_WINDOW;
+    op.m = 64;
+    op.n = 2;
+    op.k = 9;
+    op.batch = 8;
+    op.b_format = op.out_format = LC_FMT_S8;
+    op.in.base = sram(0);
+    op.in.images = 2;
+    op.in.out_h = op.in.height = 8;
+    op.in.out_w = op.in.width = 4;
+    op.in.channels = 8;
+    op.in.stride_n = 256;
+    op.in.stride_h = 32;
+    op.in.stride_w = 8;
+    op.in.kernel_h = op.in.kernel_w = 3;
+    op.in.step_h = op.in.step_w = op.in.dil_h = op.in.dil_w = 1;
+    op.in.pad_h = op.in.pad_w = 1;
+    op.b = sram(0x1000);
+    op.b_stride = 9;
+    op.b_batch = 18;
+    op.out = sram(0x2000);
+    op.out_stride = 16;
+    op.out_batch = 2;
+    op.post = sram(0x8000);
+    op.clamp_lo = -128;
+    op.clamp_hi = 127;
+    return op;
+}
+
 inline lc_exec_op good_exec()
 {
     lc_exec_op op{};

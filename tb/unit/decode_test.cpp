@@ -347,13 +347,43 @@ TEST(Decode, Gemm)
          {"too many images", [](lc_sqe&, Op& o) { o.images = 0xffffffff; }, OP_AT(Op, m)},
          {"no constants", [](lc_sqe&, Op& o) { o.post = 0; }, OP_AT(Op, post), LC_SC_ADDRESS},
          {"clamp", [](lc_sqe&, Op& o) { o.clamp_hi = 128; }, OP_AT(Op, clamp_hi)},
-         {"reserved", [](lc_sqe&, Op& o) { o.rsvd[0] = 1; }, OP_AT(Op, rsvd)}});
+         {"flags", [](lc_sqe&, Op& o) { o.flags = 2; }, OP_AT(Op, flags)},
+         {"window without flag", [](lc_sqe&, Op& o) { o.in.images = 1; }, OP_AT(Op, in.images)},
+         {"window's channels", [](lc_sqe&, Op& o) { o.in.channels = 1; }, OP_AT(Op, in.channels)}});
     lc_gemm_op heads = good_gemm();  // a head's columns beside the next one's
     heads.out_stride = 60;
     heads.out_batch = 20;
     EXPECT_TRUE(run(sqe_of(LC_OP_GEMM), heads, queue_limits()).ok());
     heads.out_batch = 19;
     EXPECT_EQ(run(sqe_of(LC_OP_GEMM), heads, queue_limits()).fault().field, OP_AT(Op, out_batch));
+}
+
+TEST(Decode, GemmOfAWindow)
+{
+    using Op = lc_gemm_op;
+    expect_table<Op>(
+        sqe_of(LC_OP_GEMM), good_convolution(),
+        {{"m", [](lc_sqe&, Op& o) { o.m = 63; }, OP_AT(Op, m)},
+         {"k", [](lc_sqe&, Op& o) { o.k = 8; }, OP_AT(Op, k)},
+         {"one group", [](lc_sqe&, Op& o) { o.batch = 0; }, OP_AT(Op, k)},
+         {"groups of channels", [](lc_sqe&, Op& o) { o.batch = 3; }, OP_AT(Op, batch)},
+         {"a", [](lc_sqe&, Op& o) { o.a = sram(64); }, OP_AT(Op, a)},
+         {"a stride", [](lc_sqe&, Op& o) { o.a_stride = 1; }, OP_AT(Op, a_stride)},
+         {"a batch", [](lc_sqe&, Op& o) { o.a_batch = 1; }, OP_AT(Op, a_batch)},
+         {"images", [](lc_sqe&, Op& o) { o.images = 1; }, OP_AT(Op, images)},
+         {"a image", [](lc_sqe&, Op& o) { o.a_image = 1; }, OP_AT(Op, a_image)},
+         {"b image", [](lc_sqe&, Op& o) { o.b_image = 1; }, OP_AT(Op, b_image)},
+         {"out image", [](lc_sqe&, Op& o) { o.out_image = 1; }, OP_AT(Op, out_image)},
+         {"window's size", [](lc_sqe&, Op& o) { o.in.out_w = 0; }, OP_AT(Op, in.out_w)},
+         {"window outside", [](lc_sqe&, Op& o) { o.in.base = sram(kSram - 511); }, OP_AT(Op, in.base), LC_SC_ADDRESS},
+         {"weights outside", [](lc_sqe&, Op& o) { o.b = sram(kSram - 143); }, OP_AT(Op, b), LC_SC_ADDRESS},
+         {"out outside", [](lc_sqe&, Op& o) { o.out = sram(kSram - 1023); }, OP_AT(Op, out), LC_SC_ADDRESS},
+         {"out overlaps", [](lc_sqe&, Op& o) { o.out_batch = 1; }, OP_AT(Op, out_batch)},
+         {"constants outside", [](lc_sqe&, Op& o) { o.post = sram(kSram - 140); }, OP_AT(Op, post), LC_SC_ADDRESS}});
+    auto huge = good_convolution();  // the work is bounded, and so is what gathering a vector takes
+    huge.in.kernel_h = huge.in.kernel_w = 4096;
+    huge.k = 1u << 15;
+    EXPECT_FALSE(run(sqe_of(LC_OP_GEMM), huge, queue_limits()).ok());
 }
 
 TEST(Decode, Exec)

@@ -207,6 +207,42 @@ TEST(Lower, WaitMasksAreEnough)
     }
 }
 
+/// Depthwise, grouped, signed, strided, dilated and wide products on the digital MAC engine: the same bits, in any
+/// order that the masks allow.
+TEST(Lower, DigitalProductsEqualTheDirectEvaluation)
+{
+    for (const bool all : {false, true}) {
+        QuantGraph graph = test::residual_network();
+        std::size_t digital = 0;
+        for (QuantNode& node : graph.nodes) {
+            node.digital = node.op == QuantOp::mvm && (all || node.group > 1);
+            digital += node.digital;
+        }
+        EXPECT_EQ(digital, all ? 10u : 2u);
+        std::mt19937 random(6);
+        for (const Machine& m : kMachines) {
+            SCOPED_TRACE(std::string(m.name) + (all ? ", every product" : ", grouped products"));
+            const CardConfig config = card(m.n, m.cores, m.banks);
+            const auto program = lower(graph, config, {2});
+            ASSERT_TRUE(program.ok()) << program.error().message();
+            expect_decodes(*program, config);
+            const auto gemms = std::count_if(program->commands.begin(), program->commands.end(),
+                                             [](const auto& record) { return record.sqe.opcode == LC_OP_GEMM; });
+            EXPECT_EQ(static_cast<std::size_t>(gemms), digital);
+            EXPECT_EQ(program->tiles.empty(), all);
+            const std::vector<Batch> batches = {random_batch(graph, 2, 7), random_batch(graph, 2, 8)};
+            const Order order(repeated(program->commands, 2));
+            for (std::uint32_t trial = 0; trial < 8; ++trial) {
+                const auto outputs =
+                    run(*program, config.control.sram_bytes, batches, program->commands, order.pick(random, trial));
+                ASSERT_EQ(outputs.size(), 2u) << "trial " << trial;
+                for (std::size_t b = 0; b < 2; ++b)
+                    ASSERT_EQ(outputs[b], expected(graph, batches[b])) << "trial " << trial;
+            }
+        }
+    }
+}
+
 /// A small network through a scratchpad so tight that memory is reused: every wait bit is needed by some order.
 TEST(Lower, NoWaitCanBeSpared)
 {

@@ -318,12 +318,40 @@ private:
                     for (std::uint64_t n = 0; n < op.n; ++n) gemm_element(op, image, batch, m, n);
     }
 
+    std::int64_t window_element(const lc_gemm_op& op, std::uint64_t group, std::uint64_t v, std::uint64_t k)
+    {
+        const std::uint64_t depth = op.in.channels / std::max(1u, op.batch), position = k / depth;
+        const std::uint64_t x = v % op.in.out_w, y = v / op.in.out_w % op.in.out_h, n = v / op.in.out_w / op.in.out_h;
+        std::uint64_t pointer = 0;
+        const auto kh = static_cast<std::int64_t>(position / op.in.kernel_w);
+        const auto kw = static_cast<std::int64_t>(position % op.in.kernel_w);
+        return locate(op.in, n, y, x, kh, kw, pointer) ? load(pointer + group * depth + k % depth, op.a_format) : 0;
+    }
+
+    /// Constants of a convolution: all groups' columns, one after another.
+    void store_column(const lc_gemm_op& op, std::uint64_t group, std::uint64_t m, std::uint64_t n, std::int64_t sum)
+    {
+        const std::uint64_t columns = std::uint64_t{op.n} * std::max(1u, op.batch), column = group * op.n + n;
+        if (op.post != 0) sum = saturate(sum + load(op.post + column * 4, LC_FMT_S32));
+        if (op.out_format != LC_FMT_S32) {
+            const std::int64_t multiplier = load(op.post + (columns + column) * 4, LC_FMT_S32);
+            const std::int64_t shift = load(op.post + columns * 8 + column, LC_FMT_U8);
+            sum = ((sum * multiplier + (1LL << (shift - 1))) >> shift) + op.zero_point;
+            sum = std::clamp<std::int64_t>(sum, op.clamp_lo, op.clamp_hi);
+        }
+        store(op.out + group * op.out_batch + m * op.out_stride + n * size_of(op.out_format), op.out_format, sum);
+    }
+
     void gemm_element(const lc_gemm_op& op, std::uint64_t image, std::uint64_t batch, std::uint64_t m, std::uint64_t n)
     {
         const std::uint64_t a = op.a + image * op.a_image + batch * op.a_batch + m * op.a_stride;
         const std::uint64_t b = op.b + image * op.b_image + batch * op.b_batch + n * op.b_stride;
         std::int64_t sum = 0;
-        for (std::uint64_t k = 0; k < op.k; ++k) sum += load(a + k, op.a_format) * load(b + k, op.b_format);
+        for (std::uint64_t k = 0; k < op.k; ++k) {
+            const bool windowed = (op.flags & LC_GEMM_WINDOW) != 0;
+            sum += (windowed ? window_element(op, batch, m, k) : load(a + k, op.a_format)) * load(b + k, op.b_format);
+        }
+        if ((op.flags & LC_GEMM_WINDOW) != 0) return store_column(op, batch, m, n, sum);
         if (op.post != 0) sum = saturate(sum + load(op.post + n * 4, LC_FMT_S32));
         if (op.out_format != LC_FMT_S32) {
             const std::int64_t multiplier = load(op.post + (op.n + n) * 4, LC_FMT_S32);
