@@ -19,6 +19,7 @@ struct Command {
 constexpr Command kCommands[] = {
     {"run", run_command, "run a network on a card; latency, energy, accuracy"},
     {"plan", plan_command, "what a network asks of a card, and what bounds it; from shapes alone"},
+    {"calibrate", calibrate_command, "activation and converter ranges of a network, from samples to a file"},
     {"info", info_command, "what a card can do: geometry, peak, what each engine sustains"},
     {"budget", budget_command, "link budget: light, noise by source, the laser for a resolution"},
     {"config", config_command, "every parameter of a card: value, range, source"},
@@ -35,7 +36,7 @@ void help(std::ostream& out)
     out << "usage: lightcard COMMAND [ARGUMENTS...]\n\n"
            "A SystemC model of a PCIe optical compute card.\n\nCommands:\n";
     for (const auto& command : kCommands)
-        out << "  " << command.name << std::string(10 - std::string(command.name).size(), ' ') << command.summary
+        out << "  " << command.name << std::string(11 - std::string(command.name).size(), ' ') << command.summary
             << '\n';
     out << "\n`lightcard COMMAND --help` explains a command; `lightcard --version` says which lightcard this is.\n"
            "Exit status: 0 success, 1 a check failed, 2 usage, configuration or input files, 3 network, 4 card.\n";

@@ -9,6 +9,7 @@ namespace lightcard::cli {
 int run_command(const Console& console, const Arguments& arguments);
 int plan_command(const Console& console, const Arguments& arguments);
 int budget_command(const Console& console, const Arguments& arguments);
+int calibrate_command(const Console& console, const Arguments& arguments);
 int info_command(const Console& console, const Arguments& arguments);
 int config_command(const Console& console, const Arguments& arguments);
 int regs_command(const Console& console, const Arguments& arguments);

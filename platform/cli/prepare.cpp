@@ -4,11 +4,14 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "lightcard/platform/cli/content_hash.h"
 #include "lightcard/platform/cli/files.h"
 #include "lightcard/platform/cli/program_cache.h"
 #include "lightcard/platform/cli/workload_file.h"
+#include "lightcard/platform/compiler/engines.h"
+#include "lightcard/platform/compiler/layer_loss.h"
 #include "lightcard/platform/compiler/lower.h"
 #include "lightcard/platform/compiler/numerics.h"
 #include "lightcard/platform/compiler/onnx_import.h"
@@ -22,6 +25,7 @@ namespace lightcard::cli {
 namespace {
 
 constexpr std::uint32_t kUsualBatch = 64;
+constexpr std::size_t kLossSamples = 2;  ///< that quantisation's own loss is measured on
 
 Result<InputShape> input_shape(const compiler::Graph& graph)
 {
@@ -57,6 +61,10 @@ std::vector<std::vector<float>> first_images(const Inputs& inputs, std::size_t c
 
 Status read_samples(const RunRequest& request, const InputOptions& options, Prepared& prepared)
 {
+    if (!request.calibration_file.empty()) {
+        prepared.samples = first_images(prepared.inputs, kLossSamples);
+        return {};
+    }
     if (request.calibration.empty()) {
         prepared.samples = first_images(prepared.inputs, request.calibration_count);
         prepared.notes.push_back("activation ranges were taken from the first " +
@@ -128,27 +136,89 @@ Result<std::uint32_t> planned_batch(const RunRequest& request, const Prepared& p
     return std::clamp(images, 1u, std::max(*largest, 1u));
 }
 
-Status compile(const RunRequest& request, Progress& progress, Prepared& prepared)
+/// Int8 in the card's numerics, from ranges measured before or from samples; products where they are computed.
+Status quantise_network(const RunRequest& request, Progress& progress, const std::vector<compiler::Range>* ranges,
+                        Prepared& prepared)
 {
     compiler::QuantOptions quantisation;
     quantisation.tile_rows = request.config.core.n;
-    quantisation.percentile = request.percentile;
+    quantisation.calibration = request.calibration_options;
+    quantisation.ranges = ranges;
     // Block floating point takes the ranges of its own codes below; time alone takes none.
-    const bool blocks = request.config.run.numerics == Numerics::abfp || request.config.run.weight_slices > 1;
+    const bool blocks = (request.config.run.numerics == Numerics::abfp || request.config.run.weight_slices > 1) &&
+                        prepared.layers.empty();
     const int positions = request.timing_only ? 0 : quantisation.rms_positions;
     quantisation.rms_positions = blocks ? 0 : positions;
     progress.update("calibrating", 0, prepared.samples.size());
-    auto quantised = compiler::quantise(prepared.graph, prepared.samples, quantisation);
+    // With ranges from a file the samples only say what quantisation costs.
+    const bool measured = !request.calibration_file.empty();
+    auto quantised = compiler::quantise(prepared.graph, measured ? std::vector<std::vector<float>>{} : prepared.samples,
+                                        quantisation);
     if (!quantised) return quantised.error();
     prepared.quantised = std::move(*quantised);
-    std::vector<std::vector<std::uint8_t>> calibration;
-    for (std::size_t i = 0; i < prepared.samples.size() && positions > 0; ++i)
-        calibration.push_back(compiler::quantise_input(prepared.quantised, prepared.samples[i].data()));
-    if (auto good = compiler::apply_numerics(prepared.quantised, request.config, calibration, positions); !good)
-        return good;
+    if (auto good = compiler::choose_engines(prepared.quantised, request.config, prepared.layers); !good) return good;
+    std::vector<std::vector<std::uint8_t>> codes;
+    for (std::size_t i = 0; !measured && positions > 0 && i < prepared.samples.size(); ++i)
+        codes.push_back(compiler::quantise_input(prepared.quantised, prepared.samples[i].data()));
+    return compiler::apply_numerics(prepared.quantised, request.config, codes, prepared.layers, positions);
+}
+
+/// Settings of layers: those of `base`, then the command line's.
+compiler::LayerSettings settings_of(compiler::LayerSettings base, const compiler::LayerSettings& over)
+{
+    for (const auto& [name, setting] : over) {
+        auto& into = base[name];
+        if (setting.passes) into.passes = setting.passes;
+        if (setting.engine) into.engine = setting.engine;
+        if (setting.numerics) into.numerics = setting.numerics;
+    }
+    return base;
+}
+
+Status measure_loss(Prepared& prepared)
+{
+    const auto count = static_cast<std::ptrdiff_t>(std::min(kLossSamples, prepared.samples.size()));
+    const auto loss = compiler::quantisation_loss(prepared.graph, prepared.quantised,
+                                                  {prepared.samples.begin(), prepared.samples.begin() + count});
+    if (!loss) return loss.error();
+    for (ProductFacts& product : prepared.products)
+        if (const auto found = loss->find(product.name); found != loss->end()) product.quantisation = found->second;
+    return {};
+}
+
+/// What a report says of the products, beside the program.
+std::vector<ProductFacts> facts_of(const compiler::QuantGraph& graph)
+{
+    std::vector<ProductFacts> facts;
+    for (const auto& node : graph.nodes)
+        if (node.op == compiler::QuantOp::mvm)
+            facts.push_back({node.name, static_cast<std::uint32_t>(node.group), node.digital, -1});
+    return facts;
+}
+
+Status compile(const RunRequest& request, Progress& progress, Prepared& prepared)
+{
+    const std::string& file = request.calibration_file;
+    if (file.empty()) {
+        prepared.layers = request.layers;
+        if (auto good = quantise_network(request, progress, nullptr, prepared); !good) return good;
+    } else {
+        const auto calibration = read_calibration(file, prepared.graph, prepared.model_hash);
+        if (!calibration) return calibration.error();
+        prepared.layers = settings_of(calibration->layers, request.layers);
+        if (auto good = quantise_network(request, progress, &calibration->ranges, prepared); !good) return good;
+        if (auto good = restore_products(*calibration, file, prepared.quantised); !good) return good;
+    }
+    prepared.products = facts_of(prepared.quantised);
+    if (request.compare_float)
+        if (auto good = measure_loss(prepared); !good) return good;
     const auto batch = planned_batch(request, prepared);
     if (!batch) return batch.error();
-    auto program = compiler::lower(prepared.quantised, request.config, {*batch, request.layer_passes});
+    compiler::LowerOptions lowering;
+    lowering.batch = *batch;
+    for (const auto& [name, setting] : prepared.layers)
+        if (setting.passes) lowering.layer_passes[name] = *setting.passes;
+    auto program = compiler::lower(prepared.quantised, request.config, lowering);
     if (!program) return program.error();
     prepared.program = std::move(*program);
     return {};
@@ -166,8 +236,18 @@ std::string cache_key(const RunRequest& request, const std::vector<std::uint8_t>
     hash.bytes(model.data(), model.size());
     for (const auto& [name, value] : request.dimensions) hash.text(name).value(value);
     hash.value(request.random_weights ? 1 : 0).value(request.random_weights.value_or(0));
-    for (const auto& [name, passes] : request.layer_passes) hash.text(name).value(passes);
-    hash.value(request.percentile).value(request.timing_only ? 1 : 0);
+    for (const auto& [name, setting] : request.layers)
+        hash.text(name)
+            .value(setting.passes.value_or(0))
+            .value(setting.engine ? 1 + static_cast<int>(*setting.engine) : 0)
+            .value(setting.numerics ? 1 + static_cast<int>(*setting.numerics) : 0);
+    hash.value(static_cast<int>(request.calibration_options.method)).value(request.calibration_options.percentile);
+    hash.value(request.timing_only ? 1 : 0).value(request.compare_float ? 1 : 0);
+    for (const auto& file : {request.calibration_file, request.plan_file}) {
+        const auto content = file.empty() ? Result<Bytes>(Bytes{}) : read_file(file);
+        hash.text(file);  // errors name it
+        if (content) hash.bytes(content->data(), content->size());
+    }
     const auto images = std::min<std::size_t>(prepared.inputs.count, kUsualBatch);
     hash.value(request.batch).value(request.batch > 0 ? std::size_t{0} : images);
     for (const auto& sample : prepared.samples) hash.bytes(sample.data(), sample.size() * sizeof(float));
@@ -209,6 +289,7 @@ Status compile_once(const RunRequest& request, const std::vector<std::uint8_t>& 
     if (found) {
         prepared.quantised = ends_of(*found);
         prepared.program = std::move(found->program);
+        prepared.products = std::move(found->products);
         return {};
     }
     if (auto good = compile(request, progress, prepared); !good) return good;
@@ -217,16 +298,13 @@ Status compile_once(const RunRequest& request, const std::vector<std::uint8_t>& 
     entry.output = tensor_of(prepared.quantised, prepared.quantised.outputs);
     entry.notes = prepared.quantised.notes;
     entry.program = std::move(prepared.program);
+    entry.products = prepared.products;
     if (auto stored = cache.store(key, entry); !stored)
         prepared.warnings.push_back(stored.error().where + ": " + stored.error().what);
     if (!request.check) prepared.quantised = ends_of(entry);
     prepared.program = std::move(entry.program);
     return {};
 }
-
-}  // namespace
-
-namespace {
 
 /// A workload: its commands follow from its shapes.
 std::optional<Failure> prepare_shapes(const RunRequest& request, Prepared& prepared)
@@ -253,35 +331,55 @@ bool is_workload(const std::string& model)
     return ends(".yaml") || ends(".yml");
 }
 
-}  // namespace
-
-std::optional<Failure> prepare(const RunRequest& request, Progress& progress, Prepared& prepared)
+/// Whatever changes the graph that a file becomes.
+std::string options_text(const RunRequest& request)
 {
-    if (is_workload(request.model)) return prepare_shapes(request, prepared);
-    const auto model = read_file(request.model);
-    if (!model) return Failure{kUsage, model.error()};
+    std::string text;
+    for (const auto& [name, size] : request.dimensions) text += name + "=" + std::to_string(size) + ";";
+    if (request.random_weights) text += "random weights " + std::to_string(*request.random_weights);
+    return text;
+}
+
+/// The graph, and the form of its input.
+std::optional<Failure> import_network(const RunRequest& request, Bytes& model, Prepared& prepared,
+                                      InputOptions& options)
+{
+    auto file = read_file(request.model);
+    if (!file) return Failure{kUsage, file.error()};
+    model = std::move(*file);
     compiler::ImportOptions import;
     import.dimensions = request.dimensions;
-    auto graph = compiler::import_onnx(model->data(), model->size(), import);
+    auto graph = compiler::import_onnx(model.data(), model.size(), import);
     if (!graph)
         return Failure{
             kNetwork,
             {graph.error().what, request.model + (graph.error().where.empty() ? "" : ": ") + graph.error().where,
              graph.error().hint}};
     prepared.graph = std::move(*graph);
+    prepared.model_hash = model_hash(model, options_text(request));
     if (request.random_weights) {
         prepared.notes.push_back("the weights are random, seed " + std::to_string(*request.random_weights) +
                                  ": time, power and mapping are the network's, outputs are not");
     }
     const auto shape = input_shape(prepared.graph);
     if (!shape) return Failure{kNetwork, shape.error()};
-
-    InputOptions options = request.input_options;
+    options = request.input_options;
     options.shape = *shape;
     if (auto good = check_channels(options.preprocess, *shape); !good) return Failure{kUsage, good.error()};
+    return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<Failure> prepare(const RunRequest& request, Progress& progress, Prepared& prepared)
+{
+    if (is_workload(request.model)) return prepare_shapes(request, prepared);
+    InputOptions options;
+    Bytes model;
+    if (auto failure = import_network(request, model, prepared, options)) return failure;
     auto data = request.timing_only ? shape_data(request, options, prepared) : read_data(request, options, prepared);
     if (!data) return Failure{kUsage, data.error()};
-    if (auto good = compile_once(request, *model, progress, prepared); !good) return Failure{kNetwork, good.error()};
+    if (auto good = compile_once(request, model, progress, prepared); !good) return Failure{kNetwork, good.error()};
     const auto& notes = prepared.quantised.notes;
     prepared.notes.insert(prepared.notes.end(), notes.begin(), notes.end());
     // What nobody looks at any more is memory that the card could use.
@@ -290,6 +388,33 @@ std::optional<Failure> prepare(const RunRequest& request, Progress& progress, Pr
         const auto image = compiler::quantise_input(prepared.quantised, prepared.inputs.image(i));
         prepared.codes.insert(prepared.codes.end(), image.begin(), image.end());
     }
+    return std::nullopt;
+}
+
+std::optional<Failure> calibrate_network(const RunRequest& request, Progress& progress, Prepared& prepared,
+                                         Calibration& calibration)
+{
+    InputOptions options;
+    Bytes model;
+    if (auto failure = import_network(request, model, prepared, options)) return failure;
+    if (request.random_weights) compiler::randomise_weights(prepared.graph, *request.random_weights);
+    const auto inputs = read_inputs(request.inputs, options);
+    if (!inputs) return Failure{kUsage, inputs.error()};
+    prepared.samples = first_images(*inputs, inputs->count);
+    prepared.layers = request.layers;
+    progress.update("measuring ranges", 0, prepared.samples.size());
+    auto ranges = compiler::calibrate(prepared.graph, prepared.samples, request.calibration_options);
+    if (!ranges) return Failure{kNetwork, ranges.error()};
+    if (auto good = quantise_network(request, progress, &*ranges, prepared); !good)
+        return Failure{kNetwork, good.error()};
+    calibration.network = std::filesystem::path(request.model).stem().string();
+    calibration.model_hash = prepared.model_hash;
+    calibration.options = request.calibration_options;
+    calibration.samples = prepared.samples.size();
+    calibration.tile_rows = prepared.quantised.tile_rows;
+    calibration.ranges = std::move(*ranges);
+    calibration.products = products_of(prepared.quantised);
+    calibration.layers = prepared.layers;
     return std::nullopt;
 }
 

@@ -20,7 +20,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr char kMagic[8] = {'L', 'C', 'C', 'A', 'C', 'H', 'E', '1'};
+constexpr char kMagic[8] = {'L', 'C', 'C', 'A', 'C', 'H', 'E', '2'};
 constexpr const char* kEnding = ".lcprog";
 constexpr std::uint64_t kPage = 4096;
 constexpr std::size_t kKeyDigits = 32;
@@ -90,6 +90,13 @@ std::vector<std::uint8_t> write_meta(const CachedProgram& entry)
     write_tensor(writer, entry.output);
     writer(static_cast<std::uint32_t>(entry.notes.size()), "notes");
     for (const auto& note : entry.notes) writer(note, "note");
+    writer(static_cast<std::uint32_t>(entry.products.size()), "products");
+    for (const auto& product : entry.products) {
+        writer(product.name, "product");
+        writer(product.groups, "groups");
+        writer(static_cast<std::uint8_t>(product.digital ? 1 : 0), "digital");
+        writer(product.quantisation, "quantisation");
+    }
     return writer.take();
 }
 
@@ -100,6 +107,17 @@ std::string read_meta(driver::SectionReader reader, CachedProgram& entry)
     std::uint32_t notes = 0;
     reader(notes, "notes");
     for (std::uint32_t i = 0; i < notes && !reader.failed(); ++i) reader(entry.notes.emplace_back(), "note");
+    std::uint32_t products = 0;
+    reader(products, "products");
+    for (std::uint32_t i = 0; i < products && !reader.failed(); ++i) {
+        ProductFacts& product = entry.products.emplace_back();
+        std::uint8_t digital = 0;
+        reader(product.name, "product");
+        reader(product.groups, "groups");
+        reader(digital, "digital");
+        reader(product.quantisation, "quantisation");
+        product.digital = digital != 0;
+    }
     return reader.error();
 }
 

@@ -14,11 +14,20 @@
 
 namespace lightcard::cli {
 
+/// What a report says of one product, beside the program.
+struct ProductFacts {
+    std::string name;
+    std::uint32_t groups = 1;
+    bool digital = false;
+    double quantisation = -1;  ///< layer_loss.h; below 0: not measured
+};
+
 /// What `lightcard run` needs of a compiled network beside the program: how inputs become codes and outputs numbers.
 struct CachedProgram {
     driver::Program program;
     compiler::QuantTensor input, output;
     std::vector<std::string> notes;
+    std::vector<ProductFacts> products;
 };
 
 class ProgramCache {

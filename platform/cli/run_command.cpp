@@ -29,14 +29,29 @@ std::string machine_name()
     return uname(&name) == 0 ? std::string(name.sysname) + " " + name.release + " " + name.machine : "";
 }
 
+std::vector<report::LayerInfo> layers_of(const Prepared& prepared)
+{
+    std::vector<report::LayerInfo> layers;
+    for (const auto& layer : prepared.program.layers) {
+        report::LayerInfo info{layer.name, layer.op, layer.macs, layer.tiles, layer.tile_vectors, layer.acc_scale};
+        for (const auto& product : prepared.products) {
+            if (product.name != layer.name) continue;
+            info.groups = product.groups;
+            info.digital = product.digital;
+            if (product.quantisation >= 0) info.quantisation = product.quantisation;
+        }
+        layers.push_back(std::move(info));
+    }
+    return layers;
+}
+
 report::RunSummary summarise(const RunRequest& request, const Prepared& prepared, const SessionResult& session)
 {
     report::RunSummary summary;
     summary.network = std::filesystem::path(request.model).stem().string();
     summary.images = prepared.inputs.count;
     summary.batch = prepared.program.batch;
-    for (const auto& layer : prepared.program.layers)
-        summary.layers.push_back({layer.name, layer.op, layer.macs, layer.tiles, layer.tile_vectors, layer.acc_scale});
+    summary.layers = layers_of(prepared);
     summary.setup_end = session.setup_end;
     summary.plan = prepared.program.plan;
     summary.guest_errors = session.guest_errors;

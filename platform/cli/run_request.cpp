@@ -7,6 +7,7 @@
 #include "lightcard/model/common/units.h"
 #include "lightcard/model/control_chip/lightcard_abi.h"
 #include "lightcard/platform/cli/dimensions.h"
+#include "lightcard/platform/cli/layer_options.h"
 
 namespace lightcard::cli {
 
@@ -30,23 +31,27 @@ constexpr HelpText kHelp = {
     "  lightcard run --model mobilenet.onnx --inputs cat.png bird.png --input-scale 1/127.5 --mean 1 \\\n"
     "      --fidelity ideal --check --report report.json --trace trace.json\n"};
 
-po::options_description network_options()
+constexpr HelpText kCalibrateHelp = {
+    "calibrate", "--model NET.onnx --inputs FILE... [-o FILE] [OPTIONS]",
+    "Measures on sample inputs what activations a network has and what its products reach in the card's converters, "
+    "and\n"
+    "writes both to a file that `lightcard run --calibration` takes instead of samples. Settings by layer that are "
+    "given\n"
+    "here are kept in it, and `run` follows them.\n",
+    "  lightcard calibrate --model lenet.onnx --inputs train-images-idx3-ubyte.gz --input-scale 1/255 --count 64 \\\n"
+    "      --method mse -o lenet.cal.json\n"
+    "  lightcard run --calibration lenet.cal.json --model lenet.onnx --inputs t10k-images-idx3-ubyte.gz \\\n"
+    "      --input-scale 1/255\n"};
+
+/// What every command with a network takes.
+void add_model(po::options_description& options, const char* what, const char* inputs)
 {
-    po::options_description options("Network and data");
-    options.add_options()("model", po::value<std::string>()->value_name("FILE"),
-                          "network, ONNX, or with --timing-only a workload (.yaml) (needed)")(
-        "inputs", po::value<std::vector<std::string>>()->multitoken()->value_name("FILE..."),
-        "images, in order (needed)")(
-        "labels", po::value<std::string>()->default_value("", "")->value_name("FILE"),
-        "class numbers: idx, a byte each (.u8, .bin), a number a line, or CSV with file names")(
-        "classes", po::value<std::string>()->default_value("", "")->value_name("FILE"),
-        "names of the classes, one a line: what the card sees in each input is printed")(
-        "top", po::value<Natural>()->value_name("N"), "how many guesses an input (default with --classes: 5)")(
+    options.add_options()("model", po::value<std::string>()->value_name("FILE"), what)(
+        "inputs", po::value<std::vector<std::string>>()->multitoken()->value_name("FILE..."), inputs)(
         "random-weights", po::value<Natural>()->value_name("SEED"),
         "replace the network's weights by seeded random ones: for time and power of a topology")(
         "dim", po::value<std::vector<std::string>>()->composing()->value_name("NAME=VALUE"),
         "size of a dimension that the file leaves open (default 1); repeatable")(
-        "count", po::value<Natural>()->value_name("N"), "images to run (default: all)")(
         "input-scale", po::value<std::string>()->default_value("1")->value_name("X"), "factor on input values: 1/255")(
         "mean", po::value<std::string>()->default_value("0")->value_name("X,..."),
         "subtracted after scaling; one or one a channel")(
@@ -56,12 +61,26 @@ po::options_description network_options()
         "input-type", po::value<std::string>()->default_value("auto")->value_name("T"),
         "of raw files: u8, s8, f32 or auto (by the name, else u8)")(
         "resize", po::value<int>()->default_value(0)->value_name("PIXELS"),
-        "pictures: shorter side before cropping (0: as little as covers)")(
+        "pictures: shorter side before cropping (0: as little as covers)");
+}
+
+po::options_description network_options()
+{
+    po::options_description options("Network and data");
+    add_model(options, "network, ONNX, or with --timing-only a workload (.yaml) (needed)", "images, in order (needed)");
+    options.add_options()("labels", po::value<std::string>()->default_value("", "")->value_name("FILE"),
+                          "class numbers: idx, a byte each (.u8, .bin), a number a line, or CSV with file names")(
+        "classes", po::value<std::string>()->default_value("", "")->value_name("FILE"),
+        "names of the classes, one a line: what the card sees in each input is printed")(
+        "top", po::value<Natural>()->value_name("N"), "how many guesses an input (default with --classes: 5)")(
+        "count", po::value<Natural>()->value_name("N"), "images to run (default: all)")(
         "calibrate", po::value<std::vector<std::string>>()->multitoken()->value_name("FILE..."),
         "images to take activation ranges from (default: the first inputs)")(
         "calibration-count", po::value<Natural>()->default_value({64})->value_name("N"), "how many of them")(
         "percentile", po::value<double>()->default_value(100, "100")->value_name("P"),
-        "share of activations that the ranges hold, %");
+        "share of activations that the ranges hold, %")(
+        "calibration", po::value<std::string>()->default_value("", "")->value_name("FILE"),
+        "what `lightcard calibrate` wrote of this network: instead of samples");
     return options;
 }
 
@@ -82,8 +101,6 @@ po::options_description run_options()
         "time that passes between set-up and the first image: cells drift (1 d)")(
         "compensate", po::value<std::string>()->value_name("KINDS"),
         "after that, calibrate the card: drift, columns, dacs, adcs (several with commas) or all")(
-        "layer-passes", po::value<std::vector<std::string>>()->multitoken()->value_name("NAME=N..."),
-        "layers whose samples are converted N times and averaged (all layers: --set run.passes=N)")(
         "check", "with ideal: fail unless every output equals the int8 reference bit for bit")(
         "timing-only",
         "time and energy from shapes: no inputs are needed and no outputs computed; --count says how many images")(
@@ -201,25 +218,32 @@ Result<std::uint32_t> calibration_kinds(const std::string& text)
     return kinds;
 }
 
-/// NAME=N; names may hold a '='.
-Status read_layer_passes(const Parsed& parsed, RunRequest& request)
+Status read_percentile(const Parsed& parsed, compiler::CalibrationOptions& options)
 {
-    for (const std::string& text : parsed.all("layer-passes")) {
-        const auto at = text.rfind('=');
-        const std::string number = at == std::string::npos ? "" : text.substr(at + 1);
-        const bool digits =
-            !number.empty() && number.size() <= 4 && number.find_first_not_of("0123456789") == std::string::npos;
-        if (!digits || at == 0) return Error{"--layer-passes '" + text + "'", "", "NAME=N, as conv1=4"};
-        request.layer_passes[text.substr(0, at)] = static_cast<std::uint32_t>(std::stoul(number));
-    }
+    options.percentile = parsed.get<double>("percentile");
+    if (!(options.percentile > 0 && options.percentile <= 100))
+        return Error{"--percentile must be above 0 and at most 100", "", ""};
+    if (options.percentile < 100) options.method = compiler::CalibrationMethod::percentile;
     return {};
 }
 
-Status fill(const Parsed& parsed, RunRequest& request)
+/// What every command with a network takes.
+Status fill_model(const Parsed& parsed, RunRequest& request)
 {
     if (!parsed.has("model")) return Error{"--model is needed", "", "an ONNX file"};
     request.model = parsed.get<std::string>("model");
     request.inputs = parsed.all("inputs");
+    if (parsed.has("random-weights")) request.random_weights = parsed.number("random-weights");
+    const auto dimensions = parse_dimensions(parsed.all("dim"));
+    if (!dimensions) return dimensions.error();
+    request.dimensions = *dimensions;
+    if (auto good = read_input_options(parsed, request.input_options); !good) return good;
+    return read_layer_options(parsed, request.layers);
+}
+
+Status fill(const Parsed& parsed, RunRequest& request)
+{
+    if (auto good = fill_model(parsed, request); !good) return good;
     request.plan_only = parsed.has("plan");
     request.attach = parsed.get<std::string>("attach");
     if (parsed.has("timing-only"))
@@ -237,21 +261,17 @@ Status fill(const Parsed& parsed, RunRequest& request)
     request.labels = parsed.get<std::string>("labels");
     request.classes = parsed.get<std::string>("classes");
     request.top = parsed.has("top") ? parsed.number("top") : request.classes.empty() ? 0 : 5;
-    if (parsed.has("random-weights")) request.random_weights = parsed.number("random-weights");
-    const auto dimensions = parse_dimensions(parsed.all("dim"));
-    if (!dimensions) return dimensions.error();
-    request.dimensions = *dimensions;
-    if (auto good = read_input_options(parsed, request.input_options); !good) return good;
     request.calibration = parsed.all("calibrate");
     request.calibration_count = parsed.number("calibration-count");
     if (request.calibration_count == 0) return Error{"--calibration-count must be at least 1", "", ""};
-    request.percentile = parsed.get<double>("percentile");
-    if (!(request.percentile > 0 && request.percentile <= 100))
-        return Error{"--percentile must be above 0 and at most 100", "", ""};
+    if (auto good = read_percentile(parsed, request.calibration_options); !good) return good;
+    request.calibration_file = parsed.get<std::string>("calibration");
+    if (!request.calibration_file.empty() &&
+        (!request.calibration.empty() || request.calibration_options.percentile < 100))
+        return Error{"--calibration brings its ranges: --calibrate and --percentile do not go with it", "", ""};
     if (parsed.number("batch") > kMostImages)
         return Error{"--batch must be 1 to " + std::to_string(kMostImages), "", ""};
     request.batch = static_cast<std::uint32_t>(parsed.number("batch"));
-    if (auto good = read_layer_passes(parsed, request); !good) return good;
     request.compare_float = !parsed.has("no-fp32") && !request.timing_only;
     request.check = parsed.has("check");
     request.cache = !parsed.has("no-cache");
@@ -305,7 +325,7 @@ Status read_card(const Parsed& parsed, RunRequest& request)
 ParsedRequest parse_run_request(const Console& console, const Arguments& arguments)
 {
     po::options_description visible;
-    visible.add(network_options()).add(run_options()).add(card_options()).add(output_options());
+    visible.add(network_options()).add(run_options()).add(layer_options()).add(card_options()).add(output_options());
     const auto parsed = parse(console, kHelp, visible, po::options_description(), std::nullopt, arguments);
     ParsedRequest result;
     result.exit = parsed.exit;
@@ -313,6 +333,48 @@ ParsedRequest parse_run_request(const Console& console, const Arguments& argumen
     auto good = fill(parsed, result.request);
     if (good) good = read_card(parsed, result.request);
     if (!good) result.exit = fail(console, kUsage, good.error());
+    return result;
+}
+
+ParsedCalibration parse_calibration(const Console& console, const Arguments& arguments)
+{
+    po::options_description network("Network and samples");
+    add_model(network, "network, ONNX (needed)", "sample images (needed)");
+    network.add_options()("count", po::value<Natural>()->value_name("N"), "samples to take (default: all)")(
+        "method", po::value<std::string>()->default_value("min-max")->value_name("M"),
+        "min-max: ranges hold all that was seen; percentile: that share; mse: least square error of the codes")(
+        "percentile", po::value<double>()->default_value(99.99, "99.99")->value_name("P"),
+        "with percentile: share of activations that the ranges hold, %")(
+        "output,o", po::value<std::string>()->default_value("-")->value_name("FILE"),
+        "the calibration, JSON (default: standard output)")("progress",
+                                                            "show progress even if standard error is no terminal");
+    po::options_description card("Card");
+    card.add_options()("card", po::value<std::string>()->default_value("lc128")->value_name("CARD"),
+                       "a shipped card, or a YAML file: its tiles and numerics set the converter ranges");
+    po::options_description visible;
+    visible.add(network).add(card).add(layer_options()).add(card_options());
+    const auto parsed = parse(console, kCalibrateHelp, visible, po::options_description(), std::nullopt, arguments);
+    ParsedCalibration result;
+    result.exit = parsed.exit;
+    if (result.exit) return result;
+    const auto fill_all = [&]() -> Status {
+        RunRequest& request = result.request;
+        if (auto good = fill_model(parsed, request); !good) return good;
+        if (request.inputs.empty()) return Error{"--inputs is needed", "", "idx, raw or picture files"};
+        const auto method = compiler::to_calibration_method(parsed.get<std::string>("method"));
+        if (!method) return Error{"--method: " + method.error().what, "", method.error().hint};
+        if (auto good = read_percentile(parsed, request.calibration_options); !good) return good;
+        request.calibration_options.method = *method;
+        result.output = parsed.get<std::string>("output");
+        request.progress = parsed.has("progress");
+        const auto overrides = overrides_of(parsed);
+        if (!overrides) return overrides.error();
+        auto config = load_card(parsed.get<std::string>("card"), *overrides);
+        if (!config) return config.error();
+        request.config = std::move(*config);
+        return {};
+    };
+    if (const auto good = fill_all(); !good) result.exit = fail(console, kUsage, good.error());
     return result;
 }
 

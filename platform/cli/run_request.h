@@ -11,6 +11,8 @@
 #include "lightcard/model/card/fault_scenario.h"
 #include "lightcard/platform/cli/inputs.h"
 #include "lightcard/platform/cli/options.h"
+#include "lightcard/platform/compiler/calibrate.h"
+#include "lightcard/platform/compiler/layer_settings.h"
 
 namespace lightcard::cli {
 
@@ -25,9 +27,10 @@ struct RunRequest {
     std::optional<std::uint64_t> random_weights;  ///< seed
     std::vector<std::string> calibration;         ///< empty: the first inputs
     std::size_t calibration_count = 64;
-    double percentile = 100;
-    std::uint32_t batch = 0;                            ///< 0: see planned_batch()
-    std::map<std::string, std::uint32_t> layer_passes;  ///< by layer name: conversions of every sample
+    compiler::CalibrationOptions calibration_options;
+    std::string calibration_file;    ///< of `lightcard calibrate`; empty: from samples
+    std::uint32_t batch = 0;         ///< 0: see planned_batch()
+    compiler::LayerSettings layers;  ///< over what a calibration file says
 
     CardConfig config;
     bool cache = true;  ///< compiled programs are kept on disk
@@ -53,5 +56,13 @@ struct ParsedRequest {
     RunRequest request;
 };
 ParsedRequest parse_run_request(const Console& console, const Arguments& arguments);
+
+/// The same for `lightcard calibrate`: inputs are the samples.
+struct ParsedCalibration {
+    std::optional<int> exit;
+    RunRequest request;
+    std::string output;
+};
+ParsedCalibration parse_calibration(const Console& console, const Arguments& arguments);
 
 }  // namespace lightcard::cli

@@ -92,23 +92,26 @@ std::uint32_t groups_in_tile(std::uint32_t groups, std::uint64_t kernel_rows, st
     return static_cast<std::uint32_t>(std::max<std::uint64_t>(1, fit));
 }
 
+void scale_node(const QuantGraph& graph, QuantNode& node, const BlockOptions& options)
+{
+    const QuantTensor& in = graph.nodes[static_cast<std::size_t>(node.inputs[0])].out;
+    const Blocks blocks(node, graph.tile_rows);
+    BlockScales block;
+    block.full = in.is_signed ? options.full_signed : options.full_unsigned;
+    const auto groups = static_cast<std::uint32_t>(node.group);
+    const auto outputs = static_cast<std::size_t>(node.out.channels);
+    block.groups = groups_in_tile(groups, node.weights.size() / outputs, outputs / groups, graph.tile_rows);
+    std::vector<double> left(node.weights.begin(), node.weights.end());
+    const double full = block.full == 0 ? 1 : block.full;
+    for (std::uint32_t slice = 0; slice < options.slices; ++slice)
+        add_slice(blocks, options.slices > 1 ? options.level_bits : 0, full, left, block);
+    node.block = std::move(block);
+}
+
 void scale_blocks(QuantGraph& graph, const BlockOptions& options)
 {
-    for (QuantNode& node : graph.nodes) {
-        if (node.op != QuantOp::mvm) continue;
-        const QuantTensor& in = graph.nodes[static_cast<std::size_t>(node.inputs[0])].out;
-        const Blocks blocks(node, graph.tile_rows);
-        BlockScales block;
-        block.full = in.is_signed ? options.full_signed : options.full_unsigned;
-        const auto groups = static_cast<std::uint32_t>(node.group);
-        const auto outputs = static_cast<std::size_t>(node.out.channels);
-        block.groups = groups_in_tile(groups, node.weights.size() / outputs, outputs / groups, graph.tile_rows);
-        std::vector<double> left(node.weights.begin(), node.weights.end());
-        const double full = block.full == 0 ? 1 : block.full;
-        for (std::uint32_t slice = 0; slice < options.slices; ++slice)
-            add_slice(blocks, options.slices > 1 ? options.level_bits : 0, full, left, block);
-        node.block = std::move(block);
-    }
+    for (QuantNode& node : graph.nodes)
+        if (node.op == QuantOp::mvm && !node.digital) scale_node(graph, node, options);
 }
 
 std::int32_t scale_codes(std::vector<std::int32_t>& codes, std::uint32_t full)

@@ -27,7 +27,8 @@ double from_bf16(std::uint16_t bits);
 std::uint32_t groups_in_tile(std::uint32_t groups, std::uint64_t kernel_rows, std::uint64_t outputs_a_group,
                              std::uint64_t n);
 
-/// Fills QuantNode::block of every mvm node, from its s8 weights.
+/// Fills QuantNode::block of one mvm node of `graph`, from its s8 weights; of every one that is not digital.
+void scale_node(const QuantGraph& graph, QuantNode& node, const BlockOptions& options);
 void scale_blocks(QuantGraph& graph, const BlockOptions& options);
 
 /// One flattened vector of codes as the light sees it: `largest` of it, and its codes scaled to `full`.

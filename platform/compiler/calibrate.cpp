@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 
+#include "lightcard/model/common/suggest.h"
 #include "lightcard/platform/compiler/float_executor.h"
 
 namespace lightcard::compiler {
@@ -26,6 +28,24 @@ public:
         ++bins_[static_cast<std::size_t>(magnitude / limit_ * kBins)];
     }
 
+    /// The limit of |value| whose codes, `levels` of them from 0 up, have the least mean square error.
+    double least_error(double levels) const
+    {
+        std::size_t last = 0;
+        for (std::size_t bin = 0; bin < kBins; ++bin)
+            if (bins_[bin] > 0) last = bin;
+        const double width = limit_ / kBins, most = width * static_cast<double>(last + 1);
+        double best = most, least = std::numeric_limits<double>::infinity();
+        for (int step = kSteps; step > kSteps / 20; --step) {
+            const double limit = most * step / kSteps;
+            const double error = error_of(limit, levels, last);
+            if (error >= least) continue;
+            least = error;
+            best = limit;
+        }
+        return limit_ == 0 ? 0 : best;
+    }
+
     /// Upper edge of the bin in which the percentile lies.
     double percentile(double percent) const
     {
@@ -41,6 +61,20 @@ public:
 
 private:
     static constexpr std::size_t kBins = 1 << 14;
+    static constexpr int kSteps = 200;  ///< limits that are tried, down to a twentieth of the largest value
+
+    /// Sum of squares that values up to bin `last` lose: a step's variance below the limit, the excess above it.
+    double error_of(double limit, double levels, std::size_t last) const
+    {
+        const double width = limit_ / kBins, rounding = limit / levels * (limit / levels) / 12;
+        double error = 0;
+        for (std::size_t bin = 0; bin <= last; ++bin) {
+            if (bins_[bin] == 0) continue;
+            const double excess = (static_cast<double>(bin) + 0.5) * width - limit;
+            error += static_cast<double>(bins_[bin]) * (excess > 0 ? excess * excess : rounding);
+        }
+        return error;
+    }
 
     void widen()
     {
@@ -56,10 +90,12 @@ private:
 
 class Calibrator {
 public:
-    Calibrator(const Graph& graph, double percentile)
-        : graph_(graph), percentile_(percentile), ranges_(graph.nodes.size())
+    Calibrator(const Graph& graph, const CalibrationOptions& options)
+        : graph_(graph), options_(options), ranges_(graph.nodes.size())
     {
-        if (percentile_ < 100) histograms_.resize(graph.nodes.size());
+        const bool cuts = options.method == CalibrationMethod::mse ||
+                          (options.method == CalibrationMethod::percentile && options.percentile < 100);
+        if (cuts) histograms_.resize(graph.nodes.size());
     }
 
     Status add(const std::vector<float>& sample, std::size_t number)
@@ -84,7 +120,10 @@ public:
         for (Range& range : ranges_)
             for (double& mean : range.mean) mean /= samples_;
         for (std::size_t i = 0; i < histograms_.size(); ++i) {
-            const double most = histograms_[i].percentile(percentile_);
+            const double levels = ranges_[i].low >= 0 ? 255 : 127;
+            const double most = options_.method == CalibrationMethod::mse
+                                    ? histograms_[i].least_error(levels)
+                                    : histograms_[i].percentile(options_.percentile);
             if (most == 0) continue;
             ranges_[i].low = std::max(ranges_[i].low, -most);
             ranges_[i].high = std::min(ranges_[i].high, most);
@@ -130,24 +169,45 @@ private:
     }
 
     const Graph& graph_;
-    double percentile_, samples_ = 0;
+    CalibrationOptions options_;
+    double samples_ = 0;
     std::vector<Range> ranges_;
     std::vector<Histogram> histograms_;
 };
 
 }  // namespace
 
+const char* to_string(CalibrationMethod method)
+{
+    switch (method) {
+        case CalibrationMethod::percentile:
+            return "percentile";
+        case CalibrationMethod::mse:
+            return "mse";
+        case CalibrationMethod::min_max:
+            break;
+    }
+    return "min-max";
+}
+
+Result<CalibrationMethod> to_calibration_method(const std::string& text)
+{
+    for (const auto method : {CalibrationMethod::min_max, CalibrationMethod::percentile, CalibrationMethod::mse})
+        if (text == to_string(method)) return method;
+    return Error{"no calibration method '" + text + "'", "", did_you_mean(text, {"min-max", "percentile", "mse"})};
+}
+
 Result<std::vector<Range>> calibrate(const Graph& graph, const std::vector<std::vector<float>>& samples,
-                                     double percentile)
+                                     const CalibrationOptions& options)
 {
     if (samples.empty()) return Error{"calibration needs at least one sample input", graph.name, ""};
-    if (!(percentile > 0 && percentile <= 100))
+    if (!(options.percentile > 0 && options.percentile <= 100))
         return Error{"the calibration percentile is out of range", "", "above 0 to 100"};
     if (graph.inputs.size() != 1)
         return Error{"the graph has " + std::to_string(graph.inputs.size()) + " inputs", graph.name, "one input"};
     const auto size =
         static_cast<std::size_t>(element_count(graph.nodes[static_cast<std::size_t>(graph.inputs[0])].shape));
-    Calibrator calibrator(graph, percentile);
+    Calibrator calibrator(graph, options);
     for (std::size_t i = 0; i < samples.size(); ++i) {
         if (samples[i].size() != size)
             return Error{

@@ -7,21 +7,25 @@
 namespace lightcard::compiler {
 
 Status apply_numerics(QuantGraph& graph, const CardConfig& card, const std::vector<std::vector<std::uint8_t>>& samples,
-                      int positions)
+                      const LayerSettings& layers, int positions)
 {
-    const bool scaled = card.run.numerics == Numerics::abfp;
-    if (!scaled && card.run.weight_slices <= 1) return {};
-    BlockOptions options;
-    options.full_unsigned = scaled ? 255 : 0;
-    // Offset codes leave half of the range to either sign; two passes give all of it to each.
-    if (scaled)
-        options.full_signed = card.run.signed_inputs == SignedInputs::offset ? 127 : 255;
-    else
-        options.full_signed = 0;
-    options.slices = card.run.weight_slices;
-    options.level_bits = card.pcm.level_bits;
-    scale_blocks(graph, options);
-    if (positions == 0) return {};
+    bool any = false;
+    for (QuantNode& node : graph.nodes) {
+        if (node.op != QuantOp::mvm || node.digital) continue;
+        const auto found = layers.find(node.name);
+        const bool told = found != layers.end() && found->second.numerics;
+        const bool scaled = (told ? *found->second.numerics : card.run.numerics) == Numerics::abfp;
+        if (!scaled && card.run.weight_slices <= 1) continue;
+        BlockOptions options;
+        options.full_unsigned = scaled ? 255 : 0;
+        // Offset codes leave half of the range to either sign; two passes give all of it to each.
+        options.full_signed = !scaled ? 0 : card.run.signed_inputs == SignedInputs::offset ? 127 : 255;
+        options.slices = card.run.weight_slices;
+        options.level_bits = card.pcm.level_bits;
+        scale_node(graph, node, options);
+        any = true;
+    }
+    if (!any || samples.empty() || positions == 0) return {};
     return measure_rms(graph, samples, positions);
 }
 

@@ -346,8 +346,10 @@ Result<QuantGraph> quantise(const Graph& graph, const std::vector<std::vector<fl
 {
     if (options.tile_rows == 0 || options.rms_positions < 0)
         return Error{"tile_rows must be positive, rms_positions not negative", graph.name, ""};
-    auto ranges = calibrate(graph, samples, options.percentile);
+    auto ranges = options.ranges == nullptr ? calibrate(graph, samples, options.calibration)
+                                            : Result<std::vector<Range>>(*options.ranges);
     if (!ranges) return ranges.error();
+    if (ranges->size() != graph.nodes.size()) return Error{"its ranges are of another network", graph.name, ""};
     const Unquantised plain = take_out_pairs(graph);
     std::vector<Range> plain_ranges;
     for (std::size_t i = 0; i < plain.origin.size(); ++i) {
@@ -361,6 +363,7 @@ Result<QuantGraph> quantise(const Graph& graph, const std::vector<std::vector<fl
     auto result = quantising::Quantiser(plain.graph, std::move(plain_ranges), plain.given, options).run();
     if (!result) return result;
     result->notes = plain.notes;
+    if (samples.empty()) return result;
     std::vector<std::vector<std::uint8_t>> inputs;
     for (const auto& sample : samples) inputs.push_back(quantise_input(*result, sample.data()));
     if (options.rms_positions == 0) return result;

@@ -11,18 +11,21 @@
 #include <vector>
 
 #include "lightcard/model/common/result.h"
+#include "lightcard/platform/compiler/calibrate.h"
 #include "lightcard/platform/compiler/graph.h"
 
 namespace lightcard::compiler {
 
 struct QuantOptions {
-    std::uint32_t tile_rows = 128;  ///< the card's N, for QuantNode::tile_rms
-    double percentile = 100;        ///< of |activation| that the scales hold; 100 = minimum and maximum
-    bool bias_correction = true;    ///< biases make up for the mean error of rounded weights (quant_numbers.h)
-    int rms_positions = 256;        ///< output positions a layer and sample that column_rms and tile_rms look at; 0: neither
+    std::uint32_t tile_rows = 128;               ///< the card's N, for QuantNode::tile_rms
+    CalibrationOptions calibration;              ///< of the samples
+    const std::vector<Range>* ranges = nullptr;  ///< measured before (calibration_file.h): then samples may be none
+    bool bias_correction = true;  ///< biases make up for the mean error of rounded weights (quant_numbers.h)
+    int rms_positions = 256;      ///< output positions a layer and sample that column_rms and tile_rms look at; 0: neither
 };
 
-/// `samples`: NCHW inputs, one image each. Error: what the card cannot compute, with the node.
+/// `samples`: NCHW inputs, one image each; without any, column_rms and tile_rms stay empty. Error: what the card cannot
+/// compute, with the node.
 Result<QuantGraph> quantise(const Graph& graph, const std::vector<std::vector<float>>& samples,
                             const QuantOptions& options = {});
 

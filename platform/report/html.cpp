@@ -2,6 +2,7 @@
 #include "lightcard/platform/report/html.h"
 
 #include <algorithm>
+#include <cmath>
 #include <ostream>
 #include <sstream>
 
@@ -112,6 +113,26 @@ void energy_table(std::ostream& out, const Report& r)
     out << "</table>\n";
 }
 
+void loss_table(std::ostream& out, const Report& r)
+{
+    constexpr std::size_t kShown = 10;
+    if (r.losses.empty()) return;
+    out << "<h2>Where accuracy goes</h2>\n<p class=\"note\">Error of a product relative to its signal, and the shares "
+           "of its variance. The worst "
+        << std::min(kShown, r.losses.size()) << " of " << r.losses.size()
+        << ".</p>\n<table><tr><th>product</th><th class=\"n\">error</th><th class=\"n\">quantisation</th>"
+           "<th class=\"n\">weights</th><th class=\"n\">noise</th><th class=\"n\">clipping</th></tr>\n";
+    for (std::size_t i = 0; i < std::min(kShown, r.losses.size()); ++i) {
+        const auto& loss = r.losses[i];
+        out << "<tr><td>" << escaped(loss.name) << "</td><td class=\"n\">" << svg::fixed(10 * std::log10(loss.total()))
+            << " dB</td>";
+        for (const double part : {loss.quantisation, loss.weights, loss.noise, loss.clipping})
+            out << "<td class=\"n\">" << escaped(percent(part / loss.total())) << "</td>";
+        out << "</tr>\n";
+    }
+    out << "</table>\n";
+}
+
 void list(std::ostream& out, const char* title, const std::vector<std::string>& lines)
 {
     if (lines.empty()) return;
@@ -151,6 +172,7 @@ void write_html(std::ostream& out, const Report& r)
     figures(out, r);
     out << "<p class=\"limit\">" << escaped(r.limit.sentence) << "</p>\n";
     if (!r.limit.noise_sentence.empty()) out << "<p class=\"limit\">" << escaped(r.limit.noise_sentence) << "</p>\n";
+    if (!r.limit.loss_sentence.empty()) out << "<p class=\"limit\">" << escaped(r.limit.loss_sentence) << "</p>\n";
     for (const auto& note : r.summary.notes) out << "<p class=\"note\">Note: " << escaped(note) << "</p>\n";
     out << "<h2>Power over time</h2>\n";
     plot_power(out, r);
@@ -163,6 +185,7 @@ void write_html(std::ostream& out, const Report& r)
                "signal, rms. Colours: share of the error's variance by source.</p>\n";
         plot_errors(out, r);
     }
+    loss_table(out, r);
     if (!r.summary.layers.empty()) {
         out << "<h2>Layers</h2>\n";
         plot_layers(out, r);

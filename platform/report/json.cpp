@@ -40,6 +40,7 @@ Json card_json(const CardConfig& config, double peak_tops)
 Json run_json(const RunConfig& run)
 {
     static constexpr const char* ageings[] = {"live", "frozen", "step"};
+    static constexpr const char* depthwise[] = {"auto", "pcm", "digital"};
     static constexpr const char* fills[] = {"off", "columns", "both"};
     return {{"fidelity", name_of(run.fidelity)},
             {"quant", run.quant},
@@ -51,6 +52,7 @@ Json run_json(const RunConfig& run)
             {"passes", run.passes},
             {"analog_gain", run.analog_gain},
             {"fill", fills[static_cast<int>(run.fill)]},
+            {"depthwise", depthwise[static_cast<int>(run.depthwise)]},
             {"weight_slices", run.weight_slices}};
 }
 
@@ -181,7 +183,21 @@ Json limit_json(const Limit& limit)
     json["error_source"] = limit.error_source;
     json["error_share"] = limit.error_share;
     json["noise_sentence"] = limit.noise_sentence;
+    json["loss_sentence"] = limit.loss_sentence;
     return json;
+}
+
+Json losses_json(const std::vector<LayerLoss>& losses)
+{
+    Json list = Json::array();
+    for (const auto& loss : losses)
+        list.push_back({{"name", loss.name},
+                        {"quantisation", loss.quantisation},
+                        {"weights", loss.weights},
+                        {"noise", loss.noise},
+                        {"clipping", loss.clipping},
+                        {"total", loss.total()}});
+    return list;
 }
 
 Json host_json(const Report& report)
@@ -217,6 +233,7 @@ Json to_json(const Report& report)
     json["weights"] = weights_json(report.weights);
     json["predictions"] = predictions_json(report.summary.predictions);
     json["accuracy"] = report.summary.accuracy ? accuracy_json(*report.summary.accuracy) : Json(nullptr);
+    json["losses"] = losses_json(report.losses);
     json["layers"] = layers_json(report);
     json["energy"] = energy_json(report);
     json["counters"] = counters_json(report.counters);

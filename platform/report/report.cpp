@@ -202,6 +202,8 @@ Report make_report(const CardConfig& config, const Ledger& ledger, const CardCou
                   {}};
     report.throughput = throughput_of(report);
     report.limit = find_limit(report);
+    report.losses = layer_losses(report);
+    report.limit.loss_sentence = loss_sentence(report, report.losses);
     return report;
 }
 

@@ -10,6 +10,7 @@
 
 #include "lightcard/model/card/config.h"
 #include "lightcard/platform/report/energy_table.h"
+#include "lightcard/platform/report/loss.h"
 #include "lightcard/platform/report/run_summary.h"
 
 namespace lightcard::report {
@@ -77,6 +78,7 @@ struct Limit {
     std::string error_source;    ///< largest source of error over the layers; empty without noise
     double error_share = 0;      ///< its share of error variance relative to each layer's signal
     std::string noise_sentence;  ///< set if noise keeps the outputs from following fp32
+    std::string loss_sentence;   ///< set if accuracy is lost: the layers, and a setting to try
 };
 
 struct Report {
@@ -94,6 +96,7 @@ struct Report {
     PowerTrace trace;
     Weights weights;
     Limit limit;
+    std::vector<LayerLoss> losses = {};  ///< the worst first
 
     const Phase& inference() const { return phases.back(); }
 };

@@ -23,10 +23,13 @@ Mark mark(const Ledger& ledger, const CardCounters& counters);
 
 struct LayerInfo {
     std::string name, op;
-    std::uint64_t macs = 0;          ///< an image
-    std::uint32_t tiles = 0;         ///< weight tiles
-    std::uint64_t tile_vectors = 0;  ///< tile-MVMs an image
-    double acc_scale = 0;            ///< real value of one accumulator step; 0 if not an MVM layer
+    std::uint64_t macs = 0;                   ///< an image
+    std::uint32_t tiles = 0;                  ///< weight tiles
+    std::uint64_t tile_vectors = 0;           ///< tile-MVMs an image
+    double acc_scale = 0;                     ///< real value of one accumulator step; 0 if not an MVM layer
+    std::uint32_t groups = 1;                 ///< of a convolution
+    bool digital = false;                     ///< a product on the digital MAC engine
+    std::optional<double> quantisation = {};  ///< error variance / mean square of the output, int8 against fp32
 };
 
 /// Outputs of the card against one reference (fp32 or int8 executor).

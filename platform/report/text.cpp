@@ -237,6 +237,23 @@ void layers(std::ostream& out, const Report& r)
     table.print(out);
 }
 
+void losses(std::ostream& out, const Report& r)
+{
+    constexpr std::size_t kShown = 5;
+    if (r.losses.empty()) return;
+    out << "  Where accuracy goes: error of a product relative to its signal, and its kinds; the worst first\n";
+    TextTable table;
+    table.row({"  product", "error", "quantisation", "weights", "noise", "clipping"});
+    for (std::size_t i = 0; i < std::min(kShown, r.losses.size()); ++i) {
+        const auto& loss = r.losses[i];
+        const auto share = [&](double part) { return percent(part / loss.total()); };
+        table.row({"  " + loss.name, grouped(10 * std::log10(loss.total()), 1) + " dB", share(loss.quantisation),
+                   share(loss.weights), share(loss.noise), share(loss.clipping)});
+    }
+    table.print(out);
+    out << '\n';
+}
+
 void weights(std::ostream& out, const Report& r)
 {
     const auto& w = r.weights;
@@ -270,6 +287,7 @@ void write_text(std::ostream& out, const Report& report)
     out << '\n';
     energy(out, report);
     out << '\n';
+    losses(out, report);
     layers(out, report);
     if (report.counters.failed_commands > 0)
         out << "\n  " << grouped(report.counters.failed_commands) << " commands failed.\n";
@@ -278,6 +296,7 @@ void write_text(std::ostream& out, const Report& report)
         out << "\n  The card logged " << grouped(report.summary.guest_errors)
             << " guest errors: the driver broke a rule of the interface.\n";
     if (!report.limit.noise_sentence.empty()) out << '\n' << wrapped(report.limit.noise_sentence) << '\n';
+    if (!report.limit.loss_sentence.empty()) out << '\n' << wrapped(report.limit.loss_sentence) << '\n';
     out << '\n' << wrapped(report.limit.sentence) << '\n';
 }
 

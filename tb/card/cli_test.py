@@ -389,6 +389,67 @@ class TimingOnly(Case):
     def test_what_needs_data_is_refused(self):
         for option in (["--fidelity", "ideal"], ["--check"], ["--outputs", self.path("o.f32")]):
             self.refused(USAGE, "run", "--model", data("lenet_mnist.onnx"), "--timing-only", *option, says=["needs data"])
+class Calibration(Case):
+    def calibrate(self, *more, status=OK):
+        path = self.path("lenet.cal.json")
+        self.lightcard("calibrate", "--model", data("lenet_mnist.onnx"), "--inputs", data("mnist/test500-images-idx3-ubyte.gz"),
+                       "--input-scale", "1/255", "--count", "64", "-o", path, *more, status=status)
+        return path
+
+    def outputs(self, *more):
+        path = self.path("outputs.f32")
+        self.lightcard(*digits(), "--count", "64", "--no-fp32", "--quiet", "--outputs", path, *more)
+        with open(path, "rb") as file:
+            return file.read()
+
+    def test_a_run_from_the_file_is_the_run_from_its_samples(self):
+        for method in (["--method", "min-max"], ["--method", "percentile", "--percentile", "99.9"]):
+            path = self.calibrate(*method)
+            straight = self.outputs(*(["--percentile", "99.9"] if "percentile" in method else []))
+            self.assertEqual(self.outputs("--calibration", path), straight)
+        least = self.outputs("--calibration", self.calibrate("--method", "mse"))
+        self.assertNotEqual(least, straight)
+        self.assertEqual(len(least), len(straight))
+        # Ranges from elsewhere than the images that run.
+        report = self.report(*digits(), "--count", "100", "--labels", data("mnist/test500-labels-idx1-ubyte.gz"), "--calibration", path)
+        self.assertGreater(report["accuracy"]["top1_share"], 0.95)
+
+    def test_settings_by_layer_are_kept_and_followed(self):
+        names = [layer["name"] for layer in self.report(*digits(), "--count", "1")["layers"] if layer["tile_vectors"] > 0]
+        first, second, third = names[:3]
+        path = self.calibrate("--layer-passes", f"{first}=4", "--layer-engine", f"{second}=digital", "--layer-numerics", f"{third}=int8")
+        layers = {layer["name"]: layer for layer in self.report(*digits(), "--count", "4", "--calibration", path)["layers"]}
+        plain = {layer["name"]: layer for layer in self.report(*digits(), "--count", "4")["layers"]}
+        self.assertEqual(layers[first]["adc_samples"], 4 * plain[first]["adc_samples"])
+        self.assertEqual(layers[second]["adc_samples"], 0)
+        self.assertGreater(layers[second]["digital_macs"], 0)
+        self.assertEqual(layers[third]["adc_samples"], plain[third]["adc_samples"])
+        self.refused(NETWORK, *digits(), "--count", "1", "--calibration", path, "--layer-numerics", f"{third}=abfp",
+                     says=[path, third, "int8"])
+        self.refused(NETWORK, *digits(), "--count", "1", "--layer-engine", "conv9=digital", says=["conv9"])
+        self.refused(USAGE, *digits(), "--layer-engine", f"{first}=digitol", says=["digital"])
+        self.refused(USAGE, *digits(), "--layer-passes", f"{first}=65", says=["1 .. 64"])
+
+    def test_wrong_files_are_refused_by_name(self):
+        path = self.calibrate()
+        with open(path, "rb") as file:
+            whole = file.read()
+
+        def says(content, *texts, more=()):
+            other = self.path("other.cal.json", content)
+            self.refused(NETWORK, *digits(), "--count", "1", "--calibration", other, *more, says=[other, *texts])
+        says(whole[:len(whole) // 2], "truncated")
+        says(b"", "truncated")
+        says(b"[" * 100000, "truncated")
+        says(b'{"schema": "lightcard/calibration/9"}', "schema lightcard/calibration/1")
+        says(b'{"schema": "lightcard/calibration/1"}', "checksum")
+        says(whole.replace(b'"samples": 64', b'"samples": 65'), "changed")
+        says(whole, "of network 'lenet_mnist'", more=["--random-weights", "3"])
+        says(whole, "int8", more=["--set", "run.numerics=int8"])
+        says(whole, "64", more=["--card", "lc64"])
+        self.refused(NETWORK, *digits(), "--count", "1", "--calibration", "/nowhere/c.json", says=["/nowhere/c.json"])
+        self.refused(USAGE, *digits(), "--calibration", path, "--percentile", "99", says=["--calibration"])
+        self.refused(USAGE, "calibrate", "--model", data("lenet_mnist.onnx"), "--inputs", "x", "--method", "msee", says=["mse"])
 
 
 class PcmState(Case):

@@ -298,7 +298,7 @@ std::string block_network(Network network, const std::function<void(CardConfig&)
         config.run.numerics = Numerics::abfp;
         change(config);
         network.graph.tile_rows = config.core.n;
-        must(compiler::apply_numerics(network.graph, config, {network.inputs.front()}, 4));
+        must(compiler::apply_numerics(network.graph, config, {network.inputs.front()}, {}, 4));
         Rig rig(config);
         rig.up();
         const auto program = compile(network, config, batch);

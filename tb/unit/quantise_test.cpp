@@ -9,6 +9,7 @@
 
 #include "lightcard/platform/compiler/float_executor.h"
 #include "lightcard/platform/compiler/int8_reference.h"
+#include "lightcard/platform/compiler/layer_loss.h"
 #include "lightcard/platform/compiler/onnx_import.h"
 #include "lightcard/platform/compiler/quant_numbers.h"
 #include "network_data.h"
@@ -295,11 +296,94 @@ TEST(Calibration, PercentileIgnoresTheOutlier)
     auto samples = samples_of(graph, 0, 1, 1);
     samples[0][77] = 1000;
     QuantOptions options;
-    options.percentile = 99.9;
+    options.calibration = {CalibrationMethod::percentile, 99.9};
     const auto narrow = quantise(graph, samples, options), wide = quantise(graph, samples);
     ASSERT_TRUE(narrow && wide);
     EXPECT_NEAR(wide->nodes[0].out.scale * 255, 1000, 1e-3);
     EXPECT_NEAR(narrow->nodes[0].out.scale * 255, 1, 0.3);
+}
+
+TEST(Calibration, LeastErrorLiesBetweenTheBulkAndTheOutlier)
+{
+    ModelBuilder b({1, 1, 100, 100});
+    b.node("Identity", {"x"}, "i");
+    b.tensor("w", {1, 1, 1, 1}, {1});
+    b.node("Conv", {"i", "w"}, "y");
+    b.output("y");
+    const Graph graph = graph_of(b);
+    auto samples = samples_of(graph, 0, 1, 1);
+    samples[0][77] = 20;
+    const auto error = [&](const CalibrationOptions& options) {
+        QuantOptions quantisation;
+        quantisation.calibration = options;
+        const auto quant = quantise(graph, samples, quantisation);
+        EXPECT_TRUE(quant);
+        const auto bytes = quantise_input(*quant, samples[0].data());
+        double sum = 0;
+        for (std::size_t i = 0; i < bytes.size(); ++i)
+            sum += std::pow(bytes[i] * quant->nodes[0].out.scale - samples[0][i], 2);
+        return sum;
+    };
+    const double all = error({}), least = error({CalibrationMethod::mse, 100});
+    EXPECT_LT(least, 0.9 * all);
+    for (const double percentile : {99.0, 99.9, 99.99})
+        EXPECT_LE(least, 1.02 * error({CalibrationMethod::percentile, percentile})) << percentile;
+    EXPECT_FALSE(to_calibration_method("entropy"));
+    EXPECT_EQ(*to_calibration_method("mse"), CalibrationMethod::mse);
+}
+
+/// Ranges that were measured before give the same network as the samples they come from; those of another are refused.
+TEST(Calibration, RangesMayBeMeasuredBefore)
+{
+    ModelBuilder b({1, 5, 1, 1});
+    b.tensor("w", {3, 5, 1, 1}, random_values(15, 8));
+    b.node("Conv", {"x", "w"}, "y");
+    b.output("y");
+    const Graph graph = graph_of(b);
+    const auto samples = samples_of(graph, -1, 1, 6);
+    const auto ranges = calibrate(graph, samples);
+    ASSERT_TRUE(ranges);
+    QuantOptions options;
+    options.ranges = &*ranges;
+    const auto before = quantise(graph, {}, options), now = quantise(graph, samples);
+    ASSERT_TRUE(before && now);
+    EXPECT_EQ(before->nodes[1].weights, now->nodes[1].weights);
+    EXPECT_EQ(before->nodes[1].requant.bias, now->nodes[1].requant.bias);
+    EXPECT_EQ(before->nodes[0].out.scale, now->nodes[0].out.scale);
+    EXPECT_TRUE(before->nodes[1].tile_rms.empty());
+    const std::vector<Range> other(1);
+    options.ranges = &other;
+    EXPECT_FALSE(quantise(graph, samples, options));
+}
+
+/// 8 bit cost a layer next to nothing, and what a later layer is does not count.
+TEST(LayerLoss, IsTheLayersOwn)
+{
+    const auto loss = [](float last) {
+        ModelBuilder b({1, 4, 6, 6});
+        b.tensor("w1", {4, 4, 1, 1}, random_values(16, 2));
+        b.node("Conv", {"x", "w1"}, "a");
+        b.node("Relu", {"a"}, "r");
+        auto values = random_values(16, 3);
+        values[3] = last;
+        b.tensor("w2", {4, 4, 1, 1}, values);
+        b.node("Conv", {"r", "w2"}, "y");
+        b.output("y");
+        const Graph graph = graph_of(b);
+        const auto samples = samples_of(graph, -1, 1, 4);
+        const auto quant = quantise(graph, samples);
+        EXPECT_TRUE(quant);
+        const auto result = quantisation_loss(graph, *quant, samples);
+        EXPECT_TRUE(result);
+        return *result;
+    };
+    const auto good = loss(0.5f), bad = loss(1000.0f);
+    ASSERT_EQ(good.size(), 2u);
+    for (const auto& [name, variance] : good) {
+        EXPECT_GT(variance, 0) << name;
+        EXPECT_LT(variance, 1e-3) << name;
+    }
+    EXPECT_EQ(good.begin()->second, bad.begin()->second);
 }
 
 TEST(Input, IsTransposedRoundedAndSaturated)
@@ -415,7 +499,7 @@ TEST(Refused, SamplesThatDoNotFit)
     EXPECT_THAT(quantise(graph, {{1, 2}}).error().message(), HasSubstr("4 values"));
     EXPECT_THAT(quantise(graph, {{1, 2, 3, __builtin_nanf("")}}).error().message(), HasSubstr("not finite"));
     QuantOptions options;
-    options.percentile = 0;
+    options.calibration.percentile = 0;
     EXPECT_FALSE(quantise(graph, {{1, 2, 3, 4}}, options));
 }
 

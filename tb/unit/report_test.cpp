@@ -12,6 +12,7 @@
 #include "lightcard/platform/report/accuracy.h"
 #include "lightcard/platform/report/html.h"
 #include "lightcard/platform/report/json.h"
+#include "lightcard/platform/report/loss.h"
 #include "lightcard/platform/report/svg.h"
 #include "lightcard/platform/report/text.h"
 #include "lightcard/platform/report/units.h"
@@ -534,6 +535,63 @@ TEST(Accuracy, ComparesBitForBit)
     EXPECT_DOUBLE_EQ(other.correlation, 0.8);
     EXPECT_DOUBLE_EQ(other.max_error, 1.0);
     EXPECT_DOUBLE_EQ(other.rms_error, std::sqrt(0.5));
+}
+
+TEST(Loss, ClippingOfANormalVariableByHand)
+{
+    EXPECT_EQ(clipping_variance(0), 0);
+    // Beyond one deviation: share 0.3173; 2 ((1 + 1) Q(1) - phi(1)) = 0.15065.
+    EXPECT_NEAR(clipping_variance(0.3173105), 0.150680, 1e-4);
+    // Nothing is left but the signs: at z = 0 all of the variance is lost.
+    EXPECT_NEAR(clipping_variance(1), 1, 1e-12);
+    EXPECT_LT(clipping_variance(0.001), 1e-3);
+}
+
+TEST(Loss, SplitsByKindAndNamesTheLayersAndASetting)
+{
+    Fixture f;
+    f.config.run.fidelity = Fidelity::stat;
+    f.summary.layers[0].quantisation = 0.0025;
+    f.counters.layers[0].error.levels = 1200;
+    f.counters.layers[0].stats.clipped = 0;
+    const auto quiet = f.report();
+    ASSERT_EQ(quiet.losses.size(), 1u);
+    EXPECT_EQ(quiet.losses[0].name, "conv1");
+    EXPECT_DOUBLE_EQ(quiet.losses[0].noise, 0.01);  // 6,000 of 600,000
+    EXPECT_DOUBLE_EQ(quiet.losses[0].weights, 0.002);
+    EXPECT_DOUBLE_EQ(quiet.losses[0].quantisation, 0.0025);
+    EXPECT_EQ(quiet.losses[0].clipping, 0);
+    EXPECT_EQ(quiet.limit.loss_sentence, "") << "nothing was compared";
+
+    Accuracy accuracy;
+    accuracy.labelled = 100;
+    accuracy.top1 = 99;
+    accuracy.reference_top1 = 100;
+    f.summary.accuracy = accuracy;
+    EXPECT_EQ(f.report().limit.loss_sentence, "") << "one point in a hundred";
+    f.summary.accuracy->top1 = 80;
+    EXPECT_THAT(f.report().limit.loss_sentence,
+                testing::AllOf(HasSubstr("conv1"), HasSubstr("noise"), HasSubstr("passes=")));
+    f.summary.layers[0].groups = 8;
+    EXPECT_THAT(f.report().limit.loss_sentence, HasSubstr("--set run.depthwise=digital"));
+    f.summary.layers[0].groups = 1;
+    f.counters.layers[0].error.levels = 60'000;
+    EXPECT_THAT(f.report().limit.loss_sentence, HasSubstr("--set run.weight_slices=2"));
+    f.counters.layers[0].error.drift = 90'000;
+    EXPECT_THAT(f.report().limit.loss_sentence, HasSubstr("--compensate drift"));
+    f.counters.layers[0].stats.clipped = 1500;
+    EXPECT_THAT(f.report().limit.loss_sentence, HasSubstr("card.converters.adc_range_sigmas="));
+    f.counters.layers[0].stats.clipped = 0;
+    f.summary.layers[0].quantisation = 0.9;
+    EXPECT_THAT(f.report().limit.loss_sentence, HasSubstr("--percentile"));
+
+    std::ostringstream text, page;
+    write_text(text, f.report());
+    write_html(page, f.report());
+    EXPECT_THAT(text.str(), HasSubstr("Where accuracy goes"));
+    EXPECT_THAT(text.str(), HasSubstr("To try: "));
+    EXPECT_THAT(page.str(), HasSubstr("<h2>Where accuracy goes</h2>"));
+    EXPECT_EQ(to_json(f.report())["losses"][0]["name"], "conv1");
 }
 
 }  // namespace
