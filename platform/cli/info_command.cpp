@@ -10,6 +10,7 @@
 #include "lightcard/model/card/peak.h"
 #include "lightcard/model/photonic_core/link_budget.h"
 #include "lightcard/platform/cli/commands.h"
+#include "lightcard/platform/cli/moves_json.h"
 #include "lightcard/platform/cli/sustain.h"
 #include "lightcard/platform/report/units.h"
 
@@ -295,14 +296,7 @@ nlohmann::ordered_json to_json(const Facts& f)
     json["resnet50"] = {
         {"batch", f.batch},      {"tiles", f.resnet.tiles},      {"tile_vectors", f.resnet.tile_vectors},
         {"macs", f.resnet.macs}, {"bound", bound_json(f.bound)}, {"bound_resident", bound_json(f.resident)}};
-    json["sensitivities"] = Json::array();
-    for (const auto& move : f.moves)
-        json["sensitivities"].push_back({{"path", move.path},
-                                         {"grade", move.grade},
-                                         {"from", move.from},
-                                         {"to", move.to},
-                                         {"factor", move.factor},
-                                         {"then_limited_by", move.engine}});
+    json["sensitivities"] = moves_json(f.moves);
     return json;
 }
 

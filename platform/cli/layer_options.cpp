@@ -37,7 +37,8 @@ Status set_engine(const std::string& text, LayerSetting& setting)
 
 Status set_numerics(const std::string& text, LayerSetting& setting)
 {
-    if (text != "int8" && text != "abfp") return Error{"no numerics '" + text + "'", "", did_you_mean(text, {"int8", "abfp"})};
+    if (text != "int8" && text != "abfp")
+        return Error{"no numerics '" + text + "'", "", did_you_mean(text, {"int8", "abfp"})};
     setting.numerics = text == "int8" ? Numerics::int8 : Numerics::abfp;
     return {};
 }

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lightcard/platform/cli/network_plan.h"
 
+#include <algorithm>
+
 #include "lightcard/model/card/peak.h"
+#include "lightcard/model/common/suggest.h"
 #include "lightcard/platform/compiler/engines.h"
 
 namespace lightcard::cli {
@@ -27,14 +30,31 @@ PlanRow row_of(const CardConfig& config, const PeakPower& power, const Workload&
     return row;
 }
 
-LayerPlan layer_of(const compiler::ProductShape& product, const CardConfig& config)
+using compiler::LayerSettings;
+
+/// What a product is told, over what the card says for all.
+compiler::LayerSetting setting_of(const compiler::ProductShape& product, const CardConfig& config,
+                                  const LayerSettings& layers)
+{
+    compiler::LayerSetting setting;
+    if (const auto found = layers.find(product.name); found != layers.end()) setting = found->second;
+    if (!setting.engine) setting.engine = compiler::engine_of(product, config);
+    if (!setting.passes) setting.passes = config.run.passes;
+    if (!setting.numerics) setting.numerics = config.run.numerics;
+    return setting;
+}
+
+LayerPlan layer_of(const compiler::ProductShape& product, const CardConfig& config, const LayerSettings& layers)
 {
     LayerPlan layer;
     layer.name = product.name;
     layer.macs = product.macs();
     layer.dynamic = product.dynamic;
-    layer.digital = compiler::engine_of(product, config) == compiler::Engine::digital;
+    const auto setting = setting_of(product, config, layers);
+    layer.digital = setting.engine == compiler::Engine::digital;
     if (product.dynamic || layer.digital) return layer;
+    layer.passes = *setting.passes;
+    layer.numerics = *setting.numerics;
     const std::uint32_t n = config.core.n;
     layer.tiles = product.count * compiler::tiles_of(product, n);
     layer.tile_vectors = layer.tiles * product.vectors;
@@ -44,13 +64,14 @@ LayerPlan layer_of(const compiler::ProductShape& product, const CardConfig& conf
 
 }  // namespace
 
-Workload workload_of(const compiler::NetworkShape& shape, const CardConfig& config)
+Workload workload_of(const compiler::NetworkShape& shape, const CardConfig& config, const LayerSettings& layers)
 {
     const std::uint32_t n = config.core.n;
     Workload work;
     for (const auto& product : shape.products) {
         if (product.dynamic) continue;
-        if (compiler::engine_of(product, config) == compiler::Engine::digital) {
+        const auto setting = setting_of(product, config, layers);
+        if (setting.engine == compiler::Engine::digital) {
             work.digital_macs += product.macs();
             continue;
         }
@@ -58,6 +79,7 @@ Workload workload_of(const compiler::NetworkShape& shape, const CardConfig& conf
         const std::uint64_t tiles = product.count * compiler::tiles_of(product, n);
         work.tiles += tiles;
         work.tile_vectors += tiles * product.vectors;
+        work.conversions += tiles * product.vectors * *setting.passes;
     }
     work.dynamic_macs = compiler::dynamic_macs(shape);
     work.digital_macs += work.dynamic_macs;
@@ -68,15 +90,27 @@ Workload workload_of(const compiler::NetworkShape& shape, const CardConfig& conf
     return work;
 }
 
-NetworkPlan plan_network(const compiler::NetworkShape& shape, const CardConfig& config, std::uint64_t batch)
+Status check_layers(const compiler::NetworkShape& shape, const LayerSettings& layers)
+{
+    std::vector<std::string> names;
+    for (const auto& product : shape.products)
+        if (!product.dynamic) names.push_back(product.name);
+    for (const auto& [name, setting] : layers)
+        if (std::find(names.begin(), names.end(), name) == names.end())
+            return Error{"no product is called '" + name + "'", "settings of a layer", did_you_mean(name, names)};
+    return {};
+}
+
+NetworkPlan plan_network(const compiler::NetworkShape& shape, const CardConfig& config, std::uint64_t batch,
+                         const LayerSettings& layers)
 {
     NetworkPlan plan;
     plan.shape = shape;
-    plan.work = workload_of(shape, config);
+    plan.work = workload_of(shape, config, layers);
     plan.batch = batch;
     plan.banks = std::uint64_t{config.cores} * config.pcm.banks;
     for (const auto& product : shape.products) {
-        plan.layers.push_back(layer_of(product, config));
+        plan.layers.push_back(layer_of(product, config, layers));
         if (product.dynamic) continue;
         (plan.layers.back().digital ? plan.digital_layers : plan.weight_layers) += product.count;
     }

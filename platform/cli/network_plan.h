@@ -9,6 +9,7 @@
 
 #include "lightcard/model/card/config.h"
 #include "lightcard/platform/cli/sustain.h"
+#include "lightcard/platform/compiler/layer_settings.h"
 #include "lightcard/platform/compiler/network_shape.h"
 
 namespace lightcard::cli {
@@ -29,6 +30,8 @@ struct LayerPlan {
     std::uint64_t tiles = 0, tile_vectors = 0, macs = 0;
     double utilisation = 0;                 ///< of the cells of its tiles
     bool dynamic = false, digital = false;  ///< both on the digital engine
+    std::uint32_t passes = 1;               ///< conversions of every sample, in cells
+    Numerics numerics = Numerics::abfp;     ///< in cells
 };
 
 struct NetworkPlan {
@@ -44,7 +47,12 @@ struct NetworkPlan {
     std::uint64_t batch = 1;  ///< that `moves` is for
 };
 
-Workload workload_of(const compiler::NetworkShape& shape, const CardConfig& config);
-NetworkPlan plan_network(const compiler::NetworkShape& shape, const CardConfig& config, std::uint64_t batch);
+/// `layers`: what single products are told; names that are none of the network are ignored (see check_layers).
+Workload workload_of(const compiler::NetworkShape& shape, const CardConfig& config,
+                     const compiler::LayerSettings& layers = {});
+NetworkPlan plan_network(const compiler::NetworkShape& shape, const CardConfig& config, std::uint64_t batch,
+                         const compiler::LayerSettings& layers = {});
+/// Error: a name that is no product of fixed weights, with the nearest.
+Status check_layers(const compiler::NetworkShape& shape, const compiler::LayerSettings& layers);
 
 }  // namespace lightcard::cli

@@ -24,11 +24,11 @@ std::vector<std::string> names_of(const po::options_description& options)
     return names;
 }
 
-/// "--json" (or "--yaml") without a value means standard output.
+/// "--json" (or "--yaml", or "--plan") without a value means standard output.
 void complete_json(Arguments& arguments)
 {
     for (std::size_t i = 0; i < arguments.size(); ++i) {
-        if (arguments[i] != "--json" && arguments[i] != "--yaml") continue;
+        if (arguments[i] != "--json" && arguments[i] != "--yaml" && arguments[i] != "--plan") continue;
         const bool last = i + 1 == arguments.size();
         if (last || (arguments[i + 1].size() > 1 && arguments[i + 1][0] == '-')) arguments[i] += "=-";
     }

@@ -9,9 +9,14 @@
 #include <nlohmann/json.hpp>
 
 #include "lightcard/model/common/suggest.h"
+#include "lightcard/platform/cli/calibration_file.h"
 #include "lightcard/platform/cli/commands.h"
 #include "lightcard/platform/cli/dimensions.h"
-#include "lightcard/platform/cli/network_plan.h"
+#include "lightcard/platform/cli/files.h"
+#include "lightcard/platform/cli/layer_options.h"
+#include "lightcard/platform/cli/moves_json.h"
+#include "lightcard/platform/cli/plan_compare.h"
+#include "lightcard/platform/cli/plan_file.h"
 #include "lightcard/platform/cli/workload_file.h"
 #include "lightcard/platform/compiler/onnx_import.h"
 #include "lightcard/platform/report/units.h"
@@ -28,16 +33,20 @@ using report::si;
 
 constexpr HelpText kHelp = {
     "plan",
-    "NETWORK [--card CARD] [--batch N] [--dim NAME=VALUE ...] [--layers] [--set PATH=VALUE ...] [--json [FILE]]",
+    "NETWORK [--card CARD] [--batch N] [--dim NAME=VALUE ...] [--layers] [--set PATH=VALUE ...] [--json [FILE]] "
+    "[--html FILE] [--save FILE] | --diff A B",
     "Plans a network on a card from its shapes: tiles, residency, writes an inference, wear, and what bounds it in\n"
     "batches of 1 to 4,096, with the weights as the card holds them and with a bank for every tile; then the "
     "parameters\n"
     "that would move that most. No weights are read and nothing is simulated: the figures are bounds from rates, and\n"
-    "`lightcard run` is what a card does. Equal inputs give equal text, so that two plans can be compared by diff.\n"
+    "`lightcard run` is what a card does. Equal inputs give equal text. A plan can be saved, compared with another, "
+    "and run.\n"
     "NETWORK is an ONNX file, or a workload: a YAML file of shapes or the name of one that is shipped.\n",
     "  lightcard plan resnet50-224 --card lc128-library\n"
     "  lightcard plan llama-3-8b-decode --batch 64\n"
-    "  lightcard plan decoder.onnx --dim T=1 --dim P=255 --layers\n"};
+    "  lightcard plan decoder.onnx --dim T=1 --dim P=255 --layers\n"
+    "  lightcard plan net.onnx --layer-engine conv1=digital --save net.plan.json\n"
+    "  lightcard plan --diff before.json after.json\n"};
 
 std::vector<std::string> workload_directories()
 {
@@ -62,14 +71,22 @@ Result<std::string> find_workload(const std::string& name)
     return Error{"no workload '" + name + "'", "", did_you_mean(name, names)};
 }
 
-Result<compiler::NetworkShape> read_network(const std::string& name, const Dimensions& dimensions)
+/// `hash`: of an ONNX file.
+Result<compiler::NetworkShape> read_network(const std::string& name, const Dimensions& dimensions, std::string& hash)
 {
     const std::string extension = fs::path(name).extension().string();
     if (extension == ".onnx") {
         compiler::ImportOptions options;
         options.dimensions = dimensions;
-        const auto graph = compiler::import_onnx(name, options);
-        if (!graph) return graph.error();
+        const auto model = read_file(name);
+        if (!model) return model.error();
+        const auto graph = compiler::import_onnx(model->data(), model->size(), options);
+        if (!graph)
+            return Error{graph.error().what, name + (graph.error().where.empty() ? "" : ": ") + graph.error().where,
+                         graph.error().hint};
+        std::string given;
+        for (const auto& [dimension, size] : dimensions) given += dimension + "=" + std::to_string(size) + ";";
+        hash = model_hash(*model, given);
         auto shape = compiler::shape_of(*graph);
         shape.name = fs::path(name).stem().string();
         shape.source = name;
@@ -197,8 +214,22 @@ void print_text(std::ostream& out, const NetworkPlan& p, const CardConfig& confi
     print_rows(out, p.rows, p.shape.unit, "This card, as bounds from its rates");
     if (!p.resident.empty()) print_rows(out, p.resident, p.shape.unit, "The same with a bank for every tile");
     print_baselines(out, p);
+    out << "\nWhen is this card better?\n";
+    for (const auto& line : verdicts(machines_of(p, config))) out << "  " << report::wrapped(line, 108, "    ") << '\n';
     print_moves(out, p);
     if (layers) print_layers(out, p);
+    if (const auto asked = requirement_sentence(p); !asked.empty()) out << '\n' << report::wrapped(asked) << '\n';
+    out << '\n' << report::wrapped(limit_sentence(p)) << '\n';
+}
+
+/// `lightcard plan --diff A B`: 0 if they are alike.
+int compare_plans(const Console& console, const std::vector<std::string>& files)
+{
+    if (files.size() != 2) return fail(console, kUsage, {"--diff compares two plans", "", "--diff A.json B.json"});
+    const auto first = read_plan(files[0]), second = read_plan(files[1]);
+    for (const auto* plan : {&first, &second})
+        if (!*plan) return fail(console, kUsage, plan->error());
+    return print_difference(console.out, *first, *second) ? kOk : kCheckFailed;
 }
 
 nlohmann::ordered_json rows_json(const std::vector<PlanRow>& rows)
@@ -232,28 +263,50 @@ nlohmann::ordered_json to_json(const NetworkPlan& p, const CardConfig& config)
                  {"tile_vectors", p.work.tile_vectors},
                  {"utilisation", p.utilisation},
                  {"banks", p.banks},
-                 {"resident", p.resident.empty()}};
+                 {"resident", p.resident.empty()},
+                 {"vector_elements", p.work.vector_elements},
+                 {"activation_bytes", p.work.activation_bytes},
+                 {"live_bytes", p.work.live_bytes},
+                 {"input_bytes", p.work.input_bytes}};
     json["rows"] = rows_json(p.rows);
     json["rows_resident"] = rows_json(p.resident);
     json["layers"] = Json::array();
-    for (const LayerPlan& layer : p.layers)
+    for (std::size_t i = 0; i < p.layers.size(); ++i) {
+        const LayerPlan& layer = p.layers[i];
+        const auto& product = p.shape.products[i];
         json["layers"].push_back({{"name", layer.name},
+                                  {"inputs", product.inputs},
+                                  {"outputs", product.outputs},
+                                  {"vectors", product.vectors},
+                                  {"groups", product.groups},
+                                  {"count", product.count},
                                   {"macs", layer.macs},
                                   {"tiles", layer.tiles},
                                   {"tile_vectors", layer.tile_vectors},
                                   {"dynamic", layer.dynamic},
-                                  {"digital", layer.digital}});
+                                  {"digital", layer.digital},
+                                  {"passes", layer.passes},
+                                  {"numerics", layer.numerics == Numerics::int8 ? "int8" : "abfp"}});
+    }
     json["baselines"] = Json::array();
     for (const auto& other : p.shape.baselines)
         json["baselines"].push_back(
             {{"name", other.name}, {"per_second", other.per_second}, {"watts", other.watts}, {"source", other.source}});
-    json["sensitivities"] = Json::array();
-    for (const auto& move : p.moves)
-        json["sensitivities"].push_back({{"path", move.path},
-                                         {"from", move.from},
-                                         {"to", move.to},
-                                         {"factor", move.factor},
-                                         {"then_limited_by", move.engine}});
+    json["limit"] = limit_sentence(p);
+    json["requirement"] = requirement_sentence(p);
+    json["machines"] = Json::array();
+    for (const auto& machine : machines_of(p, config)) {
+        Json rows = Json::array();
+        for (const auto& row : machine.rows)
+            rows.push_back({{"batch", row.batch},
+                            {"per_second", row.per_second},
+                            {"latency_s", row.latency},
+                            {"energy_j", row.energy},
+                            {"energy_without_writes_j", row.energy_without_writes}});
+        json["machines"].push_back({{"name", machine.name}, {"source", machine.source}, {"rows", std::move(rows)}});
+    }
+    json["verdicts"] = verdicts(machines_of(p, config));
+    json["sensitivities"] = moves_json(p.moves);
     return json;
 }
 
@@ -269,13 +322,20 @@ int plan_command(const Console& console, const Arguments& arguments)
                          "inferences a batch, for what would move the bound")(
         "dim", po::value<std::vector<std::string>>()->composing()->value_name("NAME=VALUE"),
         "size of a dimension that an ONNX file leaves open (default 1); repeatable")(
-        "layers", "every product with its tiles")("json", po::value<std::string>()->value_name("FILE"),
-                                                  "as JSON; - is standard output");
-    visible.add(output);
+        "layers", "every product with its tiles")("html",
+                                                  po::value<std::string>()->default_value("", "")->value_name("FILE"),
+                                                  "as a page: when this card is better than others, with plots")(
+        "save", po::value<std::string>()->default_value("", "")->value_name("FILE"),
+        "the plan as a file that `lightcard run --plan` follows, and --diff compares")(
+        "diff", po::value<std::vector<std::string>>()->multitoken()->value_name("A B"),
+        "what differs between two saved plans; exit 1 if anything does")(
+        "json", po::value<std::string>()->value_name("FILE"), "as JSON; - is standard output");
+    visible.add(output).add(layer_options());
     po::options_description hidden;
     hidden.add_options()("network", po::value<std::string>());
     const auto parsed = parse(console, kHelp, visible, hidden, Positional{"network", 1}, arguments);
     if (parsed.exit) return *parsed.exit;
+    if (parsed.has("diff")) return compare_plans(console, parsed.all("diff"));
     if (!parsed.has("network"))
         return fail(console, kUsage, {"no network is named", "", "an ONNX file, or a workload: resnet50-224"});
     if (parsed.number("batch") < 1 || parsed.number("batch") > (1u << 20))
@@ -286,11 +346,27 @@ int plan_command(const Console& console, const Arguments& arguments)
     if (!overrides) return fail(console, kUsage, overrides.error());
     const auto config = load_card(parsed.get<std::string>("card"), *overrides);
     if (!config) return fail(console, kUsage, config.error());
-    const auto shape = read_network(parsed.get<std::string>("network"), *dimensions);
+    compiler::LayerSettings layers;
+    if (auto good = read_layer_options(parsed, layers); !good) return fail(console, kUsage, good.error());
+    std::string hash;
+    const auto shape = read_network(parsed.get<std::string>("network"), *dimensions, hash);
     if (!shape) return fail(console, kNetwork, shape.error());
-    const auto plan = plan_network(*shape, *config, parsed.number("batch"));
-    if (plan.work.tiles == 0)
+    if (auto good = check_layers(*shape, layers); !good) return fail(console, kNetwork, good.error());
+    const auto plan = plan_network(*shape, *config, parsed.number("batch"), layers);
+    if (plan.work.tiles == 0 && plan.digital_layers == 0)
         return fail(console, kNetwork, {"the network has no product with fixed weights", shape->name, ""});
+    if (const auto file = parsed.get<std::string>("save"); !file.empty()) {
+        const std::uint64_t batch = parsed.values["batch"].defaulted() ? 0 : parsed.number("batch");
+        const auto saved = write_output(
+            console, file, [&](std::ostream& out) { out << to_text(saved_plan(plan, *config, hash, batch)); });
+        if (!saved) return fail(console, kUsage, saved.error());
+        if (file == "-") return kOk;
+    }
+    if (const auto file = parsed.get<std::string>("html"); !file.empty()) {
+        const auto page = write_output(console, file, [&](std::ostream& out) { write_plan_html(out, plan, *config); });
+        if (!page) return fail(console, kUsage, page.error());
+        if (file == "-") return kOk;
+    }
     if (!parsed.has("json")) {
         print_text(console.out, plan, *config, parsed.has("layers"));
         return kOk;

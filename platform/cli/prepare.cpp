@@ -8,6 +8,7 @@
 
 #include "lightcard/platform/cli/content_hash.h"
 #include "lightcard/platform/cli/files.h"
+#include "lightcard/platform/cli/plan_file.h"
 #include "lightcard/platform/cli/program_cache.h"
 #include "lightcard/platform/cli/workload_file.h"
 #include "lightcard/platform/compiler/engines.h"
@@ -127,9 +128,10 @@ Status shape_data(const RunRequest& request, const InputOptions& options, Prepar
 }
 
 /// Images one EXEC takes: what was asked for, or the usual batch as far as images and scratchpad allow.
-Result<std::uint32_t> planned_batch(const RunRequest& request, const Prepared& prepared)
+Result<std::uint32_t> planned_batch(const RunRequest& request, const Prepared& prepared, std::uint64_t planned)
 {
     if (request.batch > 0) return request.batch;
+    if (planned > 0) return static_cast<std::uint32_t>(planned);
     const auto largest = compiler::largest_batch(prepared.quantised, request.config);
     if (!largest) return largest.error();
     const auto images = static_cast<std::uint32_t>(std::min<std::size_t>(prepared.inputs.count, kUsualBatch));
@@ -161,6 +163,17 @@ Status quantise_network(const RunRequest& request, Progress& progress, const std
     for (std::size_t i = 0; !measured && positions > 0 && i < prepared.samples.size(); ++i)
         codes.push_back(compiler::quantise_input(prepared.quantised, prepared.samples[i].data()));
     return compiler::apply_numerics(prepared.quantised, request.config, codes, prepared.layers, positions);
+}
+
+/// The plan to follow, if there is one: its settings go between the calibration file's and the command line's.
+Result<std::optional<SavedPlan>> plan_of(const RunRequest& request, const Prepared& prepared)
+{
+    if (request.plan_file.empty()) return std::optional<SavedPlan>{};
+    auto plan = read_plan(request.plan_file);
+    if (!plan) return plan.error();
+    if (auto good = check_plan(*plan, request.plan_file, prepared.model_hash, request.config); !good)
+        return good.error();
+    return std::optional<SavedPlan>(std::move(*plan));
 }
 
 /// Settings of layers: those of `base`, then the command line's.
@@ -199,20 +212,23 @@ std::vector<ProductFacts> facts_of(const compiler::QuantGraph& graph)
 Status compile(const RunRequest& request, Progress& progress, Prepared& prepared)
 {
     const std::string& file = request.calibration_file;
+    const auto plan = plan_of(request, prepared);
+    if (!plan) return plan.error();
+    const auto planned = *plan ? settings_of(**plan) : compiler::LayerSettings{};
     if (file.empty()) {
-        prepared.layers = request.layers;
+        prepared.layers = settings_of(planned, request.layers);
         if (auto good = quantise_network(request, progress, nullptr, prepared); !good) return good;
     } else {
         const auto calibration = read_calibration(file, prepared.graph, prepared.model_hash);
         if (!calibration) return calibration.error();
-        prepared.layers = settings_of(calibration->layers, request.layers);
+        prepared.layers = settings_of(settings_of(calibration->layers, planned), request.layers);
         if (auto good = quantise_network(request, progress, &calibration->ranges, prepared); !good) return good;
         if (auto good = restore_products(*calibration, file, prepared.quantised); !good) return good;
     }
     prepared.products = facts_of(prepared.quantised);
     if (request.compare_float)
         if (auto good = measure_loss(prepared); !good) return good;
-    const auto batch = planned_batch(request, prepared);
+    const auto batch = planned_batch(request, prepared, *plan ? (*plan)->batch : 0);
     if (!batch) return batch.error();
     compiler::LowerOptions lowering;
     lowering.batch = *batch;
@@ -221,7 +237,7 @@ Status compile(const RunRequest& request, Progress& progress, Prepared& prepared
     auto program = compiler::lower(prepared.quantised, request.config, lowering);
     if (!program) return program.error();
     prepared.program = std::move(*program);
-    return {};
+    return *plan ? check_program(**plan, request.plan_file, prepared.program) : Status{};
 }
 
 /// All that a compiled program depends on. A build of the tool is another tool.

@@ -105,8 +105,11 @@ po::options_description run_options()
         "timing-only",
         "time and energy from shapes: no inputs are needed and no outputs computed; --count says how many images")(
         "no-cache", "compile anew, and keep nothing of it on disk ($XDG_CACHE_HOME/lightcard)")(
-        "no-fp32", "do not run the fp32 reference (saves time)")("plan", "print the planner's plan and stop")(
-        "threads", po::value<Natural>()->value_name("N"), "worker threads; never changes a result")(
+        "no-fp32", "do not run the fp32 reference (saves time)")(
+        "plan", po::value<std::string>()->value_name("FILE"),
+        "follow the plan that `lightcard plan --save` wrote; without a file, "
+        "print the plan and stop")("threads", po::value<Natural>()->value_name("N"),
+                                   "worker threads; never changes a result")(
         "attach", po::value<std::string>()->default_value("", "")->value_name("SOCKET"),
         "run on the card that `lightcard serve` serves there, of the same configuration")(
         "faults", po::value<std::string>()->default_value("", "")->value_name("SCENARIO"),
@@ -244,7 +247,9 @@ Status fill_model(const Parsed& parsed, RunRequest& request)
 Status fill(const Parsed& parsed, RunRequest& request)
 {
     if (auto good = fill_model(parsed, request); !good) return good;
-    request.plan_only = parsed.has("plan");
+    if (parsed.has("plan")) request.plan_file = parsed.get<std::string>("plan");
+    request.plan_only = request.plan_file == "-";
+    if (request.plan_only) request.plan_file.clear();
     request.attach = parsed.get<std::string>("attach");
     if (parsed.has("timing-only"))
         for (const char* data : {"save-program", "fidelity", "check", "labels", "classes", "outputs", "save-codes",

@@ -38,7 +38,8 @@ struct RunRequest {
     bool compare_float = true;
     bool check = false;  ///< ideal: equal to the int8 reference bit for bit
     bool plan_only = false;
-    std::string attach;  ///< socket of a served card; empty: a card in this process
+    std::string plan_file;  ///< of `lightcard plan --save`; empty: none
+    std::string attach;     ///< socket of a served card; empty: a card in this process
     FaultScenario scenario;
 
     std::string pcm_state;         ///< file: what the PCM holds before and after; empty: a card from the factory

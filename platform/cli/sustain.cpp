@@ -109,6 +109,7 @@ Workload resnet50(std::uint32_t n)
         work.tile_vectors += layer.count * tiles * positions;
         work.macs += layer.count * rows * layer.outputs * positions;
     }
+    work.conversions = work.tile_vectors;
     work.vector_elements = kResNet50VectorElements;
     work.activation_bytes = kResNet50ActivationBytes;
     work.live_bytes = kResNet50LiveBytes;
@@ -139,7 +140,7 @@ double power_at(const CardConfig& config, const PeakPower& peak, const Workload&
 {
     const double efficiency = config.power.vrm_efficiency;
     const double idle = (peak.memory + peak.link + peak.board) / efficiency + peak.fan;
-    const double products = inferences * static_cast<double>(work.tile_vectors);
+    const double products = inferences * static_cast<double>(work.conversions);
     const double digital = inferences * static_cast<double>(work.digital_macs) * config.control.digital_mac_energy;
     return idle + (peak.core() * products / peak_mvm_rate(config) + digital) / efficiency;
 }
@@ -161,7 +162,7 @@ Bound image_rate(const CardConfig& config, const Workload& work, std::uint64_t b
     double memory_bytes = rewrites ? tiles * tile_bytes : 0;
     if (spills) memory_bytes += images * static_cast<double>(work.activation_bytes);
     const std::pair<const char*, double> seconds[] = {
-        {"photonic core", vectors / peak_mvm_rate(config)},
+        {"photonic core", images * static_cast<double>(work.conversions) / peak_mvm_rate(config)},
         {"weight writer", rewrites ? tiles / tiles_per_second(config) : 0},
         {"scratchpad", vectors * sram_bits(config, 2) / 8 / static_cast<double>(config.control.sram_bandwidth)},
         {"vector unit",

@@ -33,6 +33,7 @@ double link_rate(const CardConfig& config);
 /// Matrix work of a network on N x N tiles, and what else an image costs.
 struct Workload {
     std::uint64_t macs = 0, tiles = 0, tile_vectors = 0;  ///< an image, in cells
+    std::uint64_t conversions = 0;                        ///< tile_vectors, each as often as its samples are converted
     std::uint64_t vector_elements = 0;                    ///< additions and pooling windows
     std::uint64_t activation_bytes = 0;                   ///< written and read, int8
     std::uint64_t live_bytes = 0;                         ///< scratchpad one image needs

@@ -80,13 +80,21 @@ private:
         if (entry.key == "name") return text(entry, result_.name);
         if (entry.key == "source") return text(entry, result_.source);
         if (entry.key == "unit") return text(entry, result_.unit);
+        if (entry.key == "requirement") return text(entry, result_.requirement);
+        if (entry.key == "required_per_second") {
+            std::uint64_t rate = 0;
+            const Status good = number(entry, 1, kMost, rate);
+            result_.required_per_second = static_cast<double>(rate);
+            return good;
+        }
         if (entry.key == "vector_elements") return number(entry, 0, kBytes, result_.vector_elements);
         if (entry.key == "activation_bytes") return number(entry, 0, kBytes, result_.activation_bytes);
         if (entry.key == "live_bytes") return number(entry, 0, kBytes, result_.live_bytes);
         if (entry.key == "input_bytes") return number(entry, 0, kBytes, result_.input_bytes);
         return at(entry.line, "unknown key '" + entry.key + "'",
-                  did_you_mean(entry.key, {"schema", "name", "source", "unit", "products", "baselines",
-                                           "vector_elements", "activation_bytes", "live_bytes", "input_bytes"}));
+                  did_you_mean(entry.key, {"schema", "name", "source", "unit", "products", "baselines", "requirement",
+                                           "required_per_second", "vector_elements", "activation_bytes", "live_bytes",
+                                           "input_bytes"}));
     }
 
     Status baselines(const yaml::Node& list)

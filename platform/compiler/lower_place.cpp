@@ -146,6 +146,13 @@ std::uint64_t pack_buffers(Plan& plan, std::uint32_t batch, std::uint64_t limit,
     return used;
 }
 
+/// Scratchpad that one image takes.
+std::uint64_t bytes_of_one(Plan& plan)
+{
+    const Buffer* none = nullptr;
+    return pack_buffers(plan, 1, ~std::uint64_t{0}, &none);
+}
+
 bool fits(Plan& plan, std::uint32_t batch)
 {
     const Buffer* overflow = nullptr;
@@ -199,14 +206,17 @@ Status allocate(Plan& plan)
     const Buffer* overflow = nullptr;
     plan.sram_used = pack_buffers(plan, plan.batch, limit, &overflow);
     if (overflow == nullptr && plan.sram_used <= limit) return {};
-    const std::string name = overflow == nullptr ? "post constants" : overflow->name;
+    std::string tensor = "the constants";
+    if (overflow != nullptr)
+        tensor = "tensor '" + overflow->name + "' of " + std::to_string(overflow->bytes) + " bytes";
     const std::uint64_t needed = plan.sram_used;
     const std::uint32_t largest = largest_fitting(plan);
     return Error{"batch " + std::to_string(plan.batch) + " needs " + std::to_string(needed) +
-                     " bytes of scratchpad, the card has " + std::to_string(limit) + ": no room for tensor '" + name +
-                     "'",
+                     " bytes of scratchpad, the card has " + std::to_string(limit) + ": no room for " + tensor,
                  "network '" + plan.graph.name + "'",
-                 largest == 0 ? "not even one image fits" : "largest batch that fits: " + std::to_string(largest)};
+                 largest == 0
+                     ? "not even one image fits: card.control.sram_bytes >= " + std::to_string(bytes_of_one(plan))
+                     : "largest batch that fits: " + std::to_string(largest)};
 }
 
 }  // namespace lightcard::compiler::lowering

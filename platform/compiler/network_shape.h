@@ -34,6 +34,8 @@ struct NetworkShape {
     std::uint64_t activation_bytes = 0;  ///< written and read at 8 bit
     std::uint64_t live_bytes = 0;        ///< scratchpad that one inference needs
     std::uint64_t input_bytes = 0;
+    double required_per_second = 0;  ///< inferences a second that its purpose asks for; 0: none is known
+    std::string requirement;         ///< whose figure that is
     std::vector<Baseline> baselines;
 };
 

@@ -49,7 +49,8 @@ bool lost(const Report& report)
         return true;
     return std::any_of(a.agreements.begin(), a.agreements.end(), [](const Agreement& g) {
         return g.reference == "fp32" && g.images > 0 &&
-               (g.correlation < kFollows || static_cast<double>(g.same_top1) < kFollows * static_cast<double>(g.images));
+               (g.correlation < kFollows ||
+                static_cast<double>(g.same_top1) < kFollows * static_cast<double>(g.images));
     });
 }
 
@@ -128,8 +129,7 @@ std::string setting(const Report& report, const std::vector<LayerLoss>& worst, s
                    ? "--compensate drift"
                    : "--set run.weight_slices=" + std::to_string(std::min(4u, report.config.run.weight_slices + 1));
     if (most == sum.clipping)
-        return "--set card.converters.adc_range_sigmas=" +
-               grouped(report.config.converters.adc_range_sigmas * 1.5, 1);
+        return "--set card.converters.adc_range_sigmas=" + grouped(report.config.converters.adc_range_sigmas * 1.5, 1);
     return "--percentile 99.99, or more images to calibrate on";
 }
 

@@ -452,6 +452,66 @@ class Calibration(Case):
         self.refused(USAGE, "calibrate", "--model", data("lenet_mnist.onnx"), "--inputs", "x", "--method", "msee", says=["mse"])
 
 
+class Plans(Case):
+    def save(self, name, *more):
+        path = self.path(name)
+        self.lightcard("plan", data("lenet_mnist.onnx"), "--save", path, *more)
+        return path
+
+    def outputs(self, *more):
+        path = self.path("outputs.f32")
+        self.lightcard(*digits(), "--count", "4", "--no-fp32", "--quiet", "--outputs", path, *more)
+        with open(path, "rb") as file:
+            return file.read()
+
+    def test_a_plan_is_saved_compared_and_run(self):
+        with open(self.save("plan.json"), encoding="utf-8") as file:
+            first, second = [layer["name"] for layer in json.load(file)["layers"]][:2]
+        plain = self.save("plain.json")
+        told = ["--layer-engine", f"{first}=digital", "--layer-passes", f"{second}=4"]
+        other = self.save("other.json", *told)
+        same = self.lightcard("plan", "--diff", plain, self.path("plan.json"))
+        self.assertEqual(same.stdout, "")
+        lines = self.lightcard("plan", "--diff", plain, other, status=CHECK_FAILED).stdout.splitlines()
+        self.assertEqual(len(lines), 4, lines)
+        self.assertTrue(lines[0].startswith(f"- {first}: ") and lines[1] == f"+ {first}: digital engine", lines)
+        self.assertTrue(lines[3].startswith(f"+ {second}: ") and lines[3].endswith("4 passes"), lines)
+        # The plan is what the options are.
+        self.assertEqual(self.outputs("--plan", other), self.outputs(*told))
+        self.assertEqual(self.outputs("--plan", plain), self.outputs())
+        self.assertNotEqual(self.outputs("--plan", other), self.outputs())
+        self.assertEqual(self.report(*digits(), "--count", "4", "--plan", self.save("batch.json", "--batch", "2"))["workload"]["batch"], 2)
+
+    def test_wrong_plans_are_refused_by_name(self):
+        path = self.save("plan.json")
+        with open(path, "rb") as file:
+            whole = file.read()
+        self.refused(NETWORK, *digits(), "--plan", path, "--random-weights", "1", says=[path, "lenet_mnist"])
+        self.refused(NETWORK, *digits(), "--plan", path, "--card", "lc64", says=[path, "tiles of 64"])
+        self.refused(NETWORK, *digits(), "--plan", self.path("cut.json", whole[:200]), says=["cut.json", "truncated"])
+        self.refused(NETWORK, *digits(), "--plan", self.path("edited.json", whole.replace(b'"passes": 1', b'"passes": 2', 1)),
+                     says=["edited.json", "checksum"])
+        workload = self.path("resnet.json")
+        self.lightcard("plan", "resnet50-224", "--save", workload)
+        self.refused(NETWORK, *digits(), "--plan", workload, says=[workload, "workload"])
+        self.refused(USAGE, "plan", "--diff", path, says=["two plans"])
+        self.refused(USAGE, "plan", "--diff", path, "/nowhere/p.json", says=["/nowhere/p.json"])
+        self.refused(NETWORK, "plan", data("lenet_mnist.onnx"), "--layer-passes", "no=2", says=["no product is called 'no'"])
+
+    def test_page_says_when_this_card_is_better(self):
+        page = self.path("plan.html")
+        text = self.lightcard("plan", "resnet50-224", "--html", page).stdout
+        self.assertIn("When is this card better?", text)
+        self.assertIn("against A100 SXM 80 GB: faster", text)
+        self.assertIn("limits the card to", text.splitlines()[-2] + text.splitlines()[-1])
+        with open(page, encoding="utf-8") as file:
+            content = file.read()
+        self.assertEqual(content.count("<svg"), 3)
+        self.assertNotIn("<script", content)
+        for machine in ("this card, reloading", "a bank for every tile", "ideal digital card", "Cloud AI 100"):
+            self.assertIn(machine, content)
+
+
 class PcmState(Case):
     """One card over several runs: what its cells keep without power, and what happens to it in a day."""
 

@@ -392,7 +392,11 @@ TEST(Lower, RefusesWhatDoesNotFit)
     ASSERT_FALSE(refused.ok());
     EXPECT_THAT(refused.error().message(), HasSubstr("no room for tensor '"));
     EXPECT_THAT(refused.error().hint, HasSubstr("largest batch that fits: " + std::to_string(*largest)));
-    EXPECT_THAT(lower(graph, card(16, 1, 2, 5000), {4}).error().hint, HasSubstr("not even one image"));
+    const std::string hint = lower(graph, card(16, 1, 2, 5000), {4}).error().hint;
+    EXPECT_THAT(hint, HasSubstr("not even one image"));
+    const std::uint64_t fits = std::stoull(hint.substr(hint.find(">= ") + 3));
+    EXPECT_TRUE(lower(graph, card(16, 1, 2, fits), {1}).ok()) << hint;
+    EXPECT_FALSE(lower(graph, card(16, 1, 2, fits - 1), {1}).ok()) << hint;
     EXPECT_FALSE(lower(graph, tight, {0}).ok());
     CardConfig no_memory = card(16, 1, 2);
     no_memory.memory.bytes = 1000;
