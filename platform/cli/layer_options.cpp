@@ -61,7 +61,7 @@ const char* to_string(compiler::Engine engine)
 po::options_description layer_options()
 {
     po::options_description options("Precision by layer");
-    const auto list = [] { return po::value<std::vector<std::string>>()->multitoken(); };
+    const auto list = [] { return po::value<std::vector<std::string>>()->multitoken()->composing(); };
     options.add_options()("layer-passes", list()->value_name("NAME=N..."),
                           "layers whose samples are converted N times and averaged (all layers: --set run.passes=N)")(
         "layer-engine", list()->value_name("NAME=E..."),

@@ -34,8 +34,8 @@ Machine ideal_digital(const NetworkPlan& plan, const CardConfig& config)
     const double rate = peak_tops(config) * 1e12 / 2;
     const PeakPower power = peak_power(config);
     const double idle = (power.memory + power.link + power.board) / config.power.vrm_efficiency + power.fan;
-    Machine machine{"ideal digital card", "int8 at this card's peak without padding, control.digital_mac_energy a MAC",
-                    false, {}};
+    Machine machine{
+        "ideal digital card", "int8 at this card's peak without padding, control.digital_mac_energy a MAC", false, {}};
     for (const PlanRow& row : plan.rows) {
         const auto batch = static_cast<double>(row.batch);
         const double memory = streams ? weights / static_cast<double>(config.memory.bandwidth) : 0;
@@ -141,8 +141,8 @@ std::string requirement_sentence(const NetworkPlan& plan)
 
 std::string limit_sentence(const NetworkPlan& plan)
 {
-    const auto at = std::find_if(plan.rows.begin(), plan.rows.end(),
-                                 [&](const PlanRow& row) { return row.batch >= plan.batch; });
+    const auto at =
+        std::find_if(plan.rows.begin(), plan.rows.end(), [&](const PlanRow& row) { return row.batch >= plan.batch; });
     const PlanRow& row = at == plan.rows.end() ? plan.rows.back() : *at;
     std::string text = "At batch " + grouped(row.batch) + " the " + row.bound.engine + " limits the card to " +
                        grouped(row.bound.images_per_second, row.bound.images_per_second < 100 ? 2 : 0) + " " +

@@ -31,7 +31,8 @@ Result<SavedPlan> parse(const Json& json, const std::string& path)
         PlannedLayer layer{entry.at("name"),  entry.at("engine"),       entry.at("numerics"), entry.at("passes"),
                            entry.at("tiles"), entry.at("tile_vectors"), entry.at("dynamic")};
         // What the settings are, layer_options knows.
-        const Json settings = {{layer.name, {{"engine", layer.engine}, {"numerics", layer.numerics}, {"passes", layer.passes}}}};
+        const Json settings = {
+            {layer.name, {{"engine", layer.engine}, {"numerics", layer.numerics}, {"passes", layer.passes}}}};
         if (const auto good = layers_of(settings, path + ": layers"); !good) return good.error();
         plan.layers.push_back(std::move(layer));
     }

@@ -129,7 +129,8 @@ void table(std::ostream& out, const std::vector<Machine>& machines, const std::s
 
 constexpr const char* kStyle =
     "body{font:15px/1.5 system-ui,sans-serif;max-width:1000px;margin:2em auto;padding:0 1.2em;color:#1c2430}"
-    "h1{font-size:1.5em}h2{font-size:1.1em;margin-top:2em}p.limit{background:#fff4d6;padding:.7em 1em;border-radius:6px}"
+    "h1{font-size:1.5em}h2{font-size:1.1em;margin-top:2em}p.limit{background:#fff4d6;padding:.7em "
+    "1em;border-radius:6px}"
     "figure{margin:1em 0}figcaption{font-weight:600}svg{width:100%;height:auto;font-size:12px}.grid{stroke:#d9dfe6}"
     "p.legend{font-size:.85em;color:#5d6b7c}p.legend span{white-space:nowrap;margin-right:1em}"
     "p.legend i{display:inline-block;width:.8em;height:.8em;margin-right:.35em}"

@@ -14,6 +14,7 @@
 #include "lightcard/platform/cli/attach_session.h"
 #include "lightcard/platform/cli/commands.h"
 #include "lightcard/platform/cli/judge.h"
+#include "lightcard/platform/cli/repair.h"
 #include "lightcard/platform/cli/session.h"
 #include "lightcard/platform/report/html.h"
 #include "lightcard/platform/report/json.h"
@@ -171,7 +172,7 @@ int run_on_served(const Console& console, const RunRequest& request, const Prepa
     return verdict(console, *accuracy);
 }
 
-int run(const Console& console, const RunRequest& request)
+int run(const Console& console, const RunRequest& request, const Arguments& arguments)
 {
     if (const auto good = check_pcm_state(request); !good) return fail(console, kUsage, good.error());
     Progress progress(console, request.progress || console.terminal);
@@ -210,7 +211,9 @@ int run(const Console& console, const RunRequest& request)
     if (!prepared.classes.empty() && prepared.classes.size() != outputs->classes)
         summary.notes.push_back("--classes names " + std::to_string(prepared.classes.size()) +
                                 " classes, the network has " + std::to_string(outputs->classes));
-    const auto report = report::make_report(request.config, session->ledger, session->counters, std::move(summary));
+    auto report = report::make_report(request.config, session->ledger, session->counters, std::move(summary));
+    if (request.repair > 0) report.limit.tried = try_repairs(arguments, report.limit.repair, request.repair, progress);
+    progress.clear();
     if (const auto written = write_results(console, request, report, *outputs); !written)
         return fail(console, kUsage, written.error());
     return verdict(console, *accuracy);
@@ -221,7 +224,7 @@ int run(const Console& console, const RunRequest& request)
 int run_command(const Console& console, const Arguments& arguments)
 {
     const auto parsed = parse_run_request(console, arguments);
-    return parsed.exit ? *parsed.exit : run(console, parsed.request);
+    return parsed.exit ? *parsed.exit : run(console, parsed.request, arguments);
 }
 
 }  // namespace lightcard::cli

@@ -106,10 +106,12 @@ po::options_description run_options()
         "time and energy from shapes: no inputs are needed and no outputs computed; --count says how many images")(
         "no-cache", "compile anew, and keep nothing of it on disk ($XDG_CACHE_HOME/lightcard)")(
         "no-fp32", "do not run the fp32 reference (saves time)")(
-        "plan", po::value<std::string>()->value_name("FILE"),
-        "follow the plan that `lightcard plan --save` wrote; without a file, "
-        "print the plan and stop")("threads", po::value<Natural>()->value_name("N"),
-                                   "worker threads; never changes a result")(
+        "repair", po::value<Natural>()->value_name("N"),
+        "if accuracy is lost, run again with the settings that the report proposes, up to N times, and say what they "
+        "gave")("plan", po::value<std::string>()->value_name("FILE"),
+                "follow the plan that `lightcard plan --save` wrote; without a file, "
+                "print the plan and stop")("threads", po::value<Natural>()->value_name("N"),
+                                           "worker threads; never changes a result")(
         "attach", po::value<std::string>()->default_value("", "")->value_name("SOCKET"),
         "run on the card that `lightcard serve` serves there, of the same configuration")(
         "faults", po::value<std::string>()->default_value("", "")->value_name("SCENARIO"),
@@ -278,6 +280,14 @@ Status fill(const Parsed& parsed, RunRequest& request)
         return Error{"--batch must be 1 to " + std::to_string(kMostImages), "", ""};
     request.batch = static_cast<std::uint32_t>(parsed.number("batch"));
     request.compare_float = !parsed.has("no-fp32") && !request.timing_only;
+    if (parsed.has("repair")) {
+        request.repair = parsed.number("repair");
+        if (request.repair > 16) return Error{"--repair must be 0 to 16", "", ""};
+        if (!request.compare_float || !request.attach.empty())
+            return Error{
+                "--repair compares with fp32 on a card in this process: --no-fp32 and --attach do not go with it", "",
+                ""};
+    }
     request.check = parsed.has("check");
     request.cache = !parsed.has("no-cache");
     request.pcm_state = parsed.get<std::string>("pcm-state");

@@ -38,8 +38,9 @@ struct RunRequest {
     bool compare_float = true;
     bool check = false;  ///< ideal: equal to the int8 reference bit for bit
     bool plan_only = false;
-    std::string plan_file;  ///< of `lightcard plan --save`; empty: none
-    std::string attach;     ///< socket of a served card; empty: a card in this process
+    std::size_t repair = 0;  ///< runs that try what the report proposes against lost accuracy
+    std::string plan_file;   ///< of `lightcard plan --save`; empty: none
+    std::string attach;      ///< socket of a served card; empty: a card in this process
     FaultScenario scenario;
 
     std::string pcm_state;         ///< file: what the PCM holds before and after; empty: a card from the factory

@@ -193,7 +193,7 @@ Result<driver::Program> lower(const QuantGraph& graph, const CardConfig& card, c
     Plan& plan = *made;
     plan.batch = options.batch;
     if (auto status = set_passes(plan, options); !status) return status.error();
-    if (auto status = allocate(plan); !status) return status.error();
+    if (auto status = allocate_or_spill(plan); !status) return status.error();
 
     driver::Program program;
     program.network = graph.name;
@@ -206,6 +206,13 @@ Result<driver::Program> lower(const QuantGraph& graph, const CardConfig& card, c
                      "network '" + graph.name + "'",
                      {}};
     }
+    constexpr std::uint64_t kAlign = 64;
+    plan.memory_base = (program.weights.size() + kAlign - 1) / kAlign * kAlign;
+    if (plan.memory_base + plan.memory_used > card.memory.bytes)
+        return Error{"batch " + std::to_string(options.batch) + " spills " + std::to_string(plan.memory_used) +
+                         " bytes of activations; beside the weights card memory has " +
+                         std::to_string(card.memory.bytes - plan.memory_base),
+                     "network '" + graph.name + "'", "a smaller batch"};
     std::vector<Command> setup, commands;
     emit(plan, setup, commands);
     add_waits(plan, commands);

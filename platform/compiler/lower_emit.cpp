@@ -78,8 +78,11 @@ public:
     {
         emit_setup();
         const auto& graph = plan_.graph;
+        SpillEmitter spills(plan_, commands_);
         for (std::size_t i = 0; i < graph.inputs.size(); ++i) copy(graph.inputs[i], i, true);
+        spills.after(-1);
         for (std::size_t i = 0; i < plan_.layers.size(); ++i) {
+            spills.before(plan_.layers[i].node);
             if (plan_.node(plan_.layers[i]).digital) {
                 commands_.push_back(digital(plan_.layers[i], i));
             } else if (plan_.node(plan_.layers[i]).op == QuantOp::mvm) {
@@ -89,7 +92,9 @@ public:
             } else {
                 emit_vector(plan_.layers[i], i);
             }
+            spills.after(plan_.layers[i].node);
         }
+        spills.before(static_cast<int>(graph.nodes.size()));
         for (std::size_t i = 0; i < graph.outputs.size(); ++i) copy(graph.outputs[i], graph.inputs.size() + i, false);
     }
 

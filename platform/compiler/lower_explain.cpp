@@ -126,13 +126,22 @@ std::string residency_line(const Plan& plan)
     return line;
 }
 
+/// What leaves the scratchpad meanwhile, if anything.
+std::string spills(const Plan& plan)
+{
+    if (plan.spills.empty()) return {};
+    return "; " + std::to_string(plan.spills.size()) +
+           (plan.spills.size() == 1 ? " tensor spills " : " tensors spill ") +
+           number(static_cast<double>(plan.memory_used) / 1048576, "MB") + " a batch to card memory and back";
+}
+
 std::string memory_line(const Plan& plan)
 {
     const auto largest = std::max_element(plan.buffers.begin(), plan.buffers.end(),
                                           [](const Buffer& a, const Buffer& b) { return a.bytes < b.bytes; });
     return "batch " + std::to_string(plan.batch) + ": " + number(static_cast<double>(plan.sram_used) / 1048576, "MB") +
            " of " + number(static_cast<double>(plan.card.control.sram_bytes) / 1048576, "MB") +
-           " scratchpad, largest tensor '" + largest->name + "'";
+           " scratchpad, largest tensor '" + largest->name + "'" + spills(plan);
 }
 
 std::string bound_line(const Plan& plan)

@@ -124,7 +124,7 @@ std::uint64_t pack_buffers(Plan& plan, std::uint32_t batch, std::uint64_t limit,
     for (Buffer& buffer : plan.buffers) {
         if (buffer.fixed) continue;
         buffer.bytes = aligned(buffer.bytes_per_image * batch);
-        order.push_back(&buffer);
+        if (!buffer.memory) order.push_back(&buffer);
     }
     std::stable_sort(order.begin(), order.end(), [](const Buffer* a, const Buffer* b) { return a->bytes > b->bytes; });
     std::uint64_t used = aligned(plan.post_bytes);

@@ -55,6 +55,14 @@ struct Buffer {
     int first = 0, last = 0;
     std::uint64_t offset = 0, bytes = 0;
     bool fixed = false;  ///< a constant tensor: once for all images, among the post constants
+    bool memory = false;  ///< in card memory, `offset` from Plan::memory_base: a spilled tensor
+};
+
+/// A tensor that leaves the scratchpad after node `after` (-1: once it is there) and is back for node `before`; indices
+/// of buffers.
+struct Spill {
+    int node = 0, after = 0, before = 0;
+    int saved = 0, memory = 0, restored = 0;
 };
 
 struct Plan {
@@ -75,6 +83,8 @@ struct Plan {
     std::vector<std::uint64_t> constant_tensor;  ///< a node each: offset in the post constants, if it is constant
     std::vector<std::vector<int>> psum_buffer;   ///< [layer][core], -1 if none
     std::uint64_t sram_used = 0;
+    std::vector<Spill> spills;                       ///< by `before`
+    std::uint64_t memory_base = 0, memory_used = 0;  ///< of spilled tensors in card memory
 
     std::uint32_t n() const { return card.core.n; }
     const QuantNode& node(const Layer& layer) const { return graph.nodes[static_cast<std::size_t>(layer.node)]; }
@@ -119,6 +129,22 @@ void place_tiles(Plan& plan);
 void add_buffers(Plan& plan);
 Status allocate(Plan& plan);
 std::uint32_t largest_fitting(Plan& plan);
+/// As allocate(); what does not fit is made to, by spilling idle tensors to card memory, if that can help.
+Status allocate_or_spill(Plan& plan);
+/// The copies of spilled tensors; tensor_buffer follows them.
+class SpillEmitter {
+public:
+    SpillEmitter(Plan& plan, std::vector<Command>& commands) : plan_(plan), commands_(commands) {}
+    void before(int node);  ///< the records of which come next; the number of nodes: the outputs
+    void after(int node);   ///< -1: the inputs
+
+private:
+    std::uint64_t pointer(int index) const;
+    void copy(int from, int to);
+
+    Plan& plan_;
+    std::vector<Command>& commands_;
+};
 std::vector<std::uint8_t> pack_weights(Plan& plan);
 void emit(Plan& plan, std::vector<Command>& setup, std::vector<Command>& commands);
 // lower_sequences.cpp: nodes beyond those of image classifiers.

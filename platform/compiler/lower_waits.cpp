@@ -70,7 +70,7 @@ private:
 
     static bool share_bytes(const Buffer& a, const Buffer& b)
     {
-        return a.offset < b.offset + b.bytes && b.offset < a.offset + a.bytes;
+        return a.memory == b.memory && a.offset < b.offset + b.bytes && b.offset < a.offset + a.bytes;
     }
 
     /// Lanes: the engines, with a lane a core in place of LC_ENGINE_CORE.

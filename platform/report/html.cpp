@@ -173,6 +173,7 @@ void write_html(std::ostream& out, const Report& r)
     out << "<p class=\"limit\">" << escaped(r.limit.sentence) << "</p>\n";
     if (!r.limit.noise_sentence.empty()) out << "<p class=\"limit\">" << escaped(r.limit.noise_sentence) << "</p>\n";
     if (!r.limit.loss_sentence.empty()) out << "<p class=\"limit\">" << escaped(r.limit.loss_sentence) << "</p>\n";
+    for (const auto& line : r.limit.tried) out << "<p class=\"limit\">Tried " << escaped(line) << "</p>\n";
     for (const auto& note : r.summary.notes) out << "<p class=\"note\">Note: " << escaped(note) << "</p>\n";
     out << "<h2>Power over time</h2>\n";
     plot_power(out, r);

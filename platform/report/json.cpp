@@ -184,6 +184,8 @@ Json limit_json(const Limit& limit)
     json["error_share"] = limit.error_share;
     json["noise_sentence"] = limit.noise_sentence;
     json["loss_sentence"] = limit.loss_sentence;
+    json["repair"] = limit.repair;
+    json["tried"] = limit.tried;
     return json;
 }
 

@@ -83,8 +83,10 @@ double used(const Report& report, const LayerReport& layer)
     return lit > 0 ? static_cast<double>(layer.info.macs) / lit : 1;
 }
 
+using Words = std::vector<std::string>;
+
 /// More conversions of every sample, and copies where tiles are half empty.
-std::string against_noise(const Report& report, const std::vector<LayerLoss>& worst, std::size_t products)
+Words against_noise(const Report& report, const std::vector<LayerLoss>& worst, std::size_t products)
 {
     double noise = 0;
     bool empty = false;
@@ -95,20 +97,24 @@ std::string against_noise(const Report& report, const std::vector<LayerLoss>& wo
     }
     std::uint32_t factor = 2;
     while (factor < 16 && noise / factor > kAimed) factor *= 2;
-    const std::uint32_t passes = std::min(64u, report.config.run.passes * factor);
-    std::string text;
-    if (empty && report.config.run.fill == Fill::off) text = "--set run.fill=both ";
-    if (worst.size() * 4 > products) return text + "--set run.passes=" + std::to_string(passes);
-    text += "--layer-passes";
-    for (const auto& loss : worst) text += " '" + loss.name + "=" + std::to_string(passes) + "'";
-    return text;
+    const std::string passes = "=" + std::to_string(std::min(64u, report.config.run.passes * factor));
+    Words words;
+    if (empty && report.config.run.fill == Fill::off) words = {"--set", "run.fill=both"};
+    if (worst.size() * 4 > products) {
+        words.insert(words.end(), {"--set", "run.passes" + passes});
+        return words;
+    }
+    words.push_back("--layer-passes");
+    for (const auto& loss : worst) words.push_back(loss.name + passes);
+    return words;
 }
 
-std::string setting(const Report& report, const std::vector<LayerLoss>& worst, std::size_t products)
+Words setting(const Report& report, const std::vector<LayerLoss>& worst, std::size_t products)
 {
     for (const auto& loss : worst) {
         const auto* layer = find(report, loss.name);
-        if (layer != nullptr && layer->info.groups > 1 && !layer->info.digital) return "--set run.depthwise=digital";
+        if (layer != nullptr && layer->info.groups > 1 && !layer->info.digital)
+            return {"--set", "run.depthwise=digital"};
     }
     LayerLoss sum;
     double drift = 0, cells = 0;
@@ -124,13 +130,13 @@ std::string setting(const Report& report, const std::vector<LayerLoss>& worst, s
     }
     const double most = std::max({sum.quantisation, sum.weights, sum.noise, sum.clipping});
     if (most == sum.noise) return against_noise(report, worst, products);
+    if (most == sum.weights && drift > cells) return {"--compensate", "drift"};
     if (most == sum.weights)
-        return drift > cells
-                   ? "--compensate drift"
-                   : "--set run.weight_slices=" + std::to_string(std::min(4u, report.config.run.weight_slices + 1));
+        return {"--set", "run.weight_slices=" + std::to_string(std::min(4u, report.config.run.weight_slices + 1))};
     if (most == sum.clipping)
-        return "--set card.converters.adc_range_sigmas=" + grouped(report.config.converters.adc_range_sigmas * 1.5, 1);
-    return "--percentile 99.99, or more images to calibrate on";
+        return {"--set",
+                "card.converters.adc_range_sigmas=" + grouped(report.config.converters.adc_range_sigmas * 1.5, 1)};
+    return {"--percentile", "99.99"};
 }
 
 const char* kind_of(const LayerLoss& loss)
@@ -180,7 +186,16 @@ std::string loss_sentence(const Report& report, const std::vector<LayerLoss>& lo
                 grouped(10 * std::log10(loss.total()), 1) + " dB of its signal, mostly " + kind_of(loss) + ")";
     if (losses.size() > worst.size())
         text += "; " + grouped(std::uint64_t{losses.size() - worst.size()}) + " other products lose less";
-    return text + ". To try: " + setting(report, worst, losses.size()) + ".";
+    text += ". To try:";
+    for (const auto& word : setting(report, worst, losses.size()))
+        text += word.find(' ') == std::string::npos ? " " + word : " '" + word + "'";
+    return text + ".";
+}
+
+std::vector<std::string> repair_arguments(const Report& report, const std::vector<LayerLoss>& losses)
+{
+    if (losses.empty() || !lost(report)) return {};
+    return setting(report, worst_of(losses), losses.size());
 }
 
 }  // namespace lightcard::report

@@ -27,6 +27,8 @@ std::vector<LayerLoss> layer_losses(const Report& report);
 
 /// Which layers lose most, to what, and a setting to try; empty while the card follows fp32, or nothing was compared.
 std::string loss_sentence(const Report& report, const std::vector<LayerLoss>& losses);
+/// That setting as arguments of `lightcard run`; empty as above.
+std::vector<std::string> repair_arguments(const Report& report, const std::vector<LayerLoss>& losses);
 
 /// Relative variance that normally distributed samples lose to a converter that clips the share `clipped` of them.
 double clipping_variance(double clipped);

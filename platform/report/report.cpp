@@ -204,6 +204,7 @@ Report make_report(const CardConfig& config, const Ledger& ledger, const CardCou
     report.limit = find_limit(report);
     report.losses = layer_losses(report);
     report.limit.loss_sentence = loss_sentence(report, report.losses);
+    report.limit.repair = repair_arguments(report, report.losses);
     return report;
 }
 

@@ -75,10 +75,12 @@ struct Limit {
     std::string next_engine;
     std::optional<double> headroom;  ///< how much faster the run could get before next_engine is full
     std::string sentence;
-    std::string error_source;    ///< largest source of error over the layers; empty without noise
-    double error_share = 0;      ///< its share of error variance relative to each layer's signal
-    std::string noise_sentence;  ///< set if noise keeps the outputs from following fp32
-    std::string loss_sentence;   ///< set if accuracy is lost: the layers, and a setting to try
+    std::string error_source;              ///< largest source of error over the layers; empty without noise
+    double error_share = 0;                ///< its share of error variance relative to each layer's signal
+    std::string noise_sentence;            ///< set if noise keeps the outputs from following fp32
+    std::string loss_sentence;             ///< set if accuracy is lost: the layers, and a setting to try
+    std::vector<std::string> repair = {};  ///< that setting, as arguments of `lightcard run`
+    std::vector<std::string> tried = {};   ///< what runs with such settings gave (lightcard run --repair)
 };
 
 struct Report {

@@ -297,6 +297,7 @@ void write_text(std::ostream& out, const Report& report)
             << " guest errors: the driver broke a rule of the interface.\n";
     if (!report.limit.noise_sentence.empty()) out << '\n' << wrapped(report.limit.noise_sentence) << '\n';
     if (!report.limit.loss_sentence.empty()) out << '\n' << wrapped(report.limit.loss_sentence) << '\n';
+    for (const auto& line : report.limit.tried) out << wrapped("  Tried " + line, 110, "    ") << '\n';
     out << '\n' << wrapped(report.limit.sentence) << '\n';
 }
 

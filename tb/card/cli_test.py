@@ -313,6 +313,22 @@ class Run(Case):
         self.assertGreaterEqual(report["accuracy"]["top1_share"], 0.8)
         self.assertTrue(any("comes quantised" in note for note in report["notes"]))
 
+    def test_lost_accuracy_is_named_and_repaired(self):
+        keywords = ["run", "--model", data("kws_dscnn_qdq.onnx"), "--inputs", data("kws/samples100.s8"),
+                    "--labels", data("kws/labels100.u8"), "--input-scale", "0.5847029", "--mean", "48.53034"]
+        broken = self.report(*keywords, "--set", "run.depthwise=pcm", "--repair", "3")
+        self.assertLess(broken["accuracy"]["top1_share"], 0.5)
+        self.assertIn("To try: --set run.depthwise=digital", broken["limit"]["loss_sentence"])
+        tried = broken["limit"]["tried"]
+        self.assertGreaterEqual(len(tried), 2)
+        self.assertTrue(tried[0].startswith("--set run.depthwise=digital: "), tried)
+        shares = [float(re.search(r"([0-9.]+) % top-1", line).group(1)) for line in tried]
+        self.assertGreater(shares[0], 70)
+        self.assertGreater(max(shares), 80)
+        # By default the planner does the first of these itself.
+        self.assertGreater(self.report(*keywords)["accuracy"]["top1_share"], 0.7)
+        self.refused(USAGE, *digits(), "--repair", "2", "--no-fp32", says=["--repair"])
+
     def test_plan_explains_and_stops(self):
         text = self.lightcard(*digits(), "--count", "2", "--plan").stdout
         self.assertIn("tile", text)

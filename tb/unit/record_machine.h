@@ -30,6 +30,7 @@ public:
     {
         dram_.assign(program.dram_base, 0);
         dram_.insert(dram_.end(), program.weights.begin(), program.weights.end());
+        dram_.resize(dram_.size() + (1u << 20), 0x5a);  // for what spills
     }
 
     void execute(const lc_record& record, const Args& args)
