@@ -15,9 +15,17 @@ namespace lightcard::cli {
 
 namespace {
 
-constexpr const char* kWithValue[] = {"-o",           "--report",     "--json",  "--html",
-                                      "--trace",      "--outputs",    "--save-program", "--save-codes",
-                                      "--save-output-codes", "--pcm-state", "--repair"};
+constexpr const char* kWithValue[] = {"-o",
+                                      "--report",
+                                      "--json",
+                                      "--html",
+                                      "--trace",
+                                      "--outputs",
+                                      "--save-program",
+                                      "--save-codes",
+                                      "--save-output-codes",
+                                      "--pcm-state",
+                                      "--repair"};
 constexpr const char* kAlone[] = {"--quiet", "--progress"};
 
 std::string joined(const std::vector<std::string>& words)

@@ -44,7 +44,7 @@ struct Layer {
     int node = 0;
     std::vector<Column> columns;
     std::uint32_t first_tile = 0, tiles = 0;
-    std::uint64_t constants = 0;  ///< of a node with tables: offset in the post constants
+    std::uint64_t constants = 0;          ///< of a node with tables: offset in the post constants
     std::uint64_t weights = 0, post = 0;  ///< digital products: offsets in the post constants
 };
 
@@ -54,7 +54,7 @@ struct Buffer {
     std::uint64_t bytes_per_image = 0;
     int first = 0, last = 0;
     std::uint64_t offset = 0, bytes = 0;
-    bool fixed = false;  ///< a constant tensor: once for all images, among the post constants
+    bool fixed = false;   ///< a constant tensor: once for all images, among the post constants
     bool memory = false;  ///< in card memory, `offset` from Plan::memory_base: a spilled tensor
 };
 

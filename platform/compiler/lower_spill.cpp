@@ -31,9 +31,13 @@ Uses uses_of(const Plan& plan)
         auto& of_output = uses[static_cast<std::size_t>(output)];
         if (of_output.back() != static_cast<int>(nodes.size())) of_output.push_back(static_cast<int>(nodes.size()));
     }
-    // Another name of a tensor shares its buffer: it stays.
-    for (const QuantNode& node : nodes)
-        if (node.op == QuantOp::output) uses[static_cast<std::size_t>(node.inputs[0])].clear();
+    // What shares a buffer stays (a view, another name), and so does a constant.
+    std::vector<std::size_t> sharers(plan.buffers.size(), 0);
+    for (const int buffer : plan.tensor_buffer) ++sharers[static_cast<std::size_t>(buffer)];
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+        const auto buffer = static_cast<std::size_t>(plan.tensor_buffer[i]);
+        if (sharers[buffer] > 1 || plan.buffers[buffer].fixed) uses[i].clear();
+    }
     return uses;
 }
 
@@ -42,7 +46,7 @@ std::vector<std::uint64_t> live_bytes(const Plan& plan)
 {
     std::vector<std::uint64_t> live(plan.graph.nodes.size() + 2, 0);
     for (const Buffer& buffer : plan.buffers) {
-        if (buffer.memory) continue;
+        if (buffer.memory || buffer.fixed) continue;
         for (int at = buffer.first; at <= buffer.last; ++at) live[static_cast<std::size_t>(at + 1)] += buffer.bytes;
     }
     return live;
@@ -54,7 +58,6 @@ std::pair<Gap, std::uint64_t> largest_idle(const Plan& plan, const Uses& all_use
     std::pair<Gap, std::uint64_t> best;
     for (std::size_t i = 0; i < plan.graph.nodes.size(); ++i) {
         const int node = static_cast<int>(i);
-        if (plan.graph.nodes[i].op == QuantOp::output) continue;
         const Buffer& buffer = plan.buffers[static_cast<std::size_t>(plan.tensor_buffer[i])];
         const auto& uses = all_uses[i];
         for (std::size_t k = 0; k + 1 < uses.size(); ++k) {

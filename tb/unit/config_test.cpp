@@ -298,7 +298,8 @@ TEST(ConfigHash, EveryParameterOfCardAndRunCounts)
               std::string("serial"),  std::string("organic"),  std::string("ideal"),    std::string("at"),
               std::string("live"),    std::string("two_pass"), std::string("portable"), std::string("passive"),
               std::string("routing"), std::string("adaptive"), std::string("power"),    std::string("automatic"),
-              std::string("loop"),    std::string("int8"),     std::string("abfp"),     std::string("columns")}) {
+              std::string("loop"),    std::string("int8"),     std::string("abfp"),     std::string("columns"),
+              std::string("digital")}) {
             if (config::set_field(field, card, text) && config::get_field(field, card) != before) break;
         }
         ASSERT_NE(config::get_field(field, card), before)
