@@ -36,8 +36,11 @@ public:
             const QuantNode& node = quantised_.nodes[i];
             if (node.op != QuantOp::mvm) continue;
             const std::size_t from = index(node.inputs[0]);
-            const auto exact = in_float(node, dequantise(quantised_.nodes[from].out, (*values)[from]));
-            const auto coded = dequantise(node.out, (*values)[i]);
+            QuantTensor in = quantised_.nodes[from].out, out = node.out;
+            in.channels_last |= is_sequence(node);
+            out.channels_last |= is_sequence(node);
+            const auto exact = in_float(node, dequantise(in, (*values)[from]));
+            const auto coded = dequantise(out, (*values)[i]);
             if (exact.size() == coded.size()) add(node.name, exact, coded);
         }
         return {};
@@ -63,6 +66,16 @@ private:
             sums.error += error * error;
             sums.signal += static_cast<double>(exact[k]) * exact[k];
         }
+    }
+
+    /// A matrix times the rows of [.., rows, channels]: fp32 has the channels last, as the card does.
+    bool is_sequence(const QuantNode& product) const
+    {
+        const auto found = by_name_.find(product.name);
+        if (found == by_name_.end()) return false;
+        const Node& node = graph_.nodes[index(found->second)];
+        if (node.op != Op::gemm && node.op != Op::matmul) return false;
+        return node.shape.size() != 2 || node.shape[0] != 1;
     }
 
     /// The product of that name on `values`, up to the end of the limits that became its clamp; empty if there is none.

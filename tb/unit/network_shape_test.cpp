@@ -9,6 +9,7 @@
 #include <fstream>
 
 #include "lightcard/platform/cli/network_plan.h"
+#include "lightcard/platform/cli/plan_compare.h"
 #include "lightcard/platform/cli/workload_file.h"
 #include "lightcard/platform/compiler/network_shape.h"
 #include "lightcard/platform/compiler/onnx_import.h"
@@ -57,6 +58,69 @@ TEST(Workloads, Transformers)
     EXPECT_EQ(plan(workload("bert-base-384"), "lc128").work.tile_vectors, 1990656u);
     EXPECT_EQ(plan(workload("llama-2-7b-decode"), "lc128").work.tiles, 403264u);
     EXPECT_EQ(plan(workload("llama-3-8b-decode"), "lc128").work.tiles, 458048u);
+}
+
+/// Multiplications as their papers and the exported graphs have them.
+TEST(Workloads, Others)
+{
+    const auto vit = plan(workload("vit-b16-224"), "lc128");
+    EXPECT_NEAR(static_cast<double>(vit.work.macs), 16.85e9, 0.01e9);
+    EXPECT_NEAR(static_cast<double>(vit.work.dynamic_macs), 0.715e9, 0.001e9);
+    const auto mobilenet = plan(workload("mobilenetv2-224"), "lc128");
+    EXPECT_NEAR(static_cast<double>(mobilenet.work.macs + mobilenet.work.digital_macs), 0.301e9, 0.001e9);
+    EXPECT_EQ(mobilenet.weight_layers + mobilenet.digital_layers, 53u);
+    EXPECT_EQ(mobilenet.digital_layers, 17u);
+    const auto keywords = plan(workload("keywords-dscnn"), "lc128");
+    EXPECT_EQ(keywords.digital_layers, 4u);
+    EXPECT_EQ(keywords.work.macs + keywords.work.digital_macs, 2656768u);
+    EXPECT_EQ(plan(workload("resnet50-fmnist"), "lc128").weight_layers, 54u);
+    EXPECT_GT(plan(workload("ocr-pp-v4-rec"), "lc128").work.dynamic_macs, 0u);
+    EXPECT_EQ(plan(workload("llm-serving-decode"), "lc128").work.tiles,
+              plan(workload("llama-3-8b-decode"), "lc128").work.tiles);
+    EXPECT_EQ(plan(workload("driving-l5"), "lc128").work.tiles, 1576u);
+    EXPECT_NEAR(static_cast<double>(plan(workload("driving-l5"), "lc128").work.macs) * 2 * 1703, 2000e12, 2e12);
+}
+
+TEST(Workloads, EveryShippedOneIsRead)
+{
+    std::size_t read = 0;
+    for (const auto& entry : fs::directory_iterator(fs::path(LIGHTCARD_SOURCE_DIR) / "configs" / "workloads")) {
+        const auto p = plan(workload(entry.path().stem().string()), "lc128-library");
+        EXPECT_GT(p.rows[0].bound.images_per_second, 0) << entry.path();
+        EXPECT_FALSE(cli::limit_sentence(p).empty());
+        ++read;
+    }
+    EXPECT_GE(read, 16u);
+}
+
+/// Told products are planned as told; passes take time, not tiles.
+TEST(Plan, FollowsTheSettingsOfLayers)
+{
+    const auto shape = workload("keywords-dscnn");
+    const auto config = load_card("lc128", {});
+    ASSERT_TRUE(config);
+    const auto plain = cli::plan_network(shape, *config, 64);
+    const std::string name = plain.layers[0].name;
+    const auto told = cli::plan_network(shape, *config, 64, {{name, {{}, compiler::Engine::digital, {}}}});
+    EXPECT_EQ(told.digital_layers, plain.digital_layers + 1);
+    EXPECT_LT(told.work.tile_vectors, plain.work.tile_vectors);
+    const auto passes = cli::plan_network(shape, *config, 64, {{name, {4, {}, {}}}});
+    EXPECT_EQ(passes.work.tile_vectors, plain.work.tile_vectors);
+    EXPECT_EQ(passes.work.conversions, plain.work.conversions + 3 * plain.layers[0].tile_vectors);
+    EXPECT_FALSE(cli::check_layers(shape, {{"nobody", {2, {}, {}}}}));
+}
+
+/// The comparison by hand: an inference of 1 J against 2 J at half the rate.
+TEST(Plan, VerdictsSayWhere)
+{
+    std::vector<cli::Machine> machines(2);
+    machines[0] = {"card", "", true, {{1, 10, 0.1, 4, 1}, {4, 100, 0.04, 1, 1}, {16, 200, 0.08, 0.5, 0.5}}};
+    machines[1] = {"other", "", false, {{0, 50, 0, 2, 2}}};
+    const auto lines = cli::verdicts(machines);
+    ASSERT_EQ(lines.size(), 1u);
+    EXPECT_EQ(lines[0],
+              "card against other: faster at batch 4 and more, less energy an inference at batch 4 and more "
+              "(weight writes left out: at every batch)");
 }
 
 TEST(Workloads, GraphAndFileAgree)
