@@ -144,7 +144,7 @@ def run(guest):
         if not said[row.name].startswith(word):
             different.append(f"{row.name}: {word}, docs/faults.md says '{said[row.name]}'\n{log}")
         guest.kernel_quiet()
-        if row.name != "cells_worn":
+        if word in ("recovers", "fences"):
             guest.healthy()
     if different:
         raise GuestFailed("\n".join(different))

@@ -86,7 +86,7 @@ class Machine:
                    str(self.cpus), "-object", f"memory-backend-memfd,id=mem,size={memory},share=on", "-machine",
                    "memory-backend=mem", "-nographic", "-nodefaults", *serial, "-kernel", str(self.toolbox.kernel), "-initrd",
                    str(self.initramfs), "-append",
-                   f"console=ttyS0 quiet panic=-1 {'intel_iommu=on ' if self.iommu else ''}{self.append}"]
+                   f"console=ttyS0 quiet panic=-1 rcupdate.rcu_cpu_stall_timeout=120 {'intel_iommu=on ' if self.iommu else ''}{self.append}"]
         if self.iommu:
             command += ["-device", "intel-iommu,caching-mode=on"]
         for number, card in enumerate(self.devices):
@@ -122,8 +122,9 @@ class Machine:
         finally:
             self.stop()
 
-    def wait_ready(self, patience=180):
+    def wait_ready(self, patience=400):
         self.read_until(rb"<<<ready>>>\r?\n", patience)
+        self.sh("dmesg -c > /dev/null")  # what the kernel had to say before there was a driver is not the driver's affair
 
     def stop(self):
         if self.channel is not None:

@@ -1,17 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a guest is put through. Each scenario is a function of a running guest; it raises if something is not as it must be.
 Those of one machine share a boot, in this order, each finding the driver loaded and the card up."""
+import base64
 import difflib
 import hashlib
 import os
 import pathlib
 import re
+import struct
 import time
 
 import faults as fault_rows
 from machine import GuestFailed
 
 HERE = pathlib.Path(__file__).resolve().parent
+DRIFT_BOUND = 0.10  # of the range of the outputs, within a minute of programming
 CARDS = []  # PCI addresses, by number; the root ports put them on buses of their own
 
 
@@ -253,6 +256,22 @@ def faults(guest):
     fault_rows.run(guest)
 
 
+def live(guest):
+    """With cells that age (run.ageing live), the outputs are those of the frozen card but for the drift of the seconds since
+    the weights were written; how far that moves them is printed and bounded."""
+    guest.lenet()
+    def images(raw):  # ten sums each
+        return [struct.unpack_from("<10i", raw, at) for at in range(0, len(raw), 40)]
+    seen, wanted = images(base64.b64decode(guest.sh("base64 /tmp/lenet.out"))), images(guest.reference.read_bytes())
+    expect(len(seen) == len(wanted) and seen != [], f"{len(seen)} images, not {len(wanted)}")
+    spread = max(map(max, wanted)) - min(map(min, wanted))
+    moved = max(abs(a - b) for ours, theirs in zip(seen, wanted) for a, b in zip(ours, theirs)) / spread
+    same = sum(ours.index(max(ours)) == theirs.index(max(theirs)) for ours, theirs in zip(seen, wanted))
+    print(f"guest:   drift moves an output by {100 * moved:.2f} % of their range at most; {same} of {len(wanted)} classes are the same")
+    expect(0 < moved <= DRIFT_BOUND, f"outputs moved by {moved} of their range, not by 0 to {DRIFT_BOUND}")
+    expect(same >= len(wanted) - 2, f"only {same} classes are the same")
+
+
 def window(guest):
     """Card memory, mapped by QEMU (serve --map-bar2): guest and card see the same bytes, and no message is needed."""
     text = guest.sh(f"guest-window {guest.address()}", 120)
@@ -294,7 +313,7 @@ GROUPS = [
     Group("latency", [driver, latency], echo=True),
     Group("reboot", [driver, lenet, tutorial, reboots]),
     Group("faults", [driver, lenet, faults], serve=("--set", "run.inject=on")),
-    Group("window", [driver, lenet, window], serve=("--map-bar2",)),
+    Group("window", [driver, live, window], serve=("--map-bar2", "--set", "run.ageing=live")),
     Group("iommu", [iommu_driver, vfio_pci], iommu=True),
 ]
 JOB = ("driver", [driver, lspci, lenet])  # what `scripts/guest` does unless told otherwise
@@ -310,7 +329,7 @@ def find(name):
             if function.__name__ == name:
                 first = group.functions[0]
                 needed = [] if function is first or function is vfio_pci else [first]
-                if function in (lenet, two_cards, window):
+                if function in (lenet, two_cards, live, window):
                     return group, [*needed, function]
                 if first is driver and function not in (driver, lspci):
                     needed.append(lenet)  # weights to survive
