@@ -14,7 +14,7 @@ import faults as fault_rows
 from machine import GuestFailed
 
 HERE = pathlib.Path(__file__).resolve().parent
-DRIFT_BOUND = 0.10  # of the range of the outputs, within a minute of programming
+DRIFT_BOUND = 0.01  # of the range of the outputs; each run writes its weights anew, and uses them within milliseconds
 CARDS = []  # PCI addresses, by number; the root ports put them on buses of their own
 
 
@@ -268,7 +268,7 @@ def live(guest):
     moved = max(abs(a - b) for ours, theirs in zip(seen, wanted) for a, b in zip(ours, theirs)) / spread
     same = sum(ours.index(max(ours)) == theirs.index(max(theirs)) for ours, theirs in zip(seen, wanted))
     print(f"guest:   drift moves an output by {100 * moved:.2f} % of their range at most; {same} of {len(wanted)} classes are the same")
-    expect(0 < moved <= DRIFT_BOUND, f"outputs moved by {moved} of their range, not by 0 to {DRIFT_BOUND}")
+    expect(moved <= DRIFT_BOUND, f"outputs moved by {moved} of their range, more than {DRIFT_BOUND}")
     expect(same >= len(wanted) - 2, f"only {same} classes are the same")
 
 
