@@ -330,6 +330,8 @@ Status read_card(const Parsed& parsed, RunRequest& request)
         if (!scenario) return scenario.error();
         request.scenario = std::move(*scenario);
     }
+    if (run.fidelity == Fidelity::timing && !request.timing_only)
+        return Error{"run.fidelity: timing has no data to run", "", "--timing-only"};
     if (request.check && (run.fidelity != Fidelity::ideal || run.quant))
         return Error{"--check compares bit for bit and needs --fidelity ideal", "", ""};
     return {};

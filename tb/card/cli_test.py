@@ -402,6 +402,9 @@ class TimingOnly(Case):
             self.assertEqual(timing[part], whole[part], part)
         self.check_energy(self.path("report.json"))
 
+    def test_a_card_without_data_runs_nothing(self):
+        self.refused(USAGE, *digits(), "--set", "run.fidelity=timing", says=["--timing-only"])
+
     def test_what_needs_data_is_refused(self):
         for option in (["--fidelity", "ideal"], ["--check"], ["--outputs", self.path("o.f32")]):
             self.refused(USAGE, "run", "--model", data("lenet_mnist.onnx"), "--timing-only", *option, says=["needs data"])
