@@ -33,7 +33,7 @@ struct RunRequest {
     compiler::LayerSettings layers;  ///< over what a calibration file says
 
     CardConfig config;
-    bool cache = true;  ///< compiled programs are kept on disk
+    bool cache = true;         ///< compiled programs are kept on disk
     bool timing_only = false;  ///< shapes and time: no inputs, no outputs
     bool compare_float = true;
     bool check = false;  ///< ideal: equal to the int8 reference bit for bit

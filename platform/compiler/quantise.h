@@ -21,7 +21,7 @@ struct QuantOptions {
     CalibrationOptions calibration;              ///< of the samples
     const std::vector<Range>* ranges = nullptr;  ///< measured before (calibration_file.h): then samples may be none
     bool bias_correction = true;  ///< biases make up for the mean error of rounded weights (quant_numbers.h)
-    int rms_positions = 256;      ///< output positions a layer and sample that column_rms and tile_rms look at; 0: neither
+    int rms_positions = 256;  ///< output positions a layer and sample that column_rms and tile_rms look at; 0: neither
 };
 
 /// `samples`: NCHW inputs, one image each; without any, column_rms and tile_rms stay empty. Error: what the card cannot

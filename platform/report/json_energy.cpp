@@ -144,7 +144,8 @@ Json layers_json(const Report& report)
                      {"joules_by_category", categories_json(layer.energy, used)}};
         json["first_ps"] = c.first == kNever ? Json(nullptr) : Json(c.first);
         json["last_ps"] = c.first == kNever ? Json(nullptr) : Json(c.last);
-        const bool analog = report.config.run.fidelity != Fidelity::ideal && report.config.run.computes() && c.stats.samples > 0;
+        const bool analog =
+            report.config.run.fidelity != Fidelity::ideal && report.config.run.computes() && c.stats.samples > 0;
         json["error_variance"] = analog ? error_json(layer) : Json(nullptr);
         layers.push_back(std::move(json));
     }
