@@ -20,7 +20,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr char kMagic[8] = {'L', 'C', 'C', 'A', 'C', 'H', 'E', '2'};
+constexpr char kMagic[8] = {'L', 'C', 'C', 'A', 'C', 'H', 'E', '3'};
 constexpr const char* kEnding = ".lcprog";
 constexpr std::uint64_t kPage = 4096;
 constexpr std::size_t kKeyDigits = 32;
@@ -51,6 +51,8 @@ void visit_tensor(Codec& codec, Tensor& tensor)
     flag(tensor.is_signed, "is_signed");
     flag(tensor.wide, "wide");
     flag(tensor.f32, "f32");
+    flag(tensor.half, "half");
+    flag(tensor.channels_last, "channels_last");
     codec(tensor.scale, "scale");
     codec(tensor.height, "height");
     codec(tensor.width, "width");
