@@ -163,6 +163,12 @@ struct Card::Blocks : public sc_core::sc_module {
             cores.push_back(std::make_unique<Core>(i, config, services));
             chip.cores[i].bind(cores[i]->dac.in);
             chip.weights[i].bind(cores[i]->pcm.write);
+            Core* core = cores[i].get();
+            core->pcm.set_thermometer([core] { return core->optics.measured_temperature(); });
+            core->pcm.set_heat({[core](Picoseconds start, Picoseconds end, double joules) {
+                                    core->optics.add_heat(start, end, joules);
+                                },
+                                [core](Picoseconds now) { core->optics.stop_heat(now); }});
         }
         link.registers.bind(chip.registers);
         link.window.bind(memory.access);
@@ -220,6 +226,7 @@ struct Card::Blocks : public sc_core::sc_module {
         log.calibrated_mc = static_cast<std::int32_t>(optics.calibrated().temperature * 1e3);
         log.temperature_mc = static_cast<std::int32_t>(optics.temperature() * 1e3);
         log.flags = LC_CALIBRATION_THERMAL;
+        for (const auto& bank : cores[core]->pcm.banks()) log.ranged_banks += bank.ranges.empty() ? 0 : 1;
         return log;
     }
 
@@ -262,15 +269,18 @@ struct Card::Blocks : public sc_core::sc_module {
                 services.events.raise_error("LASER", LC_SC_LASER_LOST, LC_PLACE_LANE(fault.target));
                 break;
             case FaultKind::adc_offset:
+                chip.must_calibrate(core, LC_CAL_ADCS);
                 services.events.raise({EventType::calibration, core, 1});
                 break;
             case FaultKind::thermal:
                 services.events.raise_error("THERMAL", LC_SC_OVER_TEMPERATURE, core);
                 services.events.raise({EventType::thermal, core, fault.value});
+                chip.must_calibrate(core, LC_CAL_COLUMNS | LC_CAL_DRIFT);
                 services.events.raise({EventType::calibration, core, 1});
                 break;
             case FaultKind::drift:
                 services.add_age(static_cast<double>(fault.value) * 1e-9);
+                for (std::uint32_t i = 0; i < config.cores; ++i) chip.must_calibrate(i, LC_CAL_COLUMNS | LC_CAL_DRIFT);
                 for (std::uint32_t i = 0; i < config.cores; ++i)
                     services.events.raise({EventType::calibration, static_cast<std::uint8_t>(i), 1});
                 services.faults.cure(FaultKind::drift);  // it has happened
@@ -307,6 +317,13 @@ struct Card::Blocks : public sc_core::sc_module {
     void fault_ended(const Fault& fault, bool used_up)
     {
         chip.fault_ended(fault, used_up);
+        // What a trim has taken off is off the other way now.
+        const auto of = static_cast<std::uint32_t>(LC_PLACE_CORE(fault.target));
+        if (fault.kind == FaultKind::adc_offset && of < config.cores &&
+            cores[of]->adc.trimmed(LC_PLACE_COLUMN(fault.target))) {
+            chip.must_calibrate(of, LC_CAL_ADCS);
+            services.events.raise({EventType::calibration, static_cast<std::uint8_t>(of), 1});
+        }
         if (fault.kind == FaultKind::cell_stuck) {
             cores[LC_PLACE_CORE(fault.target)]->pcm.release(LC_PLACE_BANK(fault.target));
             services.faults.each(FaultKind::cell_stuck, [this](const Fault& other) { stick(other); });
@@ -344,7 +361,8 @@ struct Card::Blocks : public sc_core::sc_module {
         const auto& optics = cores[core]->optics;
         if (cores[core]->pcm.banks()[bank].weight_id == 0) return false;
         if (cores[core]->pcm.uncalibrated(bank) > static_cast<double>(control.calibration_age) * 1e-12) return true;
-        return std::abs(optics.temperature() - optics.calibrated().temperature) > control.calibration_warming;
+        return std::abs(optics.temperature() - cores[core]->pcm.settled_temperature(bank)) >
+               control.calibration_warming;
     }
 
     void enter(PowerState state)
@@ -404,6 +422,7 @@ struct Card::Blocks : public sc_core::sc_module {
         archive.section("chip", chip);
         for (auto& core : cores) {
             archive.section(core->path + ".optics", core->optics);
+            archive.section(core->path + ".adc", core->adc);
             archive.section(core->path + ".pcm", core->pcm);
         }
     }
@@ -668,6 +687,7 @@ void Card::cold_reset()
     for (auto& core : blocks_->cores) {
         core->optics.reset();
         core->optics.power_lost();
+        core->adc.power_lost();
         core->pcm.power_lost();
     }
 }

@@ -22,6 +22,8 @@ public:
 
     double ageing_clock() const override { return static_cast<double>(now()) * 1e-12 + extra_age_; }
 
+    double added_age() const override { return extra_age_; }
+
     double age_of(double since) const override
     {
         switch (run.ageing) {

@@ -38,6 +38,8 @@ PeakPower peak_power(const CardConfig& config, const PeakLoad& load)
     power.die_to_die = samples * (converters.dac_bits + converters.adc_bits) * config.core.die_to_die_energy;
     power.sram = samples * scratchpad_bits * control.sram_energy;
     power.digital = samples * control.accumulate_energy;
+    power.scaling = samples * load.scaled * (control.scale_input_energy + control.scale_sum_energy);
+    power.vector = samples * load.vector_elements * control.vector_energy;
     power.memory = config.memory.background_power + 8 * load.memory_traffic * config.memory.energy;
     power.link = config.link.active_power;
     power.board = config.power.fixed_power;
@@ -64,9 +66,9 @@ double memory_traffic_for(const CardConfig& config, double watts)
 double write_power(const CardConfig& config)
 {
     const double n = config.core.n;
-    double cells = 2;
-    if (config.pcm.write_scheme == pcm_memory::WriteScheme::row_parallel) cells = 2 * n;
-    if (config.pcm.write_scheme == pcm_memory::WriteScheme::array_parallel) cells = 2 * n * n;
+    double cells = config.core.cells == photonic_core::Cells::single ? 1 : 2;
+    if (config.pcm.write_scheme == pcm_memory::WriteScheme::row_parallel) cells *= n;
+    if (config.pcm.write_scheme == pcm_memory::WriteScheme::array_parallel) cells *= n * n;
     const double energy = cells * config.pcm.write_energy * config.pcm.writers * config.cores;
     return energy / (static_cast<double>(config.pcm.write_slot) / static_cast<double>(kSecond));
 }

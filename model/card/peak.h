@@ -8,15 +8,18 @@ namespace lightcard {
 
 /// What an endless stream of matrix-vector products at the cores' peak rate asks of the rest.
 struct PeakLoad {
-    double partial_sums = 1.9;  ///< scratchpad accesses a sample: always written, read 9 times in 10
-    double memory_traffic = 0;  ///< bytes/s of card memory, both ways
+    double partial_sums = 1.9;   ///< scratchpad accesses a sample: always written, read 9 times in 10
+    double memory_traffic = 0;   ///< bytes/s of card memory, both ways
+    double scaled = 0;           ///< share of the samples that are block scaled, each way
+    double vector_elements = 0;  ///< elements through the vector unit, an output sample
 };
 
 /// Mean power in W, weights in place (writing them is not counted).
 struct PeakPower {
     double laser = 0, transmit = 0, receive = 0, die_to_die = 0, sram = 0, digital = 0;  ///< core
+    double scaling = 0, vector = 0;                                                      ///< of the core too
     double memory = 0, link = 0, board = 0, conversion = 0, fan = 0;                     ///< rest of the card
-    double core() const { return laser + transmit + receive + die_to_die + sram + digital; }
+    double core() const { return laser + transmit + receive + die_to_die + sram + digital + scaling + vector; }
     double card() const { return core() + memory + link + board + conversion + fan; }
 };
 PeakPower peak_power(const CardConfig& config, const PeakLoad& load = {});

@@ -28,6 +28,7 @@ enum class NoiseSource : std::uint8_t {
     crosstalk = 13,    ///< static, a column: light of crossings that calibration leaves
     life = 15,         ///< static, a cell pair: cycles + and - live for, how + and - fail
     calibration = 16,  ///< sample: probe codes, and noise of trimming a converter
+    retention = 17,    ///< static, a cell pair: how long + and - stay amorphous
 };
 
 /// Static draws: (card seed, source, place, program epoch) -> 4 words a cell pair.

@@ -51,6 +51,7 @@ struct NoiseSources {
     bool read = true;              ///< noise of reading a cell
     bool crosstalk = true;         ///< between lanes, and of crossings
     bool wear = true;              ///< cells that have failed, or can no longer be opened all the way
+    bool retention = true;         ///< crystallisation of amorphous cells
 };
 
 struct RunConfig {
@@ -59,7 +60,8 @@ struct RunConfig {
     std::uint64_t seed = 1;
     Timing timing = Timing::lt;
     Ageing ageing = Ageing::frozen;
-    Picoseconds ageing_step = 0;  ///< with step: age of every cell
+    Picoseconds ageing_step = 0;     ///< with step: age of every cell
+    double ageing_temperature = 35;  ///< C of cells while the ageing clock is moved on by hand (Card::age, step)
     SignedInputs signed_inputs = SignedInputs::offset;
     Thermal thermal = Thermal::fixed;
     Numerics numerics = Numerics::abfp;

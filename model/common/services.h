@@ -22,6 +22,8 @@ public:
     virtual Picoseconds now() const = 0;
     /// The ageing clock, in s: card time plus what Card::age() has added.
     virtual double ageing_clock() const = 0;
+    /// The part of it that has been added, in s.
+    virtual double added_age() const = 0;
     /// Physical age of what was programmed when the ageing clock read `since`, in s, as run.ageing has it.
     virtual double age_of(double since) const = 0;
 

@@ -102,7 +102,8 @@ struct MvmTransaction : Extension<MvmTransaction> {
     std::uint32_t vectors = 0;            ///< of this chunk
     std::uint64_t first_vector = 0;       ///< of this chunk within its command
     std::uint64_t first_sample = 0;       ///< sample ordinal of the chunk's vector 0
-    double warming = 0;                   ///< K of the photonic die above the temperature of calibration
+    double warming = 0;                   ///< K of the photonic die above the temperature of writing the bank
+    double detuning = 0;                  ///< K above the temperature that its modulators are locked at
     std::uint32_t passes = 1;             ///< conversions of every sample
     std::uint32_t code_passes = 1;        ///< 2: signed inputs as a positive and a negative pass; these alternate
     const std::uint8_t* codes = nullptr;  ///< [code_passes][vectors][rows] DAC codes; null = timing only
@@ -131,7 +132,8 @@ struct MvmTransaction : Extension<MvmTransaction> {
 /// begin takes the readings and says when they are done; their registers are set by commit.
 struct CalibrationTransaction : Extension<CalibrationTransaction> {
     enum class Kind : std::uint8_t { begin, commit, abandon };
-    static constexpr std::uint32_t kDacs = 1, kAdcs = 2, kColumns = 4, kDrift = 8;  ///< bits of `kinds`, as in the ABI
+    /// Bits of `kinds`, as in the ABI.
+    static constexpr std::uint32_t kDacs = 1, kAdcs = 2, kColumns = 4, kDrift = 8, kRanges = 16, kSigned = 32;
     static constexpr std::uint32_t kEveryBank = 0xffff;
     Kind kind = Kind::begin;
     std::uint32_t kinds = 0;
@@ -143,6 +145,9 @@ struct CalibrationTransaction : Extension<CalibrationTransaction> {
     Picoseconds start = 0, end = 0;
     std::uint64_t dac_samples = 0, adc_samples = 0;
     std::uint32_t banks = 0;  ///< measured
+    // For the ADC array, whose own registers take off what has shifted since it was built.
+    std::uint64_t draws = 0;   ///< weight id that the noise of its readings is drawn for
+    double reading_error = 0;  ///< rms of the mean of all readings at a point, LSB
 };
 
 struct ProgramTransaction : Extension<ProgramTransaction> {
@@ -163,12 +168,15 @@ struct ProgramTransaction : Extension<ProgramTransaction> {
     bool worn_out = false;
     bool found = false;                    ///< fetch, verify: the bank holds `weight_id`
     bool empty = false;                    ///< fetch, verify: the bank holds nothing verified
-    std::vector<float> column_gains;       ///< calibrate
+    std::vector<float> column_gains;       ///< calibrate; empty = they stay
+    std::vector<std::uint32_t> ranges;     ///< calibrate: ADC full scales; empty = they stay
     std::uint64_t epoch = 0;               ///< look, calibrate
     const std::int8_t* targets = nullptr;  ///< look: s8 [cols][rows]
+    bool begins = true;                    ///< fetch: of a command, not of one of its chunks
     // fetch, for the photonic core:
     const pcm_memory::EffectiveTile* tile = nullptr;
     const photonic_core::ColumnGain* gains = nullptr;
+    double temperature = 0;  ///< C, of the die when the bank was written
 };
 
 struct MsixExtension : Extension<MsixExtension> {

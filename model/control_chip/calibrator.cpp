@@ -7,6 +7,7 @@ namespace lightcard::control_chip {
 
 static_assert(CalibrationTransaction::kDacs == LC_CAL_DACS && CalibrationTransaction::kAdcs == LC_CAL_ADCS &&
               CalibrationTransaction::kColumns == LC_CAL_COLUMNS && CalibrationTransaction::kDrift == LC_CAL_DRIFT &&
+              CalibrationTransaction::kRanges == LC_CAL_RANGES && CalibrationTransaction::kSigned == LC_CAL_SIGNED &&
               CalibrationTransaction::kEveryBank == LC_CAL_EVERY_BANK);
 
 void Calibrator::send(CalibrationTransaction& calibration)

@@ -10,6 +10,9 @@
 namespace lightcard::control_chip {
 
 namespace {
+
+constexpr std::uint8_t kGainKinds = LC_CAL_COLUMNS | LC_CAL_DRIFT;
+
 constexpr Picoseconds kEnableTime = 10 * kMicrosecond;  ///< CC.EN to CSTS.RDY once booted
 
 /// Engine instances, in the order they are added.
@@ -101,6 +104,11 @@ ControlChip::ControlChip(sc_core::sc_module_name name, const Parameters& paramet
 std::uint32_t ControlChip::core_engine(std::uint32_t core)
 {
     return kFirstCore + 2u * core + 1;
+}
+
+void ControlChip::must_calibrate(std::uint32_t core, std::uint32_t kinds)
+{
+    if (core < needs_calibration_.size()) needs_calibration_[core] |= static_cast<std::uint8_t>(kinds);
 }
 
 void ControlChip::set_calibration_due(std::function<bool(std::uint32_t core, std::uint32_t bank)> due)
@@ -207,8 +215,14 @@ void ControlChip::task_finished(Task& task)
     }
     if (task.command.opcode == LC_ADM_CALIBRATE && task.status == LC_SC_SUCCESS) {
         const auto core = task.command.sqe.u.calibrate.core;
-        if (core < needs_calibration_.size() && needs_calibration_[core] != 0)
-            happened({EventType::calibration, static_cast<std::uint8_t>(core), 0});
+        if (core < needs_calibration_.size() && needs_calibration_[core] != 0) {
+            auto& needed = needs_calibration_[core];
+            const std::uint32_t kinds = task.command.sqe.u.calibrate.kinds;
+            // Gains of columns and of banks mend the same; ADCs are trimmed or not.
+            if ((kinds & LC_CAL_ADCS) != 0) needed &= static_cast<std::uint8_t>(~LC_CAL_ADCS);
+            if ((kinds & kGainKinds) != 0) needed &= static_cast<std::uint8_t>(~kGainKinds);
+            if (needed == 0) happened({EventType::calibration, static_cast<std::uint8_t>(core), 0});
+        }
     }
     auto& faults = services_.faults;
     if (!faults.quiet()) {
@@ -423,8 +437,14 @@ void ControlChip::raise_error(const char* unit, lc_status code, std::uint64_t ad
 /// Into the log; the driver hears of it as soon as it waits.
 void ControlChip::happened(const CardEvent& event)
 {
-    if (event.type == EventType::calibration && event.info < needs_calibration_.size())
-        needs_calibration_[event.info] = event.value != 0 ? 1 : 0;
+    if (event.type == EventType::calibration && event.info < needs_calibration_.size()) {
+        auto& needed = needs_calibration_[event.info];
+        if (event.value == 0) {
+            needed = 0;
+        } else if (needed == 0) {
+            needed = kGainKinds;
+        }
+    }
     events_.add(event, static_cast<std::uint64_t>((now() - powered_on_) / kNanosecond),
                 static_cast<std::uint32_t>(bank_.get(f_.reset_count)));
     deliver_events();

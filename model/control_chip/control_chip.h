@@ -91,6 +91,8 @@ public:
     }
 
     /// Whether results of (core, bank) may be off, for NEEDS_CAL and the automatic policy.
+    /// Results of the core are off until it has had one of these calibrations (LC_CAL_*).
+    void must_calibrate(std::uint32_t core, std::uint32_t kinds);
     void set_calibration_due(std::function<bool(std::uint32_t core, std::uint32_t bank)> due);
     void set_power(std::function<void(PowerState)> enter) { enter_power_ = std::move(enter); }
 
@@ -192,7 +194,7 @@ private:
     std::vector<std::uint16_t> event_waiters_;        ///< cids of ASYNC_EVENT commands
     EventLog events_;
     TelemetryTable telemetry_;
-    std::vector<std::uint8_t> needs_calibration_;  ///< a core each
+    std::vector<std::uint8_t> needs_calibration_;  ///< a core each: which of LC_CAL_* mend it; 0 = right
     Picoseconds powered_on_ = 0;
     Picoseconds hung_at_ = 0;  ///< the firmware's heart stopped then, while the fault is active
     struct Boot {

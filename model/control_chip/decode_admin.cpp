@@ -90,7 +90,7 @@ MaybeFault check_calibrate(const lc_sqe& sqe, const DecodeLimits& limits)
     if (asked.core >= limits.cores) return bad_field(SQE_FIELD(u.calibrate.core), "core: beyond the card's");
     if (asked.bank >= limits.banks && asked.bank != LC_CAL_EVERY_BANK)
         return bad_field(SQE_FIELD(u.calibrate.bank), "bank: beyond the card's");
-    if (asked.kinds == 0 || (asked.kinds & ~LC_CAL_KINDS) != 0)
+    if ((asked.kinds & ~LC_CAL_SIGNED) == 0 || (asked.kinds & ~LC_CAL_KINDS) != 0)
         return bad_field(SQE_FIELD(u.calibrate.kinds), "kinds: at least one of LC_CAL_*");
     if (asked.samples != 0 && (asked.samples < 3 || asked.samples > 65536))
         return bad_field(SQE_FIELD(u.calibrate.samples), "samples: 0 or 3 .. 65536");

@@ -130,7 +130,9 @@ struct lc_sqe {
 #define LC_CAL_ADCS 0x02u    /* and of every ADC */
 #define LC_CAL_COLUMNS 0x04u /* a digital gain for each column of each bank */
 #define LC_CAL_DRIFT 0x08u   /* one for all columns of a bank */
-#define LC_CAL_KINDS 0x0fu
+#define LC_CAL_RANGES 0x10u  /* the range of every column's ADC, for each bank */
+#define LC_CAL_SIGNED 0x20u  /* with RANGES: probes are signed codes as offset inputs take them, 128 + x */
+#define LC_CAL_KINDS 0x3fu
 #define LC_CAL_EVERY_BANK 0xffffu
 
 struct lc_cqe {
@@ -441,7 +443,8 @@ struct lc_log_calibration {
 	int32_t calibrated_mc;   /* temperature of the die at the last calibration, 0.001 C */
 	int32_t temperature_mc;  /* and now */
 	uint32_t flags;          /* LC_CALIBRATION_* */
-	uint16_t core, rsvd0;
+	uint16_t core;
+	uint16_t ranged_banks;   /* whose ADC ranges come from a calibration */
 };
 struct lc_log_wear {
 	uint64_t max_cycles;   /* of the most worn row */

@@ -274,7 +274,8 @@ void MvmEngine::count(const Task& task, const MvmTransaction& mvm)
     averaging.row_copies = shape.row_copies;
     averaging.col_copies = shape.col_copies;
     averaging.scale2 = mean_square_scale(numbers_.largest(), scales_);
-    const auto error = photonic_core::attribute(*mvm.chain, mvm.stats, *mvm.tile, light);
+    const auto error = photonic_core::attribute(*mvm.chain, mvm.stats, *mvm.tile, light,
+                                                photonic_core::heated_light(*mvm.chain, mvm.warming, mvm.detuning));
     layer.error.add(photonic_core::averaged(error, averaging));
 }
 

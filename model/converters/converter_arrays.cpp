@@ -2,7 +2,11 @@
 #include "lightcard/model/converters/converter_arrays.h"
 
 #include <algorithm>
+#include <cmath>
+#include <iterator>
 
+#include "lightcard/model/common/gaussian.h"
+#include "lightcard/model/common/rng.h"
 #include "lightcard/model/common/worker_pool.h"
 #include "lightcard/model/control_chip/lightcard_abi.h"
 
@@ -76,6 +80,7 @@ photonic_core::MvmStats convert(const MvmTransaction& mvm, std::uint32_t pass, s
     const std::uint32_t lanes = mvm.chain->statics ? mvm.chain->statics->lanes : 1;
     job.first_lane = static_cast<std::uint32_t>((mvm.first_vector + begin) % lanes);
     job.warming = mvm.warming;
+    job.detuning = mvm.detuning;
     job.before = begin;
     job.after = mvm.vectors - end;
     job.y = mvm.sums + row_of(pass) * mvm.cols;
@@ -99,6 +104,7 @@ photonic_core::MvmStats convert(const MvmTransaction& mvm, const VectorStream::C
     job.x_stride = mvm.rows;
     job.vectors = end - begin;
     job.warming = mvm.warming;
+    job.detuning = mvm.detuning;
     job.y = chunk.sums + pass * vectors * mvm.cols;
     job.weight_id = mvm.weight_id;
     job.first_sample = mvm.first_sample + begin;
@@ -126,40 +132,93 @@ void AdcArray::in_chunks(std::uint32_t chunks, const std::function<void(std::uin
     }
 }
 
+std::map<std::uint64_t, std::int64_t> AdcArray::shifts() const
+{
+    std::map<std::uint64_t, std::int64_t> shifts;
+    services_.faults.each(FaultKind::adc_offset, [&](const Fault& fault) {
+        if (LC_PLACE_CORE(fault.target) == core_) shifts[LC_PLACE_COLUMN(fault.target)] += fault.value;
+    });
+    return shifts;
+}
+
+AdcArray::Offsets AdcArray::offsets(const MvmTransaction& mvm) const
+{
+    Offsets offsets;
+    if (registers_.empty() && services_.faults.quiet()) return offsets;
+    auto shifts = this->shifts();
+    for (const auto& [column, taken] : registers_) shifts[column] -= taken;
+    for (const auto& [column, shift] : shifts)
+        if (column < mvm.cols && shift != 0) offsets.emplace_back(static_cast<std::uint32_t>(column), shift);
+    return offsets;
+}
+
+namespace {
+
+/// `sums`: [vectors][cols].
+void add_offsets(const AdcArray::Offsets& offsets, std::int32_t* sums, std::size_t vectors, std::uint32_t cols)
+{
+    for (const auto& [column, shift] : offsets)
+        for (std::size_t v = 0; v < vectors; ++v) {
+            auto& sum = sums[v * cols + column];
+            sum = static_cast<std::int32_t>(
+                std::clamp<std::int64_t>(std::int64_t{sum} + shift, INT32_MIN, INT32_MAX));
+        }
+}
+
+}  // namespace
+
 void AdcArray::convert_stream(MvmTransaction& mvm)
 {
     const auto size = chunk_vectors(mvm, services_.workers == nullptr ? 1 : services_.workers->threads());
     const std::uint32_t chunks = (mvm.vectors + size - 1) / size;
+    const Offsets moved = offsets(mvm);
     stats_.assign(chunks, {});
     in_chunks(chunks, [&](std::uint32_t i) {
         const std::uint32_t begin = i * size, end = std::min(begin + size, mvm.vectors);
         const auto chunk = mvm.stream->open(begin, end);
         for (std::uint32_t pass = 0; pass < mvm.passes; ++pass) stats_[i].add(convert(mvm, chunk, pass, begin, end));
+        add_offsets(moved, chunk.sums, std::size_t{end - begin} * mvm.passes, mvm.cols);
         mvm.stream->close(begin, end, chunk);
     });
     for (const auto& part : stats_) mvm.stats.add(part);
 }
 
-void AdcArray::add_offsets(const MvmTransaction& mvm)
+/// Trimming the ADCs finds what a converter is off by, to within the error of the readings, and takes it off.
+void AdcArray::calibrate(const CalibrationTransaction& calibration)
 {
-    services_.faults.each(FaultKind::adc_offset, [&](const Fault& fault) {
-        const auto column = LC_PLACE_COLUMN(fault.target);
-        if (LC_PLACE_CORE(fault.target) != core_ || column >= mvm.cols) return;
-        const auto vectors = static_cast<std::size_t>(mvm.vectors) * mvm.passes;
-        for (std::size_t v = 0; v < vectors; ++v) {
-            auto& sum = mvm.sums[v * mvm.cols + column];
-            const auto moved = static_cast<std::int64_t>(sum) + fault.value;
-            sum = static_cast<std::int32_t>(std::clamp<std::int64_t>(moved, INT32_MIN, INT32_MAX));
+    using Kind = CalibrationTransaction::Kind;
+    if (calibration.kind == Kind::abandon) measured_.clear();
+    if (calibration.kind == Kind::commit && !measured_.empty()) {
+        registers_ = std::move(measured_);
+        measured_.clear();
+        for (auto entry = registers_.begin(); entry != registers_.end();)
+            entry = entry->second == 0 ? registers_.erase(entry) : std::next(entry);
+    }
+    if (calibration.kind != Kind::begin) return;
+    measured_.clear();
+    if ((calibration.kinds & CalibrationTransaction::kAdcs) != 0) {
+        constexpr std::uint64_t kBehindCurves = 1u << 21;  // ordinal
+        auto shifts = this->shifts();
+        for (const auto& [column, taken] : registers_) shifts[column] += 0;  // what has gone is read as none
+        for (const auto& [column, shift] : shifts) {
+            std::uint32_t word;
+            sample_words({services_.run.seed, calibration.draws, kBehindCurves, 0}, NoiseSource::calibration,
+                         static_cast<std::uint32_t>(column), 1, &word);
+            const double lsb = column < lsb_.size() ? lsb_[column] : 1;
+            const double error = calibration.reading_error * lsb * static_cast<double>(gaussian(word));
+            // A column that has nothing to take off keeps a register at rest, so that the set is not empty.
+            measured_[column] = shift == 0 ? 0 : shift + static_cast<std::int64_t>(std::lround(error));
         }
-    });
+    }
+    for (const auto account : {calibration_receiver_account_, calibration_adc_account_})
+        services_.ledger.charge(account, calibration.adc_samples, calibration.start, calibration.end,
+                                calibration.cause);
 }
 
 void AdcArray::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time&)
 {
     if (const auto* calibration = payload.get_extension<CalibrationTransaction>(); calibration != nullptr) {
-        for (const auto account : {calibration_receiver_account_, calibration_adc_account_})
-            services_.ledger.charge(account, calibration->adc_samples, calibration->start, calibration->end,
-                                    calibration->cause);
+        calibrate(*calibration);
         payload.set_response_status(tlm::TLM_OK_RESPONSE);
         return;
     }
@@ -179,7 +238,11 @@ void AdcArray::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time&)
             stats_[i] = convert(*mvm, pass, begin, std::min(begin + kChunk, mvm->vectors));
         });
         for (const auto& part : stats_) mvm->stats.add(part);
-        add_offsets(*mvm);
+        add_offsets(offsets(*mvm), mvm->sums, static_cast<std::size_t>(mvm->vectors) * mvm->passes, mvm->cols);
+    }
+    if (mvm->gains != nullptr && mvm->vectors > 0) {
+        lsb_.resize(std::max<std::size_t>(lsb_.size(), mvm->cols));
+        for (std::uint32_t c = 0; c < mvm->cols; ++c) lsb_[c] = mvm->gains[c].lsb;
     }
     const auto samples = static_cast<std::uint64_t>(mvm->vectors) * mvm->cols * mvm->passes;
     services_.ledger.charge(receiver_account_, samples, mvm->start, mvm->stream_end, mvm->cause);

@@ -4,7 +4,9 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <tlm_utils/simple_initiator_socket.h>
@@ -38,16 +40,36 @@ public:
     AdcArray(sc_core::sc_module_name name, std::uint32_t core, const std::string& path, const Parameters& parameters,
              Services& services);
 
+    /// Columns, and what is added to their sums: weight code x input code.
+    using Offsets = std::vector<std::pair<std::uint32_t, std::int64_t>>;
+
+    /// A calibration has taken an offset off this column's converter.
+    bool trimmed(std::uint32_t column) const { return registers_.count(column) != 0; }
+    void power_lost() { registers_.clear(); }
+
+    template <class Archive>
+    void visit(Archive& archive)
+    {
+        archive.field("registers", registers_);
+        archive.field("lsb", lsb_);
+        if constexpr (Archive::reading) measured_.clear();
+    }
+
 private:
     void b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
     void in_chunks(std::uint32_t chunks, const std::function<void(std::uint32_t)>& work);
     void convert_stream(MvmTransaction& mvm);
-    /// Columns whose converter is off by a constant.
-    void add_offsets(const MvmTransaction& mvm);
+    /// Of columns whose converter is off by a constant, or whose register takes one off.
+    Offsets offsets(const MvmTransaction& mvm) const;
+    void calibrate(const CalibrationTransaction& calibration);
+    /// [column] what its converter is off by now, registers left aside: weight code x input code.
+    std::map<std::uint64_t, std::int64_t> shifts() const;
 
     const std::uint32_t core_;
     Services& services_;
     std::vector<photonic_core::MvmStats> stats_;  ///< of the chunks of a batch
+    std::map<std::uint64_t, std::int64_t> registers_, measured_;  ///< [column] taken off; of a calibration under way
+    std::vector<double> lsb_;                                     ///< [column] of its range at the last product
     AccountId receiver_account_, adc_account_, calibration_receiver_account_, calibration_adc_account_;
 };
 

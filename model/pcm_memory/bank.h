@@ -8,6 +8,7 @@
 #include "lightcard/model/common/energy.h"
 #include "lightcard/model/common/time.h"
 #include "lightcard/model/pcm_memory/cell_life.h"
+#include "lightcard/model/pcm_memory/exposure.h"
 
 namespace lightcard::pcm_memory {
 
@@ -51,23 +52,21 @@ struct Programming {
     }
 };
 
-struct Bank {
+/// What stays in the cells without power.
+struct BankContent {
     std::uint64_t weight_id = 0;  ///< 0 = nothing verified
     std::uint32_t rows = 0, cols = 0;
     std::vector<std::int8_t> weights;
     std::vector<std::uint32_t> adc_range;
     std::uint64_t epoch = 0;
-    double programmed_at = 0;            ///< ageing clock when its last row was verified, s
+    double temperature = 0;              ///< C, of the die when it was verified
     std::vector<std::uint32_t> wear;     ///< [n + spare rows] cycles a row; empty = none
     std::vector<std::uint16_t> row_map;  ///< [n] physical row; empty = the same
     std::uint32_t spares_used = 0;
-    StuckCells stuck;          ///< made to fail
-    std::vector<float> gains;  ///< [cols] factors on the digital gains, from calibration; empty = 1. Lost with power
-    double calibrated_at = 0;  ///< ageing clock when they were measured
-    Programming programming;
+    StuckCells stuck;  ///< made to fail
 
     template <class Archive>
-    void visit(Archive& archive)
+    void visit_content(Archive& archive)
     {
         archive.field("weight_id", weight_id);
         archive.field("rows", rows);
@@ -75,44 +74,56 @@ struct Bank {
         archive.field("weights", weights);
         archive.field("adc_range", adc_range);
         archive.field("epoch", epoch);
-        archive.field("programmed_at", programmed_at);
+        archive.field("temperature", temperature);
         archive.field("wear", wear);
         archive.field("row_map", row_map);
         archive.field("spares_used", spares_used);
         archive.field("stuck", stuck);
+    }
+};
+
+struct Bank : BankContent {
+    double programmed_at = 0;  ///< ageing clock when its last row was verified, s
+    Exposure exposed_at;       ///< exposure of the card's cells then
+    // From calibration; lost with power.
+    std::vector<float> gains;           ///< [cols] factors on the digital gains; empty = 1
+    std::vector<std::uint32_t> ranges;  ///< [cols] in place of adc_range; empty = as programmed
+    double calibrated_at = 0;           ///< ageing clock when the gains were measured
+    double calibrated_temperature = 0;  ///< C then
+    Programming programming;
+
+    void forget_calibration()
+    {
+        gains.clear();
+        ranges.clear();
+        calibrated_at = calibrated_temperature = 0;
+    }
+
+    template <class Archive>
+    void visit(Archive& archive)
+    {
+        visit_content(archive);
+        archive.field("programmed_at", programmed_at);
+        archive.field("exposed_at", exposed_at);
         archive.field("gains", gains);
+        archive.field("ranges", ranges);
         archive.field("calibrated_at", calibrated_at);
+        archive.field("calibrated_temperature", calibrated_temperature);
         archive.field("programming", programming);
     }
 };
 
 /// A bank without power: time is its age. Programming under way when the power went has left a mixture.
-struct StoredBank {
-    std::uint64_t weight_id = 0;
-    std::uint32_t rows = 0, cols = 0;
-    std::vector<std::int8_t> weights;
-    std::vector<std::uint32_t> adc_range;
-    std::uint64_t epoch = 0;
-    double age = 0;  ///< s since it was verified
-    std::vector<std::uint32_t> wear;
-    std::vector<std::uint16_t> row_map;
-    std::uint32_t spares_used = 0;
-    StuckCells stuck;
+struct StoredBank : BankContent {
+    double age = 0;     ///< s since it was verified
+    Exposure exposure;  ///< what that time was, at the temperatures that it was spent at
 
     template <class Archive>
     void visit(Archive& archive)
     {
-        archive.field("weight_id", weight_id);
-        archive.field("rows", rows);
-        archive.field("cols", cols);
-        archive.field("weights", weights);
-        archive.field("adc_range", adc_range);
-        archive.field("epoch", epoch);
+        visit_content(archive);
         archive.field("age", age);
-        archive.field("wear", wear);
-        archive.field("row_map", row_map);
-        archive.field("spares_used", spares_used);
-        archive.field("stuck", stuck);
+        archive.field("exposure", exposure);
     }
 };
 

@@ -25,15 +25,14 @@ double nearest_level(double contrast, std::uint32_t bits)
     return static_cast<double>(below) / steps;
 }
 
-double aimed_at(const Parameters& parameters, const RunConfig& run, std::int32_t magnitude)
+double aimed_at(const Parameters& parameters, const RunConfig& run, double contrast)
 {
-    const double contrast = std::clamp(magnitude / 127.0, 0.0, 1.0);
     return run.noise.levels ? nearest_level(contrast, parameters.level_bits) : contrast;
 }
 
 /// What is drawn for a cell: standard normals, and what wear has left of it.
 struct CellDraws {
-    double programming, drift;
+    double programming, drift, retention;
     float stuck, ceiling;
 };
 
@@ -46,19 +45,29 @@ double drifted(const Parameters& parameters, double contrast, double nu, double 
     return std::min(contrast * (1.0 + nu * det::log(1.0 + times)), kWidestContrast);
 }
 
-Cell make_cell(const Parameters& parameters, const RunConfig& run, std::int32_t magnitude, const CellDraws& draws,
-               double age)
+/// Share of the amorphous part that has not crystallised.
+double amorphous_left(const Parameters& parameters, double normal, double exposed)
+{
+    if (!(exposed > 0)) return 1;
+    constexpr double kLn2 = 0.693147180559945309417;
+    const double half = parameters.retention_time * det::exp(parameters.retention_spread * normal);
+    return det::exp(-std::min(700.0, kLn2 * det::exp(parameters.retention_exponent * det::log(exposed / half))));
+}
+
+Cell make_cell(const Parameters& parameters, const RunConfig& run, double ideal, const CellDraws& draws,
+               const Exposure& age)
 {
     Cell cell;
-    cell.target = cell.programmed = aimed_at(parameters, run, magnitude);
+    cell.target = cell.programmed = aimed_at(parameters, run, ideal);
     const double sigma = run.noise.programming ? programming_sigma(parameters, cell.target) : 0;
     if (run.noise.wear) cell.programmed = std::min(cell.target, static_cast<double>(draws.ceiling));
     if (sigma > 0) cell.programmed = std::clamp(cell.programmed + sigma * draws.programming, 0.0, 1.0);
     double contrast = cell.programmed;
     if (run.noise.drift) {
         cell.nu = std::max(0.0, parameters.drift_nu + parameters.drift_nu_sigma * draws.drift);
-        contrast = drifted(parameters, contrast, cell.nu, age);
+        contrast = drifted(parameters, contrast, cell.nu, age.drift);
     }
+    if (run.noise.retention) contrast *= amorphous_left(parameters, draws.retention, age.retention);
     if (run.noise.wear && draws.stuck >= 0) contrast = cell.programmed = static_cast<double>(draws.stuck);
     const double floor = det::from_db(-parameters.cell_extinction_db);
     cell.transmission = floor + (1.0 - floor) * contrast;
@@ -72,25 +81,29 @@ Cell make_cell(const Parameters& parameters, const RunConfig& run, std::int32_t 
 
 std::vector<CellPair> make_cells(const Parameters& parameters, const RunConfig& run, const Place& place,
                                  std::uint32_t rows, std::uint32_t cols, const std::int8_t* weights,
-                                 std::size_t weights_stride, double age)
+                                 std::size_t weights_stride, const Exposure& age)
 {
     std::vector<CellPair> cells;
     cells.reserve(std::size_t{rows} * cols);
     const bool worn = place.limits != nullptr && !place.limits->empty();
-    std::vector<std::uint32_t> words(4 * std::size_t{rows});
+    std::vector<std::uint32_t> words(4 * std::size_t{rows}), lasting(words.size());
     for (std::uint32_t col = 0; col < cols; ++col) {
-        static_words({place.seed, place.epoch, place.core, place.bank, col}, NoiseSource::cell, rows, words.data());
+        const StaticKey key{place.seed, place.epoch, place.core, place.bank, col};
+        static_words(key, NoiseSource::cell, rows, words.data());
+        static_words(key, NoiseSource::retention, rows, lasting.data());
         for (std::uint32_t row = 0; row < rows; ++row) {
             const auto draw = [&](std::uint32_t word) {
                 return static_cast<double>(gaussian(words[std::size_t{word} * rows + row]));
             };
             const std::int32_t weight = weights[col * weights_stride + row];
             const PairLimits pair = worn ? (*place.limits)[std::size_t{col} * rows + row] : PairLimits{};
-            const auto arm = [&](std::int32_t magnitude, std::uint32_t which) {
-                const CellDraws draws{draw(which), draw(2 + which), pair.stuck[which], pair.ceiling[which]};
-                return make_cell(parameters, run, magnitude, draws, age);
+            const auto arm = [&](std::uint32_t which) {
+                const auto keeps = static_cast<double>(gaussian(lasting[std::size_t{which} * rows + row]));
+                const CellDraws draws{draw(which), draw(2 + which), keeps, pair.stuck[which], pair.ceiling[which]};
+                const double ideal = ideal_contrast(weight, static_cast<int>(which), place.single);
+                return make_cell(parameters, run, ideal, draws, age);
             };
-            cells.push_back({arm(std::max(0, weight), 0), arm(std::max(0, -weight), 1)});
+            cells.push_back({arm(0), place.single ? Cell{} : arm(1)});
         }
     }
     return cells;

@@ -9,6 +9,7 @@
 
 #include "lightcard/model/common/run.h"
 #include "lightcard/model/pcm_memory/cell_limits.h"
+#include "lightcard/model/pcm_memory/exposure.h"
 #include "lightcard/model/pcm_memory/parameters.h"
 
 namespace lightcard::pcm_memory {
@@ -30,6 +31,6 @@ struct CellPair {
 /// [col][row], arguments as make_effective_tile.
 std::vector<CellPair> make_cells(const Parameters& parameters, const RunConfig& run, const Place& place,
                                  std::uint32_t rows, std::uint32_t cols, const std::int8_t* weights,
-                                 std::size_t weights_stride, double age);
+                                 std::size_t weights_stride, const Exposure& age);
 
 }  // namespace lightcard::pcm_memory

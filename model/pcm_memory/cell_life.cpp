@@ -75,16 +75,15 @@ std::vector<PairLimits> pair_limits(const Parameters& parameters, const BankPlac
 }
 
 std::vector<std::uint32_t> failed_cells(const Parameters& parameters, const std::vector<PairLimits>& limits,
-                                        std::uint32_t rows, std::uint32_t cols, const std::int8_t* weights)
+                                        std::uint32_t rows, std::uint32_t cols, const std::int8_t* weights, bool single)
 {
     std::vector<std::uint32_t> failed(rows, 0);
     if (limits.empty()) return failed;
     for (std::uint32_t col = 0; col < cols; ++col)
         for (std::uint32_t row = 0; row < rows; ++row) {
             const std::size_t at = std::size_t{col} * rows + row;
-            for (int arm = 0; arm < 2; ++arm) {
-                const int wanted = arm == 0 ? weights[at] : -weights[at];
-                const double target = std::clamp(wanted / 127.0, 0.0, 1.0);
+            for (int arm = 0; arm < (single ? 1 : 2); ++arm) {
+                const double target = ideal_contrast(weights[at], arm, single);
                 failed[row] += std::abs(limited(limits[at], arm, target) - target) > parameters.verify_tolerance;
             }
         }

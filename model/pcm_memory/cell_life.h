@@ -47,6 +47,14 @@ constexpr std::uint64_t stuck_key(std::uint32_t row, std::uint32_t column, int a
     return std::uint64_t{row} << 17 | std::uint64_t{column} << 1 | static_cast<std::uint64_t>(arm);
 }
 
+/// What a cell of a weight is aimed at, before levels: of a pair w/127 on one side, of a single cell (w + 127)/254.
+inline double ideal_contrast(int weight, int arm, bool single)
+{
+    if (single) return arm == 0 ? (weight < -127 ? 0 : weight + 127) / 254.0 : 0;
+    const int wanted = arm == 0 ? weight : -weight;
+    return wanted <= 0 ? 0 : wanted >= 127 ? 1 : wanted / 127.0;
+}
+
 struct Wear {
     const std::vector<std::uint32_t>& cycles;  ///< [physical row]; empty = none
     const std::vector<std::uint16_t>& rows;    ///< [row of the array] physical row; empty = the same
@@ -57,8 +65,9 @@ struct Wear {
 std::vector<PairLimits> pair_limits(const Parameters& parameters, const BankPlace& place, const Wear& wear,
                                     std::uint32_t rows, std::uint32_t cols);
 
-/// [row] cells that end further than `verify_tolerance` from their targets |w| / 127; weights s8 [cols][rows].
+/// [row] cells that end further than `verify_tolerance` from their targets (ideal_contrast); weights s8 [cols][rows].
 std::vector<std::uint32_t> failed_cells(const Parameters& parameters, const std::vector<PairLimits>& limits,
-                                        std::uint32_t rows, std::uint32_t cols, const std::int8_t* weights);
+                                        std::uint32_t rows, std::uint32_t cols, const std::int8_t* weights,
+                                        bool single = false);
 
 }  // namespace lightcard::pcm_memory

@@ -69,14 +69,14 @@ void store_exact(EffectiveTile& tile, const std::int8_t* weights, std::size_t st
 
 /// Splits the effective weights of a column, 256 units a step, into the planes; returns the sum of their squares.
 LIGHTCARD_CLONES std::uint64_t store_weights(const double* plus, const double* minus, std::uint32_t rows,
-                                             std::int8_t* __restrict hi, std::int8_t* __restrict lo,
+                                             double full_scale, std::int8_t* __restrict hi, std::int8_t* __restrict lo,
                                              std::int32_t& any_lo)
 {
     constexpr double kMagic = 0x1.8p52;
     std::uint64_t norm2 = 0;
     std::int32_t any = 0;
     for (std::uint32_t row = 0; row < rows; ++row) {
-        const double units = (plus[row] - minus[row]) * kFullScale * kUnit;
+        const double units = (plus[row] - minus[row]) * full_scale * kUnit;
         const double above = units < -kLargest ? -kLargest : units;
         const double within = kLargest < above ? kLargest : above;
         const auto weight = static_cast<std::int32_t>((within + kMagic) - kMagic);
@@ -90,14 +90,14 @@ LIGHTCARD_CLONES std::uint64_t store_weights(const double* plus, const double* m
     return norm2;
 }
 
-/// Codes of the light that a column's pairs let through; returns their sum.
+/// Codes of the light that a column's cells let through, `share` of it in either arm; returns their sum.
 LIGHTCARD_CLONES std::uint32_t store_common(const double* plus, const double* minus, std::uint32_t rows, double floor,
-                                            std::uint8_t* __restrict codes)
+                                            double share, std::uint8_t* __restrict codes)
 {
     constexpr double kMagic = 0x1.8p52;
     std::uint32_t sum = 0;
     for (std::uint32_t row = 0; row < rows; ++row) {
-        const double transmission = floor + (1.0 - floor) * 0.5 * (plus[row] + minus[row]);
+        const double transmission = floor + (1.0 - floor) * share * (plus[row] + minus[row]);
         const double within = transmission < 1.0 ? transmission : 1.0;
         const auto code = static_cast<std::int32_t>((within * 255.0 + kMagic) - kMagic);
         codes[row] = static_cast<std::uint8_t>(code);
@@ -109,7 +109,7 @@ LIGHTCARD_CLONES std::uint32_t store_common(const double* plus, const double* mi
 /// Both cells at their noisiest are just within the codes.
 double read_variance_unit(const CellModel& model)
 {
-    const double noisiest = read_sigma(model.read_noise, model.read_power, kWidestContrast) * kFullScale;
+    const double noisiest = read_sigma(model.read_noise, model.read_power, kWidestContrast) * model.swing();
     return 2 * noisiest * noisiest / 255;
 }
 
@@ -117,27 +117,30 @@ void store_read_variance(EffectiveTile& tile, const CellModel& model, std::uint3
                          double minus)
 {
     const double a = read_sigma(model.read_noise, model.read_power, plus);
-    const double b = read_sigma(model.read_noise, model.read_power, minus);
+    const double b = model.single ? 0 : read_sigma(model.read_noise, model.read_power, minus);
+    const double scale2 = model.swing() * model.swing();
     tile.read_variance[static_cast<std::size_t>(col) * tile.row_stride + row] =
-        static_cast<std::uint8_t>(round_half_even((a * a + b * b) * kFullScale * kFullScale / tile.read_variance_unit));
+        static_cast<std::uint8_t>(round_half_even((a * a + b * b) * scale2 / tile.read_variance_unit));
 }
 
 /// Sums over the rows of a column of one source's mean error e and of the mean error t of all.
 struct ColumnError {
-    double e = 0, e2 = 0, et = 0;
-    void add(double mean, double total)
+    double e = 0, et = 0, ew = 0;  ///< ew: times the weight
+    void add(double mean, double weight)
     {
         e += mean;
-        e2 += mean * mean;
-        et += mean * total;
+        et += mean * mean;
+        ew += mean * weight;
     }
 };
 
 /// e t + (other e) t = t^2: each source gets its own square and half of what the two have in common.
-void add_column(StaticError& error, const ColumnError& column, double total, std::uint32_t rows)
+void add_column(StaticError& error, const ColumnError& column, double total, double weights, std::uint32_t rows)
 {
     error.coherent2 += column.e * total;
     error.residual2 += column.et - column.e * total / rows;
+    error.weight_coherent2 += column.e * weights;
+    error.weight_residual2 += column.ew - column.e * weights / rows;
 }
 
 /// Eight doubles, in one register or in as many as the instruction set needs; each adds up for itself.
@@ -170,21 +173,31 @@ LIGHTCARD_CLONES void sum_shares(const std::int8_t* weights, std::uint32_t rows,
 
 void expect_errors(EffectiveTile& tile, const CellModel& model, const std::int8_t* weights, std::size_t stride)
 {
-    const double gain = model.drift_factor.mean;
-    tile.drift.gain = gain;
+    tile.drift.gain = model.drift_factor.mean;
+    tile.retention.gain = model.retention_factor.mean * model.mean_drift();
+    const double gain = tile.drift.gain + tile.retention.gain;
+    const double drift2 = model.mean_drift() * model.mean_drift() + model.drift_factor.variance;
+    const double by_drift = model.drift_factor.variance * model.mean_left() * model.mean_left();
+    const double by_retention = drift2 * model.retention_factor.variance;
     for (std::uint32_t col = 0; col < tile.cols; ++col) {
         Shares sums;
         sum_shares(weights + col * stride, tile.rows, model.shares.data(), sums.data());
-        const double total = sums[level] + sums[programming];
-        add_column(tile.levels, {sums[level], sums[level2], sums[level_total]}, total, tile.rows);
-        add_column(tile.programming, {sums[programming], sums[programming2], sums[programming_total]}, total,
+        const double total = sums[level] + sums[programming], of_column = tile.column_sum[col];
+        // Nearest levels go with the weight in the mean of a column alone; what else does is programming's.
+        const double level_weight = sums[level] * of_column / tile.rows;
+        add_column(tile.levels, {sums[level], sums[level2] + sums[level_programming], level_weight}, total, of_column,
                    tile.rows);
+        add_column(
+            tile.programming,
+            {sums[programming], sums[programming2] + sums[level_programming], sums[total_weight] - level_weight}, total,
+            of_column, tile.rows);
         tile.programming.random2 += sums[programming_variance];
-        tile.drift.random2 += sums[drift_variance];
+        tile.drift.random2 += sums[squares] * by_drift;
+        tile.retention.random2 += sums[squares] * by_retention;
         tile.expected_level_error2 += sums[level2];
         tile.expected_programming_error2 += sums[programming2];
-        tile.expected_drift_error2 +=
-            sums[drift_variance] + gain * gain * static_cast<double>(tile.column_norm2[col] >> 16);
+        tile.expected_drift_error2 += sums[squares] * (by_drift + by_retention) +
+                                      gain * gain * static_cast<double>(tile.column_norm2[col] >> 16);
     }
     tile.expected_programming_error2 += tile.programming.random2;
 }
@@ -261,10 +274,16 @@ void disturb_mean(const CellModel& model, const std::int8_t* weights, std::int32
                   std::vector<double>& contrast)
 {
     for (std::size_t row = 0; row < contrast.size(); ++row) {
-        const std::int32_t magnitude = std::max(0, polarity * weights[row]);
-        contrast[row] += model.programming[static_cast<std::uint32_t>(magnitude)].mean;
-        contrast[row] = std::min(kWidestContrast, contrast[row] * (1.0 + model.drift_factor.mean));
+        contrast[row] += model.programming[model.code_of(weights[row], polarity)].mean;
+        contrast[row] = std::min(kWidestContrast, contrast[row] * model.mean_drift()) * model.mean_left();
     }
+}
+
+/// What has not crystallised of the cells of one polarity. `draws`: one standard normal a row.
+void crystallise(const RetentionModel& retention, const float* draws, std::vector<double>& contrast)
+{
+    for (std::size_t row = 0; row < contrast.size(); ++row)
+        contrast[row] *= retention_factor(retention, static_cast<double>(draws[row]));
 }
 
 /// A worn cell opens no further than its ceiling, so the write loop aims there.
@@ -297,24 +316,28 @@ void expect_wear(EffectiveTile& tile, const CellModel& model, const std::vector<
     for (std::uint32_t row = 0; row < tile.rows; ++row) {
         const PairLimits& pair = limits[std::size_t{col} * tile.rows + row];
         const std::int32_t weight = weights[row];
-        const double plus = model.target[static_cast<std::uint32_t>(std::max(0, weight))];
-        const double minus = model.target[static_cast<std::uint32_t>(std::max(0, -weight))];
-        const double off = kFullScale * ((limited(pair, 0, plus) - plus) - (limited(pair, 1, minus) - minus));
-        error.add(off, off);
+        const double plus = model.target[model.code_of(weight, 1)];
+        const double minus = model.single ? 0 : model.target[model.code_of(weight, -1)];
+        const double other = model.single ? 0 : limited(pair, 1, minus) - minus;
+        error.add(model.swing() * ((limited(pair, 0, plus) - plus) - other), weight);
     }
-    add_column(tile.wear, error, error.e, tile.rows);
+    add_column(tile.wear, error, error.e, tile.column_sum[col], tile.rows);
 }
 
-void store_column(EffectiveTile& tile, const CellModel& model, std::uint32_t col, const ColumnContrasts& column)
+/// Of one cell a weight the middle of its range stands for 0, and there is no other.
+void store_column(EffectiveTile& tile, const CellModel& model, std::uint32_t col, ColumnContrasts& column)
 {
+    if (model.single) std::fill(column.minus.begin(), column.minus.end(), 0.5);
     const double *plus = column.plus.data(), *minus = column.minus.data();
     const std::size_t first = std::size_t{col} * tile.row_stride;
     std::int32_t any_lo = 0;
     tile.column_norm2[col] =
-        store_weights(plus, minus, tile.rows, tile.hi.data() + first, tile.lo.data() + first, any_lo);
+        store_weights(plus, minus, tile.rows, model.swing(), tile.hi.data() + first, tile.lo.data() + first, any_lo);
     tile.lo_is_zero &= any_lo == 0;
+    if (model.single) std::fill(column.minus.begin(), column.minus.end(), 0.0);
     if (model.optics)
-        tile.common_sum[col] = store_common(plus, minus, tile.rows, model.floor, tile.common.data() + first);
+        tile.common_sum[col] =
+            store_common(plus, minus, tile.rows, model.floor, model.single ? 1.0 : 0.5, tile.common.data() + first);
     if (model.read_noise > 0)
         for (std::uint32_t row = 0; row < tile.rows; ++row)
             store_read_variance(tile, model, row, col, plus[row], minus[row]);
@@ -325,7 +348,8 @@ bool suits_avx512([[maybe_unused]] const CellModel& model)
 {
 #if defined(__x86_64__)
     const bool law = !(model.drift.log_age > 0) || model.drift.law == DriftLaw::logarithmic;
-    return has_avx512() && !model.portable && model.optics && model.same_sigma && law && !(model.read_noise > 0);
+    const bool plain = !model.single && !(model.retention.amount > 0);
+    return plain && has_avx512() && !model.portable && model.optics && model.same_sigma && law && !(model.read_noise > 0);
 #else
     return false;
 #endif
@@ -383,16 +407,19 @@ EffectiveTile make_tile(const CellModel& model, const Place* place, std::uint32_
         tile.read_variance_unit = read_variance_unit(model);
     }
     expect_errors(tile, model, weights, stride);
-    const bool errors = model.programming_errors || model.drift.log_age > 0;
+    const bool crystallising = model.retention.amount > 0;
+    const bool errors = model.programming_errors || model.drift.log_age > 0 || crystallising;
     const bool worn = model.wear && place != nullptr && place->limits != nullptr && !place->limits->empty();
     ColumnContrasts column(rows, model.sigma[0]);
     std::vector<std::uint32_t> words(4 * static_cast<std::size_t>(rows));
     std::vector<float> draws(words.size());
     const bool in_one = place != nullptr && !worn && suits_avx512(model);
     for (std::uint32_t col = 0; col < cols; ++col) {
+        const StaticKey key = place == nullptr
+                                  ? StaticKey{}
+                                  : StaticKey{place->seed, place->epoch, place->core, place->bank, col};
         if (errors && place != nullptr) {
-            static_words({place->seed, place->epoch, place->core, place->bank, col}, NoiseSource::cell, rows,
-                         words.data());
+            static_words(key, NoiseSource::cell, rows, words.data());
             gaussian(words.data(), draws.data(), model.drift.log_age > 0 ? words.size() : words.size() / 2);
         }
         if (in_one) {
@@ -404,6 +431,12 @@ EffectiveTile make_tile(const CellModel& model, const Place* place, std::uint32_
         if (errors && place != nullptr) {
             disturb(model, column.plus_sigma, draws.data(), draws.data() + 2 * rows, column.plus);
             disturb(model, column.minus_sigma, draws.data() + rows, draws.data() + 3 * rows, column.minus);
+            if (crystallising) {
+                static_words(key, NoiseSource::retention, rows, words.data());
+                gaussian(words.data(), draws.data(), words.size() / 2);
+                crystallise(model.retention, draws.data(), column.plus);
+                crystallise(model.retention, draws.data() + rows, column.minus);
+            }
         } else if (errors) {
             disturb_mean(model, weights + col * stride, +1, column.plus);
             disturb_mean(model, weights + col * stride, -1, column.minus);
@@ -428,8 +461,13 @@ TileMaker::TileMaker(const Parameters& parameters, const RunConfig& run, bool po
 TileMaker::~TileMaker() = default;
 
 EffectiveTile TileMaker::make(const Place& place, std::uint32_t rows, std::uint32_t cols, const std::int8_t* weights,
-                              std::size_t weights_stride, double age)
+                              std::size_t weights_stride, const Exposure& age)
 {
+    if (place.single != model_->single) {
+        const bool portable = model_->portable;
+        *model_ = make_cell_model(parameters_, run_, place.single);
+        model_->portable = portable;
+    }
     set_age(*model_, parameters_, age);
     EffectiveTile tile = make_tile(*model_, &place, rows, cols, weights, weights_stride);
     tile.core = place.core;
@@ -440,13 +478,13 @@ EffectiveTile TileMaker::make(const Place& place, std::uint32_t rows, std::uint3
 
 EffectiveTile make_effective_tile(const Parameters& parameters, const RunConfig& run, const Place& place,
                                   std::uint32_t rows, std::uint32_t cols, const std::int8_t* weights,
-                                  std::size_t weights_stride, double age)
+                                  std::size_t weights_stride, const Exposure& age)
 {
     return TileMaker(parameters, run).make(place, rows, cols, weights, weights_stride, age);
 }
 
 EffectiveTile make_mean_tile(const Parameters& parameters, const RunConfig& run, std::uint32_t rows, std::uint32_t cols,
-                             const std::int8_t* weights, std::size_t weights_stride, double age)
+                             const std::int8_t* weights, std::size_t weights_stride, const Exposure& age)
 {
     CellModel model = make_cell_model(parameters, run);
     set_age(model, parameters, age);

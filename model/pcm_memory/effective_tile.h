@@ -29,6 +29,7 @@ struct Place {
     std::uint32_t bank = 0;
     std::uint64_t epoch = 0;                          ///< times this bank has been programmed
     const std::vector<PairLimits>* limits = nullptr;  ///< [col][row] what wear has left; null or empty: all of it
+    bool single = false;                              ///< one cell a weight, half open for 0; else a pair
 };
 
 /// Moments of the weight error of one static source, host-weight units, summed over cells: enough to predict the
@@ -38,7 +39,9 @@ struct StaticError {
     double random2 = 0;    ///< sum over cells of the variance
     double coherent2 = 0;  ///< sum over columns of sum(e) sum(t)
     double residual2 = 0;  ///< sum over columns of sum((e - mean e) (t - mean t))
-    double gain = 0;       ///< mean error proportional to the weight (drift); not in the two sums above
+    double gain = 0;       ///< mean error proportional to the weight (drift, retention); in none of the other sums
+    // The same with the weights w in place of t: what the error has in common with one proportional to the weight.
+    double weight_coherent2 = 0, weight_residual2 = 0;
 };
 
 struct EffectiveTile {
@@ -57,11 +60,16 @@ struct EffectiveTile {
     double read_variance_unit = 0;            ///< host-weight units^2 a code of it
     std::vector<CellPair> cells;              ///< [col][rows]; fidelity device only
     std::uint32_t core = 0;  ///< where the bank is, for the static errors of the converters it is read with
-    StaticError levels, programming, drift, wear;
+    StaticError levels, programming, drift, retention, wear;
+    /// Mean and mean square of the factors that calibration has put on the columns' digital gains.
+    double output_gain = 1, output_gain2 = 1;
     /// The same for the kernels (photonic_core::prepare_tile); null: every job prepares it for itself.
     std::shared_ptr<const photonic_core::PreparedTile> prepared;
     /// Sum over all cells of the squared error expected of each static source, in host-weight units^2.
     double expected_level_error2 = 0, expected_programming_error2 = 0, expected_drift_error2 = 0;
+
+    /// What time has left of a weight, in the mean: the factor that its drift and retention have.
+    double mean_gain() const { return 1 + drift.gain + retention.gain; }
 };
 
 struct CellModel;
@@ -75,7 +83,7 @@ public:
 
     /// As make_effective_tile().
     EffectiveTile make(const Place& place, std::uint32_t rows, std::uint32_t cols, const std::int8_t* weights,
-                       std::size_t weights_stride, double age);
+                       std::size_t weights_stride, const Exposure& age);
 
 private:
     const Parameters& parameters_;
@@ -83,15 +91,15 @@ private:
     std::unique_ptr<CellModel> model_;
 };
 
-/// `weights`: s8 [cols][weights_stride], rows used of each. `age`: s since the bank was verified.
+/// `weights`: s8 [cols][weights_stride], rows used of each. `age`: since the bank was verified.
 /// Fidelity `ideal` is exact for every s8 weight; with levels, -128 saturates at -127 (the most transparent cell).
 EffectiveTile make_effective_tile(const Parameters& parameters, const RunConfig& run, const Place& place,
                                   std::uint32_t rows, std::uint32_t cols, const std::int8_t* weights,
-                                  std::size_t weights_stride, double age);
+                                  std::size_t weights_stride, const Exposure& age);
 
 /// The same tile with every static draw replaced by its mean: what a bank is expected to be, over card seeds.
 /// The reference for bias tests: cells at the ends of their range err to one side only.
 EffectiveTile make_mean_tile(const Parameters& parameters, const RunConfig& run, std::uint32_t rows, std::uint32_t cols,
-                             const std::int8_t* weights, std::size_t weights_stride, double age);
+                             const std::int8_t* weights, std::size_t weights_stride, const Exposure& age);
 
 }  // namespace lightcard::pcm_memory

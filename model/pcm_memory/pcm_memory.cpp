@@ -22,14 +22,15 @@ PcmMemory::PcmMemory(sc_core::sc_module_name name, std::uint32_t core, const std
       banks_(parameters.banks),
       cache_(parameters.banks)
 {
+    anchor_.temperature = parameters.reference_temperature;
     write.register_b_transport(this, &PcmMemory::transport);
     read.register_b_transport(this, &PcmMemory::transport);
     // A fixed loop takes its energy a cell, an adaptive one a pulse.
     const bool adaptive = parameters.write_loop == WriteLoop::adaptive;
-    write_account_ = services_.ledger.open(
-        {path + ".pcm_write", Category::weight_write, adaptive ? "pulse" : "cell",
-         adaptive ? parameters.write_energy / std::max(1u, parameters.verify_iterations) : parameters.write_energy,
-         Scope::core, true, "card.pcm.write_energy"});
+    joules_a_count_ =
+        adaptive ? parameters.write_energy / std::max(1u, parameters.verify_iterations) : parameters.write_energy;
+    write_account_ = services_.ledger.open({path + ".pcm_write", Category::weight_write, adaptive ? "pulse" : "cell",
+                                            joules_a_count_, Scope::core, true, "card.pcm.write_energy"});
     verify_account_ = services_.ledger.open({path + ".pcm_verify", Category::weight_write, "cell",
                                              parameters.verify_energy, Scope::core, true, "card.pcm.verify_energy"});
     track_ = services_.activity.open(path + ".pcm_memory");
@@ -56,6 +57,8 @@ void PcmMemory::transport(tlm::tlm_generic_payload& payload, sc_core::sc_time&)
         return;
     }
     payload.set_response_status(tlm::TLM_OK_RESPONSE);
+    // Once a command: what a chunk sees does not depend on how it was cut.
+    if (program->begins) read_thermometer();
     switch (program->kind) {
         case ProgramTransaction::Kind::begin:
             begin(*program);
@@ -117,13 +120,17 @@ void PcmMemory::add_row(Programming& work, std::uint32_t row, std::uint32_t phys
         std::uint64_t pair = 1;
         if (adaptive && row < work.rows && col < work.cols) {
             // Weights that are not there take as long as the slowest there can be.
-            pair = work.weights.empty()
-                       ? iterations
-                       : slowest(parameters_, work.weights.data() + std::size_t{col} * work.rows + row, 1, 1);
+            pair = iterations;
+            if (!work.weights.empty()) {
+                const std::int8_t weight = work.weights[std::size_t{col} * work.rows + row];
+                const double furthest =
+                    std::max(ideal_contrast(weight, 0, single()), ideal_contrast(weight, 1, single()));
+                pair = pulses(parameters_, furthest);
+            }
         }
         slowest_pair = std::max(slowest_pair, pair);
         slot_pulses += pair;
-        cell_pulses += pair + 1;  // the idle cell of a pair takes one
+        cell_pulses += pair + (single() ? 0 : 1);  // the idle cell of a pair takes one
     }
     const auto slots_of = [&](std::uint64_t pulses, std::uint64_t slots) {
         return adaptive ? static_cast<Picoseconds>(pulses) * parameters_.write_slot / iterations
@@ -134,7 +141,7 @@ void PcmMemory::add_row(Programming& work, std::uint32_t row, std::uint32_t phys
     const std::uint64_t counts = work.row_counts.empty() ? 0 : work.row_counts.back();
     work.pulse_rows.push_back(physical);
     work.row_ends.push_back(end);
-    work.row_counts.push_back(counts + (adaptive ? cell_pulses : 2ull * n_));
+    work.row_counts.push_back(counts + (adaptive ? cell_pulses : std::uint64_t{cells_a_weight()} * n_));
 }
 
 /// Rows that verification finds failing are written again in spare rows, each in the first that holds them.
@@ -147,7 +154,7 @@ void PcmMemory::replace_failed_rows(std::uint32_t index, Programming& work) cons
     const auto failing = [&](const std::vector<std::uint16_t>& map) {
         const auto now =
             pair_limits(parameters_, {chain_.seed, core_, index}, {wear, map, bank.stuck}, work.rows, work.cols);
-        return pcm_memory::failed_cells(parameters_, now, work.rows, work.cols, work.weights.data());
+        return pcm_memory::failed_cells(parameters_, now, work.rows, work.cols, work.weights.data(), single());
     };
     auto failed = failing(work.row_map);
     for (std::uint32_t row = 0; row < work.rows; ++row) {
@@ -186,9 +193,11 @@ void PcmMemory::begin(ProgramTransaction& program)
     if (services_.run.computes() && services_.run.fidelity != Fidelity::ideal && services_.run.noise.wear)
         replace_failed_rows(program.bank, work);
     work.end = work.start + work.last_end();
+    if (heat_.started && !work.row_counts.empty())
+        heat_.started(work.start, work.end, static_cast<double>(work.row_counts.back()) * joules_a_count_);
     bank.weight_id = 0;
     program.end = work.end;
-    program.cells = static_cast<std::uint64_t>(work.pulse_rows.size()) * 2 * n_;
+    program.cells = static_cast<std::uint64_t>(work.pulse_rows.size()) * cells_a_weight() * n_;
 }
 
 /// Energy and wear of the first `pulsed` rows of the work list.
@@ -197,7 +206,7 @@ void PcmMemory::book(Bank& bank, std::size_t pulsed, Picoseconds end)
     const auto& work = bank.programming;
     bank.wear.resize(array_rows());
     for (std::size_t i = 0; i < pulsed; ++i) bank.wear[work.pulse_rows[i]] += parameters_.cycles_per_write;
-    const auto cells = static_cast<std::uint64_t>(pulsed) * 2 * n_;
+    const auto cells = static_cast<std::uint64_t>(pulsed) * cells_a_weight() * n_;
     cells_written_ += cells;
     services_.ledger.charge(write_account_, pulsed == 0 ? 0 : work.row_counts[pulsed - 1], work.start, end, work.cause);
     if (services_.activity.enabled() && cells > 0) {
@@ -227,14 +236,16 @@ void PcmMemory::commit(ProgramTransaction& program)
     if (!work.pulse_rows.empty()) {
         ++bank.epoch;
         bank.programmed_at = services_.ageing_clock();
-        bank.gains.clear();
+        bank.exposed_at = exposed();
+        bank.temperature = anchor_.temperature;
+        bank.forget_calibration();
     } else {
-        cache_[program.bank].age = -1;
+        cache_[program.bank].fresh = false;
     }
     program.end = work.end;
-    program.cells = static_cast<std::uint64_t>(work.pulse_rows.size()) * 2 * n_;
+    program.cells = static_cast<std::uint64_t>(work.pulse_rows.size()) * cells_a_weight() * n_;
     program.worn_out = max_wear(program.bank) > parameters_.endurance;
-    program.failed = work.failed_cells > parameters_.failed_cells * 2 * bank.rows * bank.cols;
+    program.failed = work.failed_cells > parameters_.failed_cells * cells_a_weight() * bank.rows * bank.cols;
     work = {};
     ++commits_;
 }
@@ -266,8 +277,9 @@ void PcmMemory::abandon(ProgramTransaction& program)
             program.end = std::min(program.end, work.start + row_start + done * pair);
         }
     }
-    program.cells = static_cast<std::uint64_t>(rows) * 2 * n_;
+    program.cells = static_cast<std::uint64_t>(rows) * cells_a_weight() * n_;
     book(bank, rows, program.end);
+    if (heat_.stopped) heat_.stopped(program.end);
     // What lies in the cells now is a mixture; nothing remembers it as target codes.
     bank.weights.clear();
     bank.rows = bank.cols = 0;
@@ -288,7 +300,7 @@ std::uint64_t PcmMemory::count_differing_rows(std::uint32_t index, const Program
     const auto& bank = banks_[index];
     if (program.rows != bank.rows || program.cols != bank.cols) return std::max(program.rows, bank.rows);
     const auto failed = pcm_memory::failed_cells(parameters_, limits(index, bank.rows, bank.cols), bank.rows, bank.cols,
-                                                 bank.weights.data());
+                                                 bank.weights.data(), single());
     std::uint64_t differing = 0;
     for (std::uint32_t row = 0; row < bank.rows; ++row) {
         bool same = failed[row] == 0;
@@ -307,7 +319,7 @@ void PcmMemory::verify(ProgramTransaction& program)
     program.empty = bank.weight_id == 0;
     program.found = bank.weight_id == program.weight_id && !program.empty;
     program.end = program.start + static_cast<Picoseconds>(n_) * parameters_.verify_slot;
-    const auto cells = 2ull * n_ * n_;
+    const auto cells = std::uint64_t{cells_a_weight()} * n_ * n_;
     services_.ledger.charge(verify_account_, cells, program.start, program.end, program.cause);
     program.cells =
         program.found && !program.weights.empty() ? count_differing_rows(program.bank, program) : std::uint64_t{0};
@@ -328,17 +340,22 @@ void PcmMemory::fetch(ProgramTransaction& program)
         return;
     }
     // Contrast moves with ln(age): a step of 1 % of the age (or a second) is far below a level, so the planes are
-    // rebuilt only then.
-    const double age = services_.age_of(bank.programmed_at);
-    const bool aged = age > cached.age * 1.01 + 1.0 || age < cached.age;
-    if (cached.epoch != bank.epoch || cached.age < 0 || aged) {
+    // rebuilt only then; for crystallisation, which goes with a power of the time, 0.1 % of what half a life is.
+    const Exposure age = age_of(bank);
+    const auto moved = [](double now, double then, double share, double least) {
+        return now > then * (1 + share) + least || now < then;
+    };
+    const bool aged = moved(age.drift, cached.age.drift, 0.01, 1.0) ||
+                      moved(age.retention, cached.age.retention, 0.001, 1e-3 * parameters_.retention_time);
+    if (cached.epoch != bank.epoch || !cached.fresh || aged) {
         cached.limits = limits(program.bank, bank.rows, bank.cols);
-        cached.tile = maker_.make({chain_.seed, core_, program.bank, bank.epoch, &cached.limits}, bank.rows, bank.cols,
-                                  bank.weights.data(), bank.rows, age);
+        cached.tile = maker_.make({chain_.seed, core_, program.bank, bank.epoch, &cached.limits, single()}, bank.rows,
+                                  bank.cols, bank.weights.data(), bank.rows, age);
         cached.gains.clear();
-        double mean_gain = 0;
+        double mean_gain = 0, mean_gain2 = 0;
         for (std::uint32_t col = 0; col < bank.cols; ++col) {
-            const auto range = col < bank.adc_range.size() ? bank.adc_range[col] : 0;
+            const auto& ranges = bank.ranges.empty() ? bank.adc_range : bank.ranges;
+            const auto range = col < ranges.size() ? ranges[col] : 0;
             cached.gains.push_back(photonic_core::column_gain(chain_, bank.rows, range));
             if (col >= bank.gains.size()) continue;
             const auto gain = static_cast<double>(bank.gains[col]);
@@ -346,13 +363,18 @@ void PcmMemory::fetch(ProgramTransaction& program)
             digital =
                 std::max<std::int64_t>(1, static_cast<std::int64_t>(cached.gains.back().lsb * 65536.0 * gain + 0.5));
             mean_gain += gain / bank.cols;
+            mean_gain2 += gain * gain / bank.cols;
         }
-        // What drift leaves of the mean once it has been compensated.
-        if (!bank.gains.empty()) cached.tile.drift.gain = (1 + cached.tile.drift.gain) * mean_gain - 1;
+        if (!bank.gains.empty()) {
+            cached.tile.output_gain = mean_gain;
+            cached.tile.output_gain2 = mean_gain2;
+        }
         cached.tile.prepared = photonic_core::prepare_tile(chain_, cached.tile, cached.gains.data());
         cached.epoch = bank.epoch;
+        cached.fresh = true;
         cached.age = age;
     }
+    program.temperature = bank.temperature;
     program.tile = &cached.tile;
     program.gains = cached.gains.data();
 }
@@ -360,10 +382,14 @@ void PcmMemory::fetch(ProgramTransaction& program)
 void PcmMemory::calibrate(const ProgramTransaction& program)
 {
     auto& bank = banks_[program.bank];
-    if (bank.weight_id == 0 || bank.epoch != program.epoch || program.column_gains.size() != bank.cols) return;
-    bank.gains = program.column_gains;
-    bank.calibrated_at = services_.ageing_clock();
-    cache_[program.bank].age = -1;
+    if (bank.weight_id == 0 || bank.epoch != program.epoch) return;
+    if (program.ranges.size() == bank.cols) bank.ranges = program.ranges;
+    if (program.column_gains.size() == bank.cols) {
+        bank.gains = program.column_gains;
+        bank.calibrated_at = services_.ageing_clock();
+        bank.calibrated_temperature = anchor_.temperature;
+    }
+    cache_[program.bank].fresh = false;
 }
 
 double PcmMemory::uncalibrated(std::uint32_t index) const
@@ -375,12 +401,45 @@ double PcmMemory::uncalibrated(std::uint32_t index) const
     return services_.run.ageing == Ageing::live ? services_.age_of(since) : 0;
 }
 
+double PcmMemory::settled_temperature(std::uint32_t index) const
+{
+    const auto& bank = banks_[index];
+    return bank.gains.empty() ? bank.temperature : bank.calibrated_temperature;
+}
+
+/// A constant temperature keeps its anchor, so that exposure does not depend on how often somebody looks.
+void PcmMemory::read_thermometer()
+{
+    const double temperature = thermometer_ ? thermometer_() : parameters_.reference_temperature;
+    if (temperature == anchor_.temperature) return;
+    anchor_ = {services_.ageing_clock(), services_.added_age(), temperature, exposed()};
+}
+
+/// Simulated time passes at the die's temperature, time that is added at run.ageing_temperature.
+Exposure PcmMemory::exposed() const
+{
+    const double added = services_.added_age() - anchor_.added;
+    const double simulated = services_.ageing_clock() - anchor_.clock - added;
+    return anchor_.exposure + expose(parameters_, simulated, anchor_.temperature) +
+           expose(parameters_, added, services_.run.ageing_temperature);
+}
+
+Exposure PcmMemory::age_of(const Bank& bank) const
+{
+    switch (services_.run.ageing) {
+        case Ageing::frozen:
+            break;
+        case Ageing::step:
+            return expose(parameters_, services_.age_of(0), services_.run.ageing_temperature);
+        case Ageing::live:
+            return exposed().since(bank.exposed_at);
+    }
+    return {};
+}
+
 void PcmMemory::power_lost()
 {
-    for (auto& bank : banks_) {
-        bank.gains.clear();
-        bank.calibrated_at = 0;
-    }
+    for (auto& bank : banks_) bank.forget_calibration();
     cache_.assign(banks_.size(), {});
 }
 
@@ -389,7 +448,7 @@ std::uint32_t PcmMemory::failed_cells(std::uint32_t index) const
     const auto& bank = banks_[index];
     std::uint32_t sum = 0;
     for (const auto count : pcm_memory::failed_cells(parameters_, limits(index, bank.rows, bank.cols), bank.rows,
-                                                     bank.cols, bank.weights.data()))
+                                                     bank.cols, bank.weights.data(), single()))
         sum += count;
     return sum;
 }
@@ -398,7 +457,7 @@ bool PcmMemory::stick(std::uint32_t index, std::uint32_t row, std::uint32_t colu
 {
     if (index >= banks_.size() || row >= array_rows() || column >= n_ || arm < 0 || arm > 1) return false;
     banks_[index].stuck[stuck_key(row, column, arm)] = std::clamp(contrast, 0.0F, 1.0F);
-    cache_[index].age = -1;
+    cache_[index].fresh = false;
     return true;
 }
 
@@ -407,13 +466,13 @@ void PcmMemory::add_wear(std::uint32_t index, std::uint32_t cycles)
     auto& wear = banks_[index].wear;
     wear.resize(array_rows());
     for (auto& row : wear) row += std::min(cycles, 0xffffffffu - row);
-    cache_[index].age = -1;
+    cache_[index].fresh = false;
 }
 
 void PcmMemory::release(std::uint32_t index)
 {
     banks_[index].stuck.clear();
-    cache_[index].age = -1;
+    cache_[index].fresh = false;
 }
 
 StoredCore PcmMemory::store() const
@@ -423,8 +482,9 @@ StoredCore PcmMemory::store() const
     stored.commits = commits_;
     for (const auto& bank : banks_) {
         const double age = std::max(0.0, services_.ageing_clock() - bank.programmed_at);
-        stored.banks.push_back({bank.weight_id, bank.rows, bank.cols, bank.weights, bank.adc_range, bank.epoch,
-                                bank.epoch == 0 ? 0 : age, bank.wear, bank.row_map, bank.spares_used, bank.stuck});
+        const bool programmed = bank.epoch != 0;
+        stored.banks.push_back({static_cast<const BankContent&>(bank), programmed ? age : 0,
+                                programmed ? exposed().since(bank.exposed_at) : Exposure{}});
     }
     return stored;
 }
@@ -434,22 +494,14 @@ void PcmMemory::restore(StoredCore stored)
     cells_written_ = stored.cells_written;
     commits_ = stored.commits;
     const double clock = services_.ageing_clock();
+    const Exposure now = exposed();
     for (std::size_t i = 0; i < banks_.size() && i < stored.banks.size(); ++i) {
         auto& from = stored.banks[i];
-        banks_[i] = {from.weight_id,
-                     from.rows,
-                     from.cols,
-                     std::move(from.weights),
-                     std::move(from.adc_range),
-                     from.epoch,
-                     clock - from.age,
-                     std::move(from.wear),
-                     std::move(from.row_map),
-                     from.spares_used,
-                     std::move(from.stuck),
-                     {},
-                     0,
-                     {}};
+        Bank bank;
+        static_cast<BankContent&>(bank) = std::move(from);
+        bank.programmed_at = clock - from.age;
+        bank.exposed_at = {now.drift - from.exposure.drift, now.retention - from.exposure.retention};
+        banks_[i] = std::move(bank);
     }
     cache_.assign(banks_.size(), {});
 }

@@ -8,6 +8,7 @@
 /// worn out, effective weights) follows from it and is cached.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -34,6 +35,17 @@ public:
     PcmMemory(sc_core::sc_module_name name, std::uint32_t core, const std::string& path, std::uint32_t n,
               const Parameters& parameters, const photonic_core::AnalogChain& chain, Services& services);
 
+    /// Where the cells' temperature is read, C; without one they are always at the reference temperature.
+    void set_thermometer(std::function<double()> thermometer) { thermometer_ = std::move(thermometer); }
+
+    /// Who is warmed by writing: `started` with the energy of a whole program and its time, `stopped` when one is
+    /// abandoned.
+    struct Heat {
+        std::function<void(Picoseconds start, Picoseconds end, double joules)> started;
+        std::function<void(Picoseconds now)> stopped;
+    };
+    void set_heat(Heat heat) { heat_ = std::move(heat); }
+
     const std::vector<Bank>& banks() const { return banks_; }
     std::uint64_t max_wear(std::uint32_t bank) const;
     std::uint32_t array_rows() const { return n_ + parameters_.spare_rows; }
@@ -53,6 +65,8 @@ public:
 
     /// s since the bank was verified or its gains were measured, whichever is later; 0 of an empty one.
     double uncalibrated(std::uint32_t bank) const;
+    /// C at which the bank's answers were last right: when it was written, or when its gains were measured.
+    double settled_temperature(std::uint32_t bank) const;
     /// The correction registers are not in the cells.
     void power_lost();
 
@@ -73,6 +87,10 @@ public:
         }
         archive.field("cells_written", cells_written_);
         archive.field("commits", commits_);
+        archive.field("exposed_to", anchor_.clock);
+        archive.field("exposed_added", anchor_.added);
+        archive.field("exposed_temperature", anchor_.temperature);
+        archive.field("exposed", anchor_.exposure);
         if constexpr (Archive::reading) cache_.assign(banks_.size(), {});
     }
 
@@ -80,12 +98,23 @@ private:
     /// Effective weights of a bank, rebuilt when its epoch or its age has moved on.
     struct Cached {
         std::uint64_t epoch = 0;
-        double age = -1;
+        bool fresh = false;
+        Exposure age;
         std::vector<PairLimits> limits;
         EffectiveTile tile;
         std::vector<photonic_core::ColumnGain> gains;
     };
 
+    /// Exposure of the cells up to a moment, and the temperature since.
+    struct Anchor {
+        double clock = 0, added = 0;  ///< ageing clock, and its part that was added
+        double temperature = 0;       ///< C
+        Exposure exposure;
+    };
+
+    void read_thermometer();
+    Exposure exposed() const;
+    Exposure age_of(const Bank& bank) const;
     void transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
     void begin(ProgramTransaction& program);
     void commit(ProgramTransaction& program);
@@ -98,6 +127,8 @@ private:
     void add_row(Programming& work, std::uint32_t row, std::uint32_t physical, Picoseconds from) const;
     void replace_failed_rows(std::uint32_t bank, Programming& work) const;
     std::vector<PairLimits> limits(std::uint32_t bank, std::uint32_t rows, std::uint32_t cols) const;
+    std::uint32_t cells_a_weight() const { return single() ? 1 : 2; }
+    bool single() const { return chain_.pedestal > 0; }
     std::uint64_t count_differing_rows(std::uint32_t bank, const ProgramTransaction& program) const;
 
     const std::uint32_t core_;
@@ -108,6 +139,10 @@ private:
     Services& services_;
     std::vector<Bank> banks_;
     std::vector<Cached> cache_;
+    std::function<double()> thermometer_;
+    Heat heat_;
+    double joules_a_count_ = 0;  ///< of the write account
+    Anchor anchor_;
     std::uint64_t cells_written_ = 0;
     std::uint64_t commits_ = 0;
     AccountId write_account_, verify_account_;

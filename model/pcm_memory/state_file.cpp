@@ -9,8 +9,13 @@
 namespace lightcard::pcm_memory {
 namespace {
 
-constexpr std::uint32_t kVersion = 1;
+constexpr std::uint32_t kVersion = 2;  ///< 2: exposures and temperatures beside ages
 constexpr std::uint32_t kMostCores = 64, kMostBanks = 4096, kMostRows = 1024;
+
+bool time_like(double seconds)
+{
+    return std::isfinite(seconds) && seconds >= 0;
+}
 
 template <class Archive>
 void visit_state(Archive& archive, StateFile& state)
@@ -31,7 +36,9 @@ void visit_state(Archive& archive, StateFile& state)
         archive.check(state.cores[i].banks.size() == card.banks,
                       "core " + std::to_string(i) + " has another number of banks");
         for (const auto& bank : state.cores[i].banks)
-            archive.check(fits(bank, card.n, card.spare_rows) && std::isfinite(bank.age) && bank.age >= 0,
+            archive.check(fits(bank, card.n, card.spare_rows) && time_like(bank.age) &&
+                              time_like(bank.exposure.drift) && time_like(bank.exposure.retention) &&
+                              std::abs(bank.temperature) < 1e4,
                           "a bank of core " + std::to_string(i) + " cannot be one of this card");
     }
 }

@@ -32,14 +32,4 @@ double programming_sigma(const Parameters& parameters, double contrast)
     return std::max(error, parameters.programming_sigma);
 }
 
-std::uint32_t slowest(const Parameters& parameters, const std::int8_t* weights, std::size_t count, std::size_t stride)
-{
-    std::uint32_t most = 1;
-    for (std::size_t i = 0; i < count; ++i) {
-        const double contrast = std::min(1.0, std::abs(static_cast<int>(weights[i * stride])) / 127.0);
-        most = std::max(most, pulses(parameters, contrast));
-    }
-    return most;
-}
-
 }  // namespace lightcard::pcm_memory

@@ -19,7 +19,4 @@ std::uint32_t pulses(const Parameters& parameters, double contrast);
 /// Error after the loop, rms, of T_max - T_min: programming_sigma, or more if the pulses did not suffice; 0 of 0.
 double programming_sigma(const Parameters& parameters, double contrast);
 
-/// Pulses of the slowest of the cells of |weights| w / 127.
-std::uint32_t slowest(const Parameters& parameters, const std::int8_t* weights, std::size_t count, std::size_t stride);
-
 }  // namespace lightcard::pcm_memory

@@ -35,9 +35,11 @@ double dither_step(double codes)
     return step;
 }
 
-double widest_range(std::uint32_t rows)
+/// Half of the span of an ADC that takes whatever `rows` can give.
+double widest_range(const AnalogChain& chain, std::uint32_t rows)
 {
-    return rows * kWeightSteps * kInputCodes;
+    const double largest = chain.pedestal > 0 ? (chain.pedestal + kWeightSteps) / 2 : kWeightSteps;
+    return rows * largest * kInputCodes;
 }
 
 /// Mean squares of the static errors over converters and columns, for attribution.
@@ -54,6 +56,18 @@ void describe_statics(AnalogChain& chain, const converters::Parameters& converte
         chain.adc_offset_variance = converters.adc_offset_error * converters.adc_offset_error;
         chain.adc_gain_error = converters.adc_gain_error;
     }
+}
+
+void set_statics(AnalogChain& chain, const Parameters& core, const converters::Parameters& converters,
+                 const RunConfig& run, std::uint32_t core_index, const Trims& trims)
+{
+    auto statics = make_static_errors(core, converters, run, core_index, chain.dither_step, trims);
+    if (chain.pedestal > 0) {
+        // Every column sees the light that stands for weight 0, and its ADC counts from 0.
+        for (float& steps : statics.crosstalk) steps += static_cast<float>(chain.pedestal);
+        for (float& offset : statics.adc_offset) offset -= static_cast<float>(chain.adc_codes / 2);
+    }
+    chain.statics = std::make_shared<const StaticErrors>(std::move(statics));
 }
 
 }  // namespace
@@ -78,11 +92,17 @@ AnalogChain make_analog_chain(const Parameters& core, const pcm_memory::Paramete
     const double per_acc = row_current * link.contrast / (kInputCodes * kWeightSteps);
     const double shot = 2.0 * kElectronCharge * link.bandwidth;  // A^2 per A
     chain.current_per_acc = per_acc;
-    chain.common_to_acc = 2.0 * row_current * (1.0 - link.modulator_floor) / (kInputCodes * kCommonCodes) / per_acc;
+    const bool single = core.cells == Cells::single;
+    chain.pedestal = code_pedestal(core, pcm, on.crosstalk);
+    chain.dark_cell = single ? chain.pedestal - kWeightSteps : 0;
+    chain.modulator_floor = link.modulator_floor;
+    chain.ring_shift = 2 * core.ring_shift / core.ring_linewidth;
+    chain.common_to_acc =
+        (single ? 1.0 : 2.0) * row_current * (1.0 - link.modulator_floor) / (kInputCodes * kCommonCodes) / per_acc;
     chain.modulator_floor_code = kInputCodes * link.modulator_floor / (1.0 - link.modulator_floor);
     chain.cell_floor_code = kCommonCodes * link.cell_floor;
     chain.temperature_coefficient = pcm.temperature_coefficient;
-    chain.temperature_imbalance = pcm.temperature_imbalance;
+    if (!single) chain.temperature_imbalance = pcm.temperature_imbalance;
     if (on.thermal) chain.thermal_variance = link.thermal_sigma * link.thermal_sigma / (per_acc * per_acc);
     if (on.shot) {
         chain.shot_per_common = shot * chain.common_to_acc / per_acc;
@@ -90,7 +110,7 @@ AnalogChain make_analog_chain(const Parameters& core, const pcm_memory::Paramete
     }
     if (on.rin) {
         chain.rin_variance = det::from_db(core.rin_db) * link.bandwidth;
-        chain.cmrr_leak = det::from_db(-core.cmrr_db);
+        if (!single) chain.cmrr_leak = det::from_db(-core.cmrr_db);
     }
     if (on.dac) {
         const double range = kInputCodes + 1;
@@ -100,9 +120,7 @@ AnalogChain make_analog_chain(const Parameters& core, const pcm_memory::Paramete
         chain.adc_noise_ratio = std::sqrt(excess_noise(converters.adc_enob, converters.adc_bits, converters.adc_inl));
     chain.dither_step = dither_step(kReach * std::sqrt(chain.dac_variance) + dac_reach(core, converters, on));
     describe_statics(chain, converters);
-    if (chain.noisy)
-        chain.statics = std::make_shared<const StaticErrors>(
-            make_static_errors(core, converters, run, core_index, chain.dither_step));
+    if (chain.noisy) set_statics(chain, core, converters, run, core_index, {});
     return chain;
 }
 
@@ -126,8 +144,7 @@ void set_trims(AnalogChain& chain, const Parameters& core, const converters::Par
 {
     chain.trims = std::make_shared<const Trims>(trims);
     if (!chain.noisy) return;
-    chain.statics = std::make_shared<const StaticErrors>(
-        make_static_errors(core, converters, run, core_index, chain.dither_step, trims));
+    set_statics(chain, core, converters, run, core_index, trims);
     // For attribution: no longer the spread over cards, but what is left on this one.
     Remaining dacs, adcs;
     for (std::uint32_t lane = 0; lane < chain.statics->lanes; ++lane)
@@ -151,8 +168,9 @@ void set_trims(AnalogChain& chain, const Parameters& core, const converters::Par
 
 ColumnGain column_gain(const AnalogChain& chain, std::uint32_t rows, std::uint32_t requested_range)
 {
-    const double widest = widest_range(chain.n);
-    const double requested = std::min(widest, requested_range == 0 ? widest_range(rows) : double(requested_range));
+    const double widest = widest_range(chain, chain.n);
+    const double requested =
+        std::min(widest, requested_range == 0 ? widest_range(chain, rows) : double(requested_range));
     double range = requested;
     if (chain.pga_step_db > 0) {
         const auto ladder = [&](std::int64_t step) { return widest * det::pow10(-step * chain.pga_step_db / 20.0); };
@@ -169,14 +187,81 @@ ColumnGain column_gain(const AnalogChain& chain, std::uint32_t rows, std::uint32
 
 namespace {
 
-/// Variance of sum(x e) for the weight errors e of one source, rows exchangeable: e splits into an independent part,
-/// a column mean that multiplies sum(x), and a fixed remainder without correlation to x.
-double static_error(const pcm_memory::StaticError& error, const MvmStats& stats, double rows)
+/// What the rows of the inputs, taken as exchangeable, make of weight errors.
+struct Rows {
+    double count, x2, xsum2;
+
+    /// Of errors that are drawn a cell.
+    double random(double variance) const { return variance * x2 / count; }
+    /// Sum of the products of sum(x a) and sum(x b): a column's means, which multiply sum(x), and a fixed remainder
+    /// without correlation to x.
+    double product(double coherent, double residual) const
+    {
+        const double remainder = count > 1 ? residual * (x2 - xsum2 / count) / (count - 1) : 0;
+        return coherent * xsum2 / (count * count) + remainder;
+    }
+    double error(const pcm_memory::StaticError& e) const { return product(e.coherent2, e.residual2); }
+    double with_weights(const pcm_memory::StaticError& e) const
+    {
+        return product(e.weight_coherent2, e.weight_residual2);
+    }
+};
+
+/// Factors that stand before a weight in the end, and what each is short of 1 in the product of all.
+struct Factors {
+    double drift, retention, temperature;
+    double before;  ///< the product
+    double total() const { return drift + retention + temperature; }
+};
+
+/// Gains that calibration has set were set against drift and retention together.
+Factors factors_of(const pcm_memory::EffectiveTile& tile, double warming)
 {
-    const double x2 = static_cast<double>(stats.sum_x2), xsum2 = static_cast<double>(stats.sum_xsum2);
-    const double remainder = rows > 1 ? error.residual2 * (x2 - xsum2 / rows) / (rows - 1) : 0;
-    return error.random2 * x2 / rows + error.coherent2 * xsum2 / (rows * rows) + remainder +
-           error.gain * error.gain * static_cast<double>(stats.sum_y2);
+    const double aged = tile.mean_gain() * tile.output_gain;
+    const bool set = tile.output_gain != 1;
+    return {set ? aged - 1 : tile.drift.gain, set ? 0 : tile.retention.gain, aged * warming, aged * (1 + warming)};
+}
+
+/// Errors of the cells, and of what all weights are multiplied by: (T y + F s)^2 with y the product, s the error of the
+/// weights as written, F the factor before them and T = F - 1. Of one cell a weight what stands for weight 0 is
+/// multiplied too, and nothing takes it off.
+void attribute_cells(const AnalogChain& chain, const MvmStats& stats, const pcm_memory::EffectiveTile& tile,
+                     double warming, Attribution& result)
+{
+    const Rows rows{static_cast<double>(tile.rows), static_cast<double>(stats.sum_x2),
+                    static_cast<double>(stats.sum_xsum2)};
+    const Factors factors = factors_of(tile, warming);
+    const double before2 = factors.before * factors.before;
+    // Of what is drawn a cell, drift and retention are in already.
+    const double random = tile.output_gain2 * (1 + warming) * (1 + warming);
+    const double half = factors.total() * factors.before;  // of the cross terms
+    const auto as_written = [&](const pcm_memory::StaticError& e) {
+        return before2 * rows.error(e) + half * rows.with_weights(e) + random * rows.random(e.random2);
+    };
+    // The sums were counted behind the errors of writing and what time has left of the weights: sum(x (w + s))^2 F^2.
+    const double aged2 = tile.mean_gain() * tile.mean_gain();
+    const double written_cross = rows.with_weights(tile.levels) + rows.with_weights(tile.programming);
+    const double written_error =
+        rows.error(tile.levels) + rows.error(tile.programming) +
+        rows.random(tile.programming.random2 + tile.drift.random2 + tile.retention.random2) / aged2;
+    result.signal = std::max(0.0, static_cast<double>(stats.sum_y2) / aged2 - 2 * written_cross - written_error);
+    result.levels = as_written(tile.levels);
+    result.programming = as_written(tile.programming);
+    const double cross = factors.before * written_cross;
+    double weights = 0;
+    for (const std::int32_t sum : tile.column_sum) weights += sum;
+    const double sums2 = rows.xsum2 * tile.cols;  // over samples, of sum(x)^2
+    const auto multiplied = [&](double factor, double pedestal, const pcm_memory::StaticError& e) {
+        const double zero = factor * pedestal, all = factors.total() * pedestal;
+        return factor * (factors.total() * result.signal + cross) + zero * all * sums2 +
+               (zero * factors.total() + all * factor) * rows.product(weights * rows.count, 0) +
+               random * rows.random(e.random2);
+    };
+    const double written = chain.pedestal > 0 ? kWeightSteps : 0;  // what drifts of it: the cell, not T_min
+    result.drift = multiplied(factors.drift, written, tile.drift);
+    result.retention = multiplied(factors.retention, written, tile.retention);
+    result.temperature = multiplied(factors.temperature, chain.pedestal, {});
+    result.wear = rows.error(tile.wear);
 }
 
 /// Rows taken as exchangeable; `inputs` = how many codes the sums of the statistics run over.
@@ -190,41 +275,63 @@ double dac_static(const AnalogChain& chain, const MvmStats& stats, double inputs
 
 }  // namespace
 
+namespace {
+
+/// Light at code 0 was calibrated away as it was then; it changes with all light, and more with modulators off their
+/// operating point: (T y + f m sum(w))^2 less (T y)^2.
+double floor_error(const AnalogChain& chain, const MvmStats& stats, const pcm_memory::EffectiveTile& tile,
+                   std::uint64_t vectors, const HeatedLight& heated)
+{
+    const double more = heated.change + (1 + heated.change) * heated.floor;
+    double floor2 = 0;
+    for (const std::int32_t sum : tile.column_sum) floor2 += std::pow(chain.modulator_floor_code * sum, 2);
+    floor2 *= static_cast<double>(vectors);
+    const double y2 = static_cast<double>(stats.sum_y2);
+    const double both = (static_cast<double>(stats.sum_lit2) - y2 - floor2) / 2;
+    return more * more * floor2 + 2 * heated.change * more * both;
+}
+
+}  // namespace
+
 Attribution attribute(const AnalogChain& chain, const MvmStats& stats, const pcm_memory::EffectiveTile& tile,
-                      std::uint64_t vectors)
+                      std::uint64_t vectors, const HeatedLight& heated)
 {
     const double samples = static_cast<double>(vectors) * tile.cols;
     const double common_power = static_cast<double>(stats.sum_common2) * chain.common_to_acc * chain.common_to_acc;
     Attribution result;
-    result.signal = static_cast<double>(stats.sum_y2);
     result.results = samples;
-    result.levels = static_error(tile.levels, stats, tile.rows);
-    result.programming = static_error(tile.programming, stats, tile.rows);
-    result.drift = static_error(tile.drift, stats, tile.rows);
-    result.wear = static_error(tile.wear, stats, tile.rows);
+    attribute_cells(chain, stats, tile, heated.change, result);
+    const double gain2 = tile.output_gain2;                                 // of everything before the ADC
+    const double lit2 = gain2 * (1 + heated.change) * (1 + heated.change);  // and of everything in the light
     const double path2 = static_cast<double>(stats.sum_shortfall2) * 0x1p-16;
     const double path = samples > 0 ? static_cast<double>(stats.sum_shortfall) * 0x1p-16 / samples : 0;
-    result.thermal = chain.thermal_variance * path2;
-    result.shot = chain.shot_per_common * static_cast<double>(stats.sum_common) * path + chain.shot_constant * path2;
-    result.rin = chain.rin_variance * (static_cast<double>(stats.sum_lit2) + chain.cmrr_leak * common_power);
-    result.dac = chain.dac_variance * static_cast<double>(stats.sum_norm2) / 65536.0;
+    result.thermal = gain2 * chain.thermal_variance * path2;
+    result.shot = gain2 * ((1 + heated.change) * chain.shot_per_common * static_cast<double>(stats.sum_common) * path +
+                           chain.shot_constant * path2);
+    // Of one cell a weight nothing of the light is balanced.
+    const double unbalanced2 = chain.pedestal > 0 ? common_power : static_cast<double>(stats.sum_lit2);
+    result.rin = lit2 * chain.rin_variance * (unbalanced2 + chain.cmrr_leak * common_power);
+    result.dac = lit2 * chain.dac_variance * static_cast<double>(stats.sum_norm2) / 65536.0;
     const double lsb2 = static_cast<double>(stats.sum_lsb2) * 0x1p-32;
     result.adc_noise = chain.adc_noise_ratio * chain.adc_noise_ratio * lsb2 * chain.adc_codes * chain.adc_codes;
     if (chain.converters && chain.sources.adc_quantisation) result.adc_quantisation = lsb2 / 12.0;
-    result.read = static_cast<double>(stats.sum_read) * ReadNoise::unit(chain, tile);
-    result.dac_static = dac_static(chain, stats, tile.rows * static_cast<double>(vectors));
+    result.read = lit2 * static_cast<double>(stats.sum_read) * ReadNoise::unit(chain, tile);
+    result.dac_static = lit2 * dac_static(chain, stats, tile.rows * static_cast<double>(vectors));
     // An INL at y is that of a bridge: widest in the middle of the range, nothing at its ends.
-    const double y2 = static_cast<double>(stats.sum_y2), codes = chain.adc_codes;
+    const double y2 = gain2 * static_cast<double>(stats.sum_y2), codes = chain.adc_codes;
+    result.clipping = static_cast<double>(stats.sum_clip2);
     result.adc_static = chain.adc_inl_variance * std::max(0.0, lsb2 / 4 - y2 / (codes * codes)) +
                         chain.adc_offset_variance * lsb2 + chain.adc_gain_error * chain.adc_gain_error * y2;
+    result.temperature += gain2 * heated.tilt * heated.tilt * common_power;
+    if (heated.change != 0 || heated.floor != 0) result.temperature += floor_error(chain, stats, tile, vectors, heated);
     if (chain.statics) {
         const double lanes = chain.statics->lane_crosstalk * chain.statics->lane_crosstalk;
         const double neighbours = chain.statics->lanes > 1 ? 2.0 - 2.0 / chain.statics->lanes : 0;
         double offsets2 = 0;  // those of this card, not of the average card: a few columns are not an average
         for (std::uint32_t c = 0; c < tile.cols; ++c)
-            offsets2 +=
-                static_cast<double>(chain.statics->crosstalk[c]) * static_cast<double>(chain.statics->crosstalk[c]);
-        result.crosstalk = neighbours * lanes * y2 + offsets2 * static_cast<double>(stats.sum_xsum2);
+            offsets2 += std::pow(static_cast<double>(chain.statics->crosstalk[c]) - chain.pedestal, 2);
+        result.crosstalk =
+            neighbours * lanes * lit2 / gain2 * y2 + lit2 * offsets2 * static_cast<double>(stats.sum_xsum2);
     }
     return result;
 }
@@ -251,6 +358,9 @@ Attribution averaged(const Attribution& samples, const Averaging& over)
     result.crosstalk = samples.crosstalk * shared;
     result.read = samples.read * own;
     result.wear = samples.wear * by_pass;
+    result.retention = samples.retention * by_pass;
+    result.temperature = samples.temperature * shared;
+    result.clipping = samples.clipping * shared;
     result.signal = samples.signal * shared;
     result.results = samples.results / (over.passes * over.col_copies);
     return result;

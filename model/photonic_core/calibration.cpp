@@ -69,6 +69,14 @@ void trim_dacs(const AnalogChain& chain, const converters::Parameters& converter
         }
 }
 
+double adc_reading_error(const AnalogChain& chain, std::uint32_t samples)
+{
+    if (!chain.noisy) return 0;
+    const double noise = chain.adc_noise_ratio * chain.adc_codes;
+    const double rounding = chain.sources.adc_quantisation ? 1.0 / 12 : 0;
+    return std::sqrt((noise * noise + rounding) / std::max(1u, samples));
+}
+
 void trim_adcs(const AnalogChain& chain, const converters::Parameters& converters, std::uint32_t core_index,
                std::uint32_t samples, const CalibrationKey& key, Trims& trims)
 {
@@ -78,9 +86,7 @@ void trim_adcs(const AnalogChain& chain, const converters::Parameters& converter
     prepare(trims.adc_gain, count);
     prepare(trims.adc_offset, count);
     const double codes = chain.adc_codes, level = codes / 4;  // half of the range, both signs
-    const double noise = chain.adc_noise_ratio * codes;
-    const double rounding = chain.sources.adc_quantisation ? 1.0 / 12 : 0;
-    const double error = std::sqrt((noise * noise + rounding) / std::max(1u, samples));
+    const double error = adc_reading_error(chain, samples);
     constexpr std::uint64_t kBehindDacs = 1u << 20;  // ordinals
     for (std::uint32_t lane = 0; lane < statics.lanes; ++lane)
         for (std::uint32_t column = 0; column < statics.n; ++column) {
@@ -121,7 +127,93 @@ struct Regression {
     }
 };
 
+/// Vectors of a probe, and what they are expected to give.
+struct Vectors {
+    std::vector<std::uint8_t> x;         ///< [samples][rows]
+    std::vector<std::int32_t> expected;  ///< [samples][cols]
+    std::vector<std::int32_t> widest;    ///< [cols] largest of them, at least 1
+    std::uint32_t brightest = 0;         ///< largest sum of codes
+};
+
+/// `code`: of a random word.
+template <class Code>
+Vectors draw_vectors(const BankProbe& probe, const CalibrationKey& key, std::uint32_t draw, const Code& code)
+{
+    const pcm_memory::EffectiveTile& tile = *probe.tile;
+    Vectors vectors;
+    vectors.x.resize(std::size_t{probe.samples} * tile.rows);
+    vectors.expected.resize(std::size_t{probe.samples} * tile.cols);
+    vectors.widest.assign(tile.cols, 1);
+    std::vector<std::uint32_t> words(tile.rows);
+    for (std::uint32_t v = 0; v < probe.samples; ++v) {
+        std::uint8_t* x = vectors.x.data() + std::size_t{v} * tile.rows;
+        sample_words({key.seed, key.id(), v, draw}, NoiseSource::calibration, 0, tile.rows, words.data());
+        std::uint32_t bright = 0;
+        for (std::uint32_t row = 0; row < tile.rows; ++row) bright += x[row] = code(words[row]);
+        vectors.brightest = std::max(vectors.brightest, bright);
+        for (std::uint32_t col = 0; col < tile.cols; ++col) {
+            std::int32_t sum = 0;
+            for (std::uint32_t row = 0; row < tile.rows; ++row)
+                sum += x[row] * probe.weights[std::size_t{col} * tile.rows + row];
+            vectors.expected[std::size_t{v} * tile.cols + col] = sum;
+            vectors.widest[col] = std::max(vectors.widest[col], std::abs(sum));
+        }
+    }
+    return vectors;
+}
+
+/// What the bank answers in those ranges. `pass`: probes of one calibration with the same vectors differ in it.
+std::vector<std::int32_t> answers_of(const AnalogChain& chain, const BankProbe& probe, const Vectors& vectors,
+                                     const std::vector<ColumnGain>& ranges, const CalibrationKey& key,
+                                     std::uint32_t pass)
+{
+    std::vector<std::int32_t> answers(std::size_t{probe.samples} * probe.tile->cols);
+    MvmJob job;
+    job.chain = &chain;
+    job.tile = probe.tile;
+    job.gains = ranges.data();
+    job.x = vectors.x.data();
+    job.x_stride = probe.tile->rows;
+    job.vectors = probe.samples;
+    job.warming = probe.warming;
+    job.detuning = probe.detuning;
+    job.y = answers.data();
+    job.weight_id = key.id();
+    job.pass = pass;
+    run_mvm(job);
+    return answers;
+}
+
 }  // namespace
+
+std::vector<std::uint32_t> measure_ranges(const AnalogChain& chain, const BankProbe& probe, double sigmas,
+                                          RangeInputs inputs, const CalibrationKey& key)
+{
+    const pcm_memory::EffectiveTile& tile = *probe.tile;
+    const auto code = [&](std::uint32_t word) {
+        constexpr double kSigmas = 2.5;
+        const auto normal = static_cast<double>(gaussian(word)) / kSigmas;
+        const double value = inputs == RangeInputs::offset ? 128 + 127 * std::clamp(normal, -1.0, 1.0)
+                                                           : 255 * std::clamp(normal, 0.0, 1.0);
+        return static_cast<std::uint8_t>(value + 0.5);
+    };
+    std::vector<std::uint32_t> ranges(tile.cols, 0);  // whatever the rows can give
+    for (std::uint32_t round = 0; round < kRangeRounds; ++round) {
+        const Vectors vectors = draw_vectors(probe, key, 2 + round, code);
+        std::vector<ColumnGain> gains;
+        for (const auto range : ranges) gains.push_back(column_gain(chain, tile.rows, range));
+        const auto answers = answers_of(chain, probe, vectors, gains, key, 2 + round);
+        for (std::uint32_t col = 0; col < tile.cols; ++col) {
+            double square = 0;
+            for (std::uint32_t v = 0; v < probe.samples; ++v)
+                square += std::pow(static_cast<double>(answers[std::size_t{v} * tile.cols + col]), 2);
+            const double product = sigmas * std::sqrt(square / std::max(1u, probe.samples));
+            const double range = std::ceil(requested_range(chain.pedestal, product, vectors.brightest));
+            ranges[col] = static_cast<std::uint32_t>(std::clamp(range, 1.0, 4294967295.0));
+        }
+    }
+    return ranges;
+}
 
 std::vector<float> measure_gains(const AnalogChain& chain, const BankProbe& probe, bool columns,
                                  const CalibrationKey& key)
@@ -130,38 +222,16 @@ std::vector<float> measure_gains(const AnalogChain& chain, const BankProbe& prob
     std::vector<float> gains(tile.cols, 1.0F);
     if (!chain.noisy || probe.samples < 3) return gains;
 
-    std::vector<std::uint8_t> x(std::size_t{probe.samples} * tile.rows);
-    std::vector<std::uint32_t> words(tile.rows);
-    for (std::uint32_t v = 0; v < probe.samples; ++v) {
-        sample_words({key.seed, key.id(), v, 1}, NoiseSource::calibration, 0, tile.rows, words.data());
-        for (std::uint32_t row = 0; row < tile.rows; ++row)
-            x[std::size_t{v} * tile.rows + row] = static_cast<std::uint8_t>(words[row] >> 24);
-    }
-    std::vector<std::int32_t> expected(std::size_t{probe.samples} * tile.cols), answers(expected.size());
-    std::vector<std::int32_t> widest(tile.cols, 1);
-    for (std::uint32_t v = 0; v < probe.samples; ++v)
-        for (std::uint32_t col = 0; col < tile.cols; ++col) {
-            std::int32_t sum = 0;
-            for (std::uint32_t row = 0; row < tile.rows; ++row)
-                sum += x[std::size_t{v} * tile.rows + row] * probe.weights[std::size_t{col} * tile.rows + row];
-            expected[std::size_t{v} * tile.cols + col] = sum;
-            widest[col] = std::max(widest[col], std::abs(sum));
-        }
+    const Vectors vectors =
+        draw_vectors(probe, key, 1, [](std::uint32_t word) { return static_cast<std::uint8_t>(word >> 24); });
+    const std::vector<std::int32_t>& expected = vectors.expected;
     // The amplifier is set so that a cell pair may err by a quarter before a probe clips.
     std::vector<ColumnGain> ranges;
-    for (const auto peak : widest)
-        ranges.push_back(column_gain(chain, tile.rows, static_cast<std::uint32_t>(peak + peak / 4 + 1)));
-    MvmJob job;
-    job.chain = &chain;
-    job.tile = &tile;
-    job.gains = ranges.data();
-    job.x = x.data();
-    job.x_stride = tile.rows;
-    job.vectors = probe.samples;
-    job.warming = probe.warming;
-    job.y = answers.data();
-    job.weight_id = key.id();
-    run_mvm(job);
+    for (const auto peak : vectors.widest)
+        ranges.push_back(column_gain(
+            chain, tile.rows,
+            static_cast<std::uint32_t>(requested_range(chain.pedestal, peak + peak / 4 + 1, vectors.brightest))));
+    const auto answers = answers_of(chain, probe, vectors, ranges, key, 0);
 
     std::vector<Regression> each(tile.cols);
     double spread = 0, shared = 0;

@@ -32,12 +32,27 @@ void trim_dacs(const AnalogChain& chain, const converters::Parameters& converter
 void trim_adcs(const AnalogChain& chain, const converters::Parameters& converters, std::uint32_t core_index,
                std::uint32_t samples, const CalibrationKey& key, Trims& trims);
 
+/// rms error of the mean of `samples` readings of an ADC, LSB.
+double adc_reading_error(const AnalogChain& chain, std::uint32_t samples);
+
 struct BankProbe {
     const pcm_memory::EffectiveTile* tile = nullptr;
     const std::int8_t* weights = nullptr;  ///< s8 [cols][rows] targets
-    double warming = 0;                    ///< K, of the die
+    double warming = 0, detuning = 0;      ///< K, of the die
     std::uint32_t samples = 256;           ///< vectors
 };
+
+/// Which vectors a range is measured with: as inputs with block scaling come, drawn anew for each calibration.
+enum class RangeInputs : std::uint8_t {
+    positive,  ///< positive half of a normal, 2.5 sigma at the largest code (what a ReLU leaves)
+    offset,    ///< 128 plus a normal, 2.5 sigma at 127
+};
+constexpr std::uint32_t kRangeRounds = 3;  ///< each in the range that the one before has found
+
+/// [cols] full scales of the ADCs: `sigmas` times the rms of what `samples` vectors give a column, as its converter
+/// sees it; a column of one cell a weight spans from dark to its brightest mean and as much above it.
+std::vector<std::uint32_t> measure_ranges(const AnalogChain& chain, const BankProbe& probe, double sigmas,
+                                          RangeInputs inputs, const CalibrationKey& key);
 /// [col] factors on the digital gain. `columns`: one each, where its own slope is known to 2 %; otherwise, and for
 /// columns that cannot tell, that of the whole bank. All 1 for a chain without noise.
 std::vector<float> measure_gains(const AnalogChain& chain, const BankProbe& probe, bool columns,

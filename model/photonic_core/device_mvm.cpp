@@ -9,6 +9,7 @@
 #include "lightcard/model/common/rng.h"
 #include "lightcard/model/converters/transfer_curve.h"
 #include "lightcard/model/photonic_core/front_end.h"
+#include "lightcard/model/photonic_core/ring.h"
 
 namespace lightcard::photonic_core {
 namespace {
@@ -107,12 +108,12 @@ private:
     void modulate(std::uint32_t vector)
     {
         const std::uint8_t* x = job_.x + vector * job_.x_stride;
-        all_rows_ = (job_.chain->n - tile_.rows) * front_.modulator_floor;
+        all_rows_ = (job_.chain->n - tile_.rows) * ring_.floor;
         for (std::uint32_t row = 0; row < tile_.rows; ++row) {
             double code = driven(row, x[row]);
             for (const std::uint8_t* neighbour : neighbours(job_, vector))
                 if (neighbour != nullptr) code += front_.lane_crosstalk * neighbour[row];
-            amplitude_[row] = front_.modulator_floor + (1 - front_.modulator_floor) * code / 255;
+            amplitude_[row] = ring_.floor + ring_.slope * (1 - front_.modulator_floor) * code / 255;
             all_rows_ += amplitude_[row];
         }
     }
@@ -128,20 +129,21 @@ private:
     double receive(std::uint32_t col) const
     {
         // Rows the tile does not use: modulators at code 0, cells at T_min, in both arms.
-        const double idle = (job_.chain->n - tile_.rows) * front_.modulator_floor * front_.cell_floor;
+        const double unused = (job_.chain->n - tile_.rows) * front_.cell_floor, idle = unused * ring_.floor;
         const ColumnLight crossings = leak(col);
-        ColumnLight light{idle + crossings.plus * all_rows_, idle + crossings.minus * all_rows_};
+        ColumnLight light{idle + crossings.plus * all_rows_, single_ ? 0 : idle + crossings.minus * all_rows_};
         for (std::uint32_t row = 0; row < tile_.rows; ++row) {
             const pcm_memory::CellPair& pair = cell(row, col);
             light.plus += amplitude_[row] * reading(pair.plus, row, 2 * col);
-            light.minus += amplitude_[row] * reading(pair.minus, row, 2 * col + 1);
+            if (!single_) light.minus += amplitude_[row] * reading(pair.minus, row, 2 * col + 1);
         }
         light.plus *= 1 + warming_ * (1 + job_.chain->temperature_imbalance / 2);
         light.minus *= 1 + warming_ * (1 - job_.chain->temperature_imbalance / 2);
         const double gain = path_gain(front_.core, lane_, col);
         const double plus = photocurrent(gain * light.plus, col, NoiseSource::shot_plus);
-        const double minus = photocurrent(gain * light.minus, col, NoiseSource::shot_minus);
-        const double dark = open_[col].plus - open_[col].minus + job_.chain->n * (crossings.plus - crossings.minus);
+        const double minus = single_ ? 0 : photocurrent(gain * light.minus, col, NoiseSource::shot_minus);
+        double dark = open_[col].plus - open_[col].minus + job_.chain->n * (crossings.plus - crossings.minus);
+        if (single_) dark = open_[col].plus + unused + job_.chain->n * crossings.plus;
         const double offset = gain * front_.cell_current * front_.modulator_floor * dark;
         double current = plus - minus - offset + static_cast<double>(sign_[col]) * leak_ * (plus + minus);
         if (front_.thermal_sigma > 0)
@@ -179,7 +181,7 @@ private:
             y = static_cast<std::int32_t>(round_half_even(std::clamp(sample * gain.lsb, -kLargest, kLargest)));
             return false;
         }
-        sample = sample * (1 + curve.gain) + curve.offset;
+        sample = sample * (1 + curve.gain) + curve.offset - (single_ ? half : 0);
         const double knot = std::clamp((sample + half) * converters::kKnots / codes, 0.0, converters::kKnots - 1.0);
         sample += curve.inl[static_cast<std::size_t>(knot)];
         const double code = round_half_even(std::clamp(sample, -half, half - 1));
@@ -196,6 +198,8 @@ private:
     std::vector<float> residual_;    ///< [col] draws of what calibration leaves of the crossings' light
     std::map<std::uint32_t, std::vector<converters::TransferCurve>> dacs_, adcs_;  ///< [lane][line]
     const double warming_ = relative_warming(job_);                                ///< of every transmission, relative
+    const RingLight ring_ = ring_light(front_.modulator_floor, job_.chain->ring_shift* job_.detuning);
+    const bool single_ = front_.core.cells == Cells::single;  ///< one cell a weight: + alone
     std::uint32_t lane_ = 0;
     double all_rows_ = 0;  ///< sum of the amplitudes of all n rows
     SampleKey key_;

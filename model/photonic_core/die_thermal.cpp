@@ -15,16 +15,42 @@ void DieThermal::add_work(Picoseconds start, Picoseconds end, std::uint64_t inpu
     state_.outputs += outputs;
 }
 
+void DieThermal::add_heat(Picoseconds start, Picoseconds end, double joules)
+{
+    if (setting_.on && end > start)
+        state_.heat.push_back({start, end, joules / (static_cast<double>(end - start) * 1e-12)});
+}
+
+void DieThermal::stop_heat(Picoseconds now)
+{
+    for (Heat& heat : state_.heat) heat.end = std::min(heat.end, std::max(now, heat.start));
+}
+
 void DieThermal::advance(State& state, Picoseconds to, double watts) const
 {
-    if (to <= state.at) return;
+    while (state.at < to) {
+        // Up to the next moment at which a piece of heat begins or ends.
+        Picoseconds next = to;
+        double all = watts;
+        for (const Heat& heat : state.heat) {
+            if (heat.start > state.at) next = std::min(next, heat.start);
+            if (heat.start > state.at || heat.end <= state.at) continue;
+            next = std::min(next, heat.end);
+            all += heat.watts;
+        }
+        relax(state, next, all);
+    }
+}
+
+void DieThermal::relax(State& state, Picoseconds to, double watts) const
+{
     const double seconds = static_cast<double>(to - state.at) * 1e-12;
-    const auto relax = [&](double& rise, double resistance, double time) {
+    const auto towards = [&](double& rise, double resistance, double time) {
         const double end = resistance * watts;
         rise = end + (rise - end) * det::exp(-seconds / time);
     };
-    relax(state.die, setting_.die_resistance, setting_.die_time);
-    relax(state.sink, setting_.sink_resistance, setting_.sink_time);
+    towards(state.die, setting_.die_resistance, setting_.die_time);
+    towards(state.sink, setting_.sink_resistance, setting_.sink_time);
     state.at = to;
 }
 
@@ -46,6 +72,9 @@ void DieThermal::settle(Picoseconds now)
     settle(state_, now);
     state_.work_start = state_.work_end = state_.at;
     state_.inputs = state_.outputs = 0;
+    state_.heat.erase(
+        std::remove_if(state_.heat.begin(), state_.heat.end(), [&](const Heat& heat) { return heat.end <= state_.at; }),
+        state_.heat.end());
 }
 
 double DieThermal::temperature(Picoseconds now) const

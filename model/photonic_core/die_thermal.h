@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "lightcard/model/common/time.h"
 
@@ -38,6 +39,11 @@ public:
     void add_work(Picoseconds start, Picoseconds end, std::uint64_t inputs, std::uint64_t outputs);
     /// Work so far is over and the next starts at `now`.
     void settle(Picoseconds now);
+    /// Heat from elsewhere on the die (weight writing), between two times; begun by now or later.
+    void add_heat(Picoseconds start, Picoseconds end, double joules);
+    /// What of it has not come yet never does.
+    void stop_heat(Picoseconds now);
+    bool working(Picoseconds now) const { return state_.work_end > now; }
     /// C; without moving anything on.
     double temperature(Picoseconds now) const;
 
@@ -51,16 +57,32 @@ public:
         archive.field("work_end", state_.work_end);
         archive.field("inputs", state_.inputs);
         archive.field("outputs", state_.outputs);
+        archive.field("heat", state_.heat);
     }
 
 private:
+    struct Heat {
+        Picoseconds start = 0, end = 0;
+        double watts = 0;
+
+        template <class Archive>
+        void visit(Archive& archive)
+        {
+            archive.field("start", start);
+            archive.field("end", end);
+            archive.field("watts", watts);
+        }
+    };
     struct State {
         double die = 0, sink = 0;  ///< K that each stage is above the one outside it
         Picoseconds at = 0;        ///< integrated up to here
         Picoseconds work_start = 0, work_end = 0;
         std::uint64_t inputs = 0, outputs = 0;
+        std::vector<Heat> heat;  ///< that has not all come yet
     };
+    /// `watts` beside the heat from elsewhere.
     void advance(State& state, Picoseconds to, double watts) const;
+    void relax(State& state, Picoseconds to, double watts) const;
     void settle(State& state, Picoseconds now) const;
 
     const ThermalSetting setting_;

@@ -34,15 +34,15 @@ FrontEnd make_front_end(const Parameters& core, const pcm_memory::Parameters& pc
     front.modulator_floor = link.modulator_floor;
     front.cell_floor = link.cell_floor;
     // One weight step times one input step, of what modulator and cell can move.
-    front.acc_current = front.cell_current * (1 - link.cell_floor) / 127 * (1 - link.modulator_floor) / 255;
+    front.acc_current = front.cell_current * link.contrast / 127 / 255;
     if (on.shot) {
         front.shot_density = 2 * kElectronCharge * link.bandwidth;
-        front.dark_current = link.standing_current / 2;
+        front.dark_current = core.cells == Cells::single ? link.standing_current : link.standing_current / 2;
     }
     if (on.thermal) front.thermal_sigma = link.thermal_sigma;
     if (on.rin) {
         front.rin_sigma = std::sqrt(det::from_db(core.rin_db) * link.bandwidth);
-        front.imbalance = det::from_db(-core.cmrr_db / 2);
+        if (core.cells != Cells::single) front.imbalance = det::from_db(-core.cmrr_db / 2);
     }
     if (on.dac)
         front.dac_sigma = 256 * noise_beyond_rounding(converters.dac_enob, converters.dac_bits, converters.dac_inl);
@@ -55,7 +55,7 @@ FrontEnd make_front_end(const Parameters& core, const pcm_memory::Parameters& pc
         front.converters.adc_inl = front.converters.adc_gain_error = front.converters.adc_offset_error = 0;
     front.core = core;
     if (on.crosstalk) {
-        front.crossing_leak = 2.0 * core.n * det::from_db(core.crossing_crosstalk_db);
+        front.crossing_leak = crossing_leak(core);
         front.crossing_residual = core.crosstalk_residual;
         front.lane_crosstalk = det::from_db(core.lane_crosstalk_db);
     }

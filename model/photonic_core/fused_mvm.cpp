@@ -233,7 +233,7 @@ public:
           columns_(columns())
     {
         if (!chain_.noisy) return;
-        warming_ = warming_of(job);
+        heated_ = heating_of(job);
         // What lies beyond the rows in use is read, and dropped.
         for (auto* bytes : {&dark_, &below_, &above_}) std::memset(bytes->data(), 0, padded_rows_);
         std::memset(words_.data(), 0, (padded_rows_ + kMargin) * sizeof(std::uint32_t));
@@ -338,7 +338,9 @@ private:
             stats.sum_x += x_sum;
             stats.sum_x2 += inputs_[v].square;
             stats.sum_xsum2 += x_sum * x_sum;
-            stats.clipped += noisy_vector(first + v, v, sums);
+            const Clipped clipped = noisy_vector(first + v, v, sums);
+            stats.clipped += clipped.samples;
+            stats.sum_clip2 += clipped.error2;
         }
         const auto total = [](const std::uint64_t(&sum)[8]) { return std::accumulate(sum, sum + 8, std::uint64_t{0}); };
         stats.sum_common += total(sums.light);
@@ -439,13 +441,13 @@ private:
         for (std::uint32_t v = 0; v < count; ++v) errors[v] = intensity_error(intensity_sigma_, draws[v]);
     }
 
-    std::uint32_t noisy_vector(std::uint32_t vector, std::uint32_t v, SampleSums& sums)
+    Clipped noisy_vector(std::uint32_t vector, std::uint32_t v, SampleSums& sums)
     {
         const SampleCounter start = counter_of(vector, NoiseSource::sample, job_.first_row);
         random_.normals(keys_, start.counter, (cols_ + job_.first_row % 4 + 3) / 4, normals_.data());
 
         const std::uint32_t x_sum = inputs_[v].sum;
-        const AddedInputs added = added_inputs(chain_, x_sum, dither_sum_[v]);
+        const AddedInputs added = added_inputs(chain_, x_sum, dither_sum_[v], 0);
         const float rin = rin_[v];
         Row row{};
         row.exact = sums_.exact(v);
@@ -453,30 +455,45 @@ private:
         if (needs_.dither) row.dither = sums_.dithered(v);
         if (needs_.read) row.read = sums_.read(v);
         row.normal = normals_.data() + job_.first_row % 4;
-        row.light_shift = leaked_light(chain_, x_sum) + Sums::missing(x_sum);
+        row.light_shift = leaked_light(chain_, x_sum, 0) + Sums::missing(x_sum);
         row.read_shift = read_shift_[v];
         row.x_sum = static_cast<float>(x_sum) + added.sum;
-        row.change = rin + (1.0F + rin) * warming_.change;
+        row.change = rin + (1.0F + rin) * heated_.change;
         row.intensity = (1.0F + row.change) * (1.0F + added.spill);
-        row.tilt = warming_.tilt;
+        row.tilt = heated_.tilt;
         row.leak = rin_leak_[v];
         row.read_unit = read_unit_;
-        row.read_light = (1.0F + rin) * (1.0F + warming_.change);
+        row.read_light = (1.0F + rin) * (1.0F + heated_.change);
         row.y = output(vector);
 
         const StaticErrors& statics = *chain_.statics;
         const std::uint32_t lane = lane_of(job_, vector);
         const LaneGroup* of_lane = lanes_.data() + std::size_t{lane} * tile_.groups;
-        if (statics.adc_inl.empty()) return kernels_.noisy_row(columns_, of_lane, row, sums);
-
+        SampleRow sample;
+        sample.cols = cols_;
+        sample.lane = lane;
+        sample.analog = analog_.data();
+        sample.pedestal = pedestal_of(chain_, x_sum);
+        if (row.exact.lo != nullptr) {
+            sample.hi = row.exact.hi;
+            sample.lo = row.exact.lo;
+        } else {
+            sample.total = row.exact.hi;
+        }
+        sample.y = row.y;
+        if (statics.adc_inl.empty()) {
+            Clipped clipped{kernels_.noisy_row(columns_, of_lane, row, sums), 0};
+            if (clipped.samples == 0) return clipped;
+            // Few vectors have such samples: once more, up to the ADC, to see what they lose.
+            SampleSums counted;
+            row.analog = analog_.data();
+            kernels_.noisy_row(columns_, of_lane, row, counted);
+            clipped.error2 = clipping_error2(chain_, tile_.columns, sample);
+            return clipped;
+        }
         row.analog = analog_.data();
         kernels_.noisy_row(columns_, of_lane, row, sums);
-        SampleRow bent;
-        bent.cols = cols_;
-        bent.lane = lane;
-        bent.analog = analog_.data();
-        bent.y = row.y;
-        return bent_samples(chain_, tile_.columns, bent);
+        return bent_samples(chain_, tile_.columns, sample);
     }
 
     const ChainKernels& kernels_ = Sums::chain();
@@ -497,7 +514,7 @@ private:
     Scratch<std::int32_t> y_sums_;
     std::vector<LaneGroup> lanes_;  ///< [lane][group] of lanes in use
     const Columns columns_;
-    Warming warming_{};
+    Heating heated_{};
     DacErrors errors_{};
     float intensity_sigma_ = 0;
     float read_unit_ = 0;

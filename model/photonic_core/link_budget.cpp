@@ -32,7 +32,7 @@ double cells_per_weight(const Parameters& core)
 
 double row_bus_db(const Parameters& core)
 {
-    return bus_excess_db(2 * core.n, core.pass_loss_db);
+    return bus_excess_db(row_passes(core), core.pass_loss_db);
 }
 
 /// Cells that share a photodiode share a bus. The ideal combiner keeps the whole column's: it is a bound on summing
@@ -72,7 +72,8 @@ double receiver_noise(const Parameters& core, double bandwidth)
 
 double standing_current(const Parameters& core)
 {
-    const double diodes = core.combining == Combining::segmented ? 2.0 * column_segments(core) : 2.0;
+    const double polarities = core.cells == Cells::single ? 1.0 : 2.0;
+    const double diodes = polarities * (core.combining == Combining::segmented ? column_segments(core) : 1.0);
     const double oscillator = coherent(core) ? core.responsivity * core.local_oscillator_power : 0.0;
     return diodes * core.dark_current + oscillator;
 }
@@ -121,6 +122,24 @@ double bus_excess_db(std::uint32_t passes, double loss_db)
     double sum = 0;
     for (std::uint32_t j = 0; j < passes; ++j) sum += det::from_db(loss_db * j);
     return det::to_db(sum / passes);
+}
+
+std::uint32_t row_passes(const Parameters& core)
+{
+    return core.cells == Cells::single ? core.n : 2 * core.n;
+}
+
+double crossing_leak(const Parameters& core)
+{
+    return row_passes(core) * det::from_db(core.crossing_crosstalk_db);
+}
+
+double code_pedestal(const Parameters& core, const pcm_memory::Parameters& pcm, bool crossings)
+{
+    if (core.cells != Cells::single) return 0;
+    constexpr double kOffset = 127;
+    const double floor = floor_of(core, pcm.cell_extinction_db), leak = crossings ? crossing_leak(core) : 0;
+    return kOffset + 2 * kOffset * (floor + leak) / (1 - floor);
 }
 
 std::uint32_t column_segments(const Parameters& core)
@@ -187,6 +206,8 @@ LinkBudget solve_link_budget(const Parameters& core, const pcm_memory::Parameter
     link.modulator_floor = floor_of(core, core.modulator_extinction_db);
     link.cell_floor = floor_of(core, pcm.cell_extinction_db);
     link.contrast = (1.0 - link.cell_floor) * (1.0 - link.modulator_floor);
+    // A weight of full scale is half of what a single cell can move.
+    if (core.cells == Cells::single) link.contrast /= 2;
     link.row_power_on_chip = core.lanes * core.row_power * det::from_db(-core.coupling_loss_db);
     link.local_oscillator_optical = local_oscillator_at_laser(core);
     link.laser_optical = static_cast<double>(core.n) * core.lanes * core.row_power + link.local_oscillator_optical;

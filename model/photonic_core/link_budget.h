@@ -35,6 +35,21 @@ struct LinkBudget {
     double snr_workload_db;           ///< of anchor_workload(): receiver noise alone
 };
 
+/// Column guides that a row's light crosses.
+std::uint32_t row_passes(const Parameters& core);
+/// Light of other rows that the crossings add to a cell, of T_max.
+double crossing_leak(const Parameters& core);
+/// Cells::single: the light that a weight of 0 lets through, with that of T_min and of the crossings, in weight steps;
+/// 0 for pairs.
+double code_pedestal(const Parameters& core, const pcm_memory::Parameters& pcm, bool crossings = true);
+
+/// What photonic_core::column_gain (mvm.h) takes as the range for products up to +- `product` of vectors whose codes
+/// sum to `x_sum` at most.
+inline double requested_range(double pedestal, double product, double x_sum)
+{
+    return pedestal > 0 ? (product + pedestal * x_sum) / 2 : product;
+}
+
 LinkBudget solve_link_budget(const Parameters& core, const pcm_memory::Parameters& pcm);
 
 /// Excess loss in dB of an equalised bus of `passes` passes at `loss_db` each.

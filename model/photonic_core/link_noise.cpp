@@ -67,6 +67,8 @@ double workload_direct(const Parameters& core, const LinkBudget& link, const Wor
 {
     const double modulator = link.modulator_floor + (1.0 - link.modulator_floor) * workload.mean_input;
     if (core.cells == Cells::routing) return modulator;  // T and 1 - T: all of it arrives
+    // One cell: half open in the mean, and one arm of it.
+    if (core.cells == Cells::single) return modulator * (1.0 + link.cell_floor) / 2.0;
     const double cell = link.cell_floor + (1.0 - link.cell_floor) * workload.mean_weight;
     return 2.0 * modulator * cell;
 }
@@ -90,16 +92,20 @@ std::vector<NoiseTerm> workload_noise(const Parameters& core, const pcm_memory::
     const LinkBudget link = solve_link_budget(core, pcm);
     const double shot = 2.0 * kElectronCharge * link.bandwidth;
     const double rin = det::from_db(core.rin_db) * link.bandwidth;
-    const double leak = det::from_db(-core.cmrr_db);
+    const bool single = core.cells == Cells::single;
+    const double leak = single ? 1.0 : det::from_db(-core.cmrr_db);  // nothing to balance against
     const double y = workload_signal(core, workload) * link.contrast * link.full_scale_current;
     const double y2 = y * y;
     const double direct = workload_direct(core, link, workload) * link.direct_full_scale;
     const bool coherent = core.combining == Combining::coherent_homodyne;
     const double oscillator = coherent ? core.responsivity * core.local_oscillator_power : 0.0;
     const double x2 = workload.rms_input * workload.rms_input, w2 = workload.rms_weight * workload.rms_weight;
-    const double step = 1.0 / ((1u << pcm.level_bits) - 1);
+    // A single cell's range holds both signs of a weight.
+    const double step = (single ? 2.0 : 1.0) / ((1u << pcm.level_bits) - 1);
+    const double cells = single ? 4.0 : 2.0;
     const double spread = 1.0 - det::exp(-core.phase_error * core.phase_error);
-    const double range = 2.0 * converters.adc_range_sigmas;
+    // Of the rms product; a single cell's ADC spans from dark to twice the mean light.
+    const double range = single ? 2.0 * direct / y : 2.0 * converters.adc_range_sigmas;
     std::vector<NoiseTerm> terms = {
         {"amplifier", link.thermal_sigma * link.thermal_sigma, true},
         {"shot of the light", shot * direct, true},
@@ -116,7 +122,7 @@ std::vector<NoiseTerm> workload_noise(const Parameters& core, const pcm_memory::
         {"lane crosstalk", y2 * 2.0 * det::from_db(2.0 * core.lane_crosstalk_db), false},
         {"crossing crosstalk", y2 * core.crosstalk_residual * core.crosstalk_residual / w2, false},
         {"cell levels", y2 * step * step / 12.0 / w2, false},
-        {"cell programming", y2 * 2.0 * pcm.programming_sigma * pcm.programming_sigma / w2, false},
+        {"cell programming", y2 * cells * pcm.programming_sigma * pcm.programming_sigma / w2, false},
         {"DAC", y2 * quantiser(converters.dac_enob) / x2, false},
         {"ADC", y2 * range * range * quantiser(converters.adc_enob), false},
     };

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <numeric>
 
 #include "lightcard/model/common/gaussian.h"
 #include "lightcard/model/common/rng.h"
@@ -12,6 +13,7 @@
 #include "lightcard/model/photonic_core/fused_mvm.h"
 #include "lightcard/model/photonic_core/integer_kernel.h"
 #include "lightcard/model/photonic_core/read_noise.h"
+#include "lightcard/model/photonic_core/ring.h"
 #include "lightcard/model/photonic_core/sample_chain.h"
 #include "lightcard/model/photonic_core/symbol_terms.h"
 
@@ -136,11 +138,13 @@ public:
     explicit NoiseChain(const MvmJob& job)
         : job_(job),
           tile_(*job.tile),
+          heated_(heating_of(job)),
           columns_(column_constants(*job.chain, *job.tile, job.gains)),
           common_(signed_codes(job.tile->common)),
           kernel_(common_.data(), common_.empty() ? 0 : tile_.cols, tile_.row_stride),
           read_(job)
     {
+        scale_floor(columns_.floor_light, heated_.floor);
     }
 
     void run_block(std::uint32_t first, std::uint32_t count, const PlaneKernel& hi, Block& block, MvmStats& stats) const
@@ -187,8 +191,10 @@ private:
         if (common_.empty()) {
             std::fill_n(block.light.begin() + static_cast<std::ptrdiff_t>(at), tile_.cols, 0);
         }
-        finish_light(block.light.data() + at, leaked_light(*job_.chain, x_sum) + (common_.empty() ? 0 : 128 * x_sum),
-                     columns_.floor_light);
+        finish_light(
+            block.light.data() + at,
+            leaked_light(*job_.chain, x_sum, static_cast<double>(heated_.floor)) + (common_.empty() ? 0 : 128 * x_sum),
+            columns_.floor_light);
         const SampleKey key = key_of(vector);
         sample_words(key, NoiseSource::sample, job_.first_row, tile_.cols, block.words.data());
         gaussian(block.words.data(), block.normals.data(), tile_.cols);
@@ -200,19 +206,22 @@ private:
         row.dither = block.dithered.data() + at;
         row.normal = block.normals.data();
         row.rin = intensity_draw(key, NoiseSource::rin);
-        const Warming warming = warming_of(job_);
-        row.warming = warming.change;
-        row.tilt = warming.tilt;
+        row.warming = heated_.change;
+        row.tilt = heated_.tilt;
+        row.floor = heated_.floor;
         row.rin_leak = intensity_draw(key, NoiseSource::rin_leak);
         row.lane = lane_of(job_, vector);
-        const AddedInputs added = added_inputs(*job_.chain, x_sum, block.dither_sum[v]);
+        const AddedInputs added = added_inputs(*job_.chain, x_sum, block.dither_sum[v], heated_.floor);
+        row.pedestal = pedestal_of(*job_.chain, x_sum);
         row.x_sum = static_cast<float>(x_sum) + added.sum;
         row.spill = added.spill;
         if (read_.on()) row.read = block.read.data() + at;
         row.analog = block.analog.data();
         row.y = job_.y + std::size_t{vector} * tile_.cols;
         count_samples(row, columns_.floor_acc.data(), stats);
-        stats.clipped += noisy_samples(*job_.chain, columns_, row);
+        const Clipped clipped = noisy_samples(*job_.chain, columns_, row);
+        stats.clipped += clipped.samples;
+        stats.sum_clip2 += clipped.error2;
     }
 
     /// Laser RIN: one draw a symbol, common to every column of the tile.
@@ -226,6 +235,7 @@ private:
 
     const MvmJob& job_;
     const pcm_memory::EffectiveTile& tile_;
+    const Heating heated_;
     ColumnConstants columns_;
     std::vector<std::int8_t> common_;
     PlaneKernel kernel_;
@@ -270,6 +280,10 @@ void run_quantised(const MvmJob& job, MvmStats& stats)
             row.hi = block.hi.data() + std::size_t{v} * cols;
             row.lo = block.lo.data() + std::size_t{v} * cols;
             row.y = job.y + std::size_t{first + v} * cols;
+            if (job.chain->pedestal > 0) {
+                const std::uint8_t* x = job.x + (first + v) * job.x_stride;
+                row.pedestal = pedestal_of(*job.chain, std::accumulate(x, x + job.tile->rows, 0u));
+            }
             stats.clipped += quantised_samples(*job.chain, columns, row);
         }
     });
@@ -318,10 +332,19 @@ unsigned __int128 sum_of_lsb2(const MvmJob& job)
 
 }  // namespace
 
-double relative_warming(const MvmJob& job)
+double relative_warming(const AnalogChain& chain, double warming)
 {
     constexpr double kDarkest = -0.9;  // no cell is opaque for being cold
-    return std::max(kDarkest, job.warming * job.chain->temperature_coefficient);
+    return std::max(kDarkest, warming * chain.temperature_coefficient);
+}
+
+HeatedLight heated_light(const AnalogChain& chain, double warming, double detuning)
+{
+    const double cells = relative_warming(chain, warming);
+    const double tilt = cells * chain.temperature_imbalance / 2;
+    if (chain.ring_shift == 0 || detuning == 0 || !(chain.modulator_floor > 0)) return {cells, 0, tilt};
+    const RingLight ring = ring_light(chain.modulator_floor, chain.ring_shift * detuning);
+    return {(1 + cells) * ring.slope - 1, ring.floor / (ring.slope * chain.modulator_floor) - 1, tilt * ring.slope};
 }
 
 std::uint32_t lane_of(const MvmJob& job, std::uint32_t vector)
@@ -360,13 +383,37 @@ std::shared_ptr<const PreparedTile> prepare_tile(const AnalogChain& chain, const
     return std::make_shared<const PreparedTile>(chain, tile, gains, chain.isa);
 }
 
+namespace {
+
+/// One cell a weight: what the ADC gave is the sum of all codes, from 0 up; the chip takes off what stands for weight
+/// 0.
+void take_off_pedestal(const MvmJob& job)
+{
+    const AnalogChain& chain = *job.chain;
+    const auto half = static_cast<std::int64_t>(chain.adc_codes / 2);
+    const bool digitised = !chain.noisy || chain.sources.adc_quantisation;
+    const auto pedestal = static_cast<std::int64_t>(chain.pedestal * 65536 + 0.5);
+    for (std::uint32_t v = 0; v < job.vectors; ++v) {
+        const std::uint8_t* x = job.x + v * job.x_stride;
+        const std::int64_t x_sum = std::accumulate(x, x + job.tile->rows, std::int64_t{0});
+        std::int32_t* y = job.y + std::size_t{v} * job.tile->cols;
+        for (std::uint32_t c = 0; c < job.tile->cols; ++c) {
+            const std::int64_t middle = digitised ? half * job.gains[c].digital_gain : 0;
+            y[c] += static_cast<std::int32_t>((middle - pedestal * x_sum + 32768) >> 16);
+        }
+    }
+}
+
+}  // namespace
+
 MvmStats run_mvm(const MvmJob& job)
 {
     MvmStats stats;
     stats.samples = std::uint64_t{job.vectors} * job.tile->cols;
     auto prepared = job.tile->prepared;
     if (!prepared || !prepared->is_for(job.gains)) prepared = prepare_tile(*job.chain, *job.tile, job.gains);
-    if (prepared) {
+    // Modulators off their operating point are the portable path's.
+    if (prepared && heated_light(*job.chain, job.warming, job.detuning).floor == 0) {
         run_fused(job, *prepared, stats);
     } else {
         run_portable(job, stats);
@@ -377,6 +424,7 @@ MvmStats run_mvm(const MvmJob& job)
         if (job.chain->device) stats.clipped = run_device(job);
     }
     if (job.chain->converters) stats.sum_lsb2 = sum_of_lsb2(job);
+    if (job.chain->converters && job.chain->pedestal > 0) take_off_pedestal(job);
     return stats;
 }
 

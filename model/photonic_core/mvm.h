@@ -47,10 +47,16 @@ struct AnalogChain {
     double adc_inl_variance = 0, adc_offset_variance = 0;           ///< LSB^2
     double dac_gain_error = 0, adc_gain_error = 0;                  ///< rms
     double temperature_coefficient = 0, temperature_imbalance = 0;  ///< of transmission, 1/K; of it, between + and -
-    FrontEnd front_end;                                             ///< the same in amperes, source by source
-    std::shared_ptr<const StaticErrors> statics;                    ///< of this core; set if noisy
-    std::shared_ptr<const Trims> trims;                             ///< its converters' registers; null = at rest
-    KernelIsa isa = best_kernel_isa();                              ///< who computes it; never shows in a result
+    double ring_shift = 0;       ///< half linewidths of a modulator's resonance a K; 0 = not resonant
+    double modulator_floor = 0;  ///< light of a modulator at code 0, of the brightest
+    /// One cell a weight: light of the code that stands for weight 0, in weight steps; its product with the sum of the
+    /// inputs is taken off behind the ADC, whose codes are all positive then. 0 = pairs.
+    double pedestal = 0;
+    double dark_cell = 0;                         ///< of it, what a cell at T_min lets through
+    FrontEnd front_end;                           ///< the same in amperes, source by source
+    std::shared_ptr<const StaticErrors> statics;  ///< of this core; set if noisy
+    std::shared_ptr<const Trims> trims;           ///< its converters' registers; null = at rest
+    KernelIsa isa = best_kernel_isa();            ///< who computes it; never shows in a result
 };
 
 AnalogChain make_analog_chain(const Parameters& core, const pcm_memory::Parameters& pcm,
@@ -86,6 +92,7 @@ struct MvmStats {
     unsigned __int128 sum_read = 0;     ///< sum over samples of read variance, in ReadNoise::unit
     unsigned __int128 sum_norm2 = 0;    ///< sum over samples of column_norm2
     unsigned __int128 sum_lsb2 = 0;     ///< sum over samples of digital_gain^2: lsb^2 in 2^-32 acc^2
+    __int128 sum_clip2 = 0;  ///< by how much the squared error of clipped samples is larger for it, acc^2 (may be < 0)
     void add(const MvmStats& other)
     {
         samples += other.samples;
@@ -102,6 +109,7 @@ struct MvmStats {
         sum_read += other.sum_read;
         sum_norm2 += other.sum_norm2;
         sum_lsb2 += other.sum_lsb2;
+        sum_clip2 += other.sum_clip2;
     }
 
     template <class Archive>
@@ -120,19 +128,25 @@ struct MvmStats {
             archive.field("high", high);
             *sum = static_cast<unsigned __int128>(high) << 64 | low;
         }
+        auto low = static_cast<std::uint64_t>(sum_clip2);
+        auto high = static_cast<std::uint64_t>(static_cast<unsigned __int128>(sum_clip2) >> 64);
+        archive.field("low", low);
+        archive.field("high", high);
+        sum_clip2 = static_cast<__int128>(static_cast<unsigned __int128>(high) << 64 | low);
     }
 };
 
 /// Variance of the output error by source, acc^2 summed over `samples`.
 struct Attribution {
     double levels = 0, programming = 0, drift = 0, thermal = 0, shot = 0, rin = 0, dac = 0, adc_noise = 0,
-           adc_quantisation = 0, dac_static = 0, adc_static = 0, crosstalk = 0, read = 0, wear = 0;
+           adc_quantisation = 0, dac_static = 0, adc_static = 0, crosstalk = 0, read = 0, wear = 0, retention = 0,
+           temperature = 0, clipping = 0;
     double signal = 0;   ///< sum of squares of the sums themselves
     double results = 0;  ///< sums that all of this is over
     double total() const
     {
         return levels + programming + drift + thermal + shot + rin + dac + adc_noise + adc_quantisation + dac_static +
-               adc_static + crosstalk + read + wear;
+               adc_static + crosstalk + read + wear + retention + temperature + clipping;
     }
     void add(const Attribution& other)
     {
@@ -150,6 +164,9 @@ struct Attribution {
         crosstalk += other.crosstalk;
         read += other.read;
         wear += other.wear;
+        retention += other.retention;
+        temperature += other.temperature;
+        clipping += other.clipping;
         signal += other.signal;
         results += other.results;
     }
@@ -171,13 +188,24 @@ struct Attribution {
         archive.field("crosstalk", crosstalk);
         archive.field("read", read);
         archive.field("wear", wear);
+        archive.field("retention", retention);
+        archive.field("temperature", temperature);
+        archive.field("clipping", clipping);
         archive.field("signal", signal);
         archive.field("results", results);
     }
 };
-/// Closed form. Static sources: rows taken as exchangeable; cross terms with drift and ADC clipping are left out.
+/// What temperature does to the light of a job: relative change between darkest and brightest input, by cells and
+/// modulators together, of the light at code 0 beyond that, and what + gains on - by it, of all light.
+struct HeatedLight {
+    double change = 0, floor = 0, tilt = 0;
+};
+HeatedLight heated_light(const AnalogChain& chain, double warming, double detuning);
+
+/// Closed form, but for clipping, which is counted. Static sources: rows taken as exchangeable; what two sources have
+/// in common is half each's.
 Attribution attribute(const AnalogChain& chain, const MvmStats& stats, const pcm_memory::EffectiveTile& tile,
-                      std::uint64_t vectors);
+                      std::uint64_t vectors, const HeatedLight& heated = {});
 
 /// Samples that become one sum: `passes` conversions of `col_copies` equal columns of `row_copies` equal blocks of
 /// rows, their sum divided by the product of the three and multiplied by a scale whose mean square is `scale2`.
@@ -194,7 +222,8 @@ struct MvmJob {
     const std::uint8_t* x = nullptr;    ///< [vectors][x_stride] DAC codes, zero beyond tile->rows
     std::size_t x_stride = 0;
     std::uint32_t vectors = 0;
-    double warming = 0;                   ///< K above the temperature of calibration
+    double warming = 0;                   ///< K above the temperature of writing the tile
+    double detuning = 0;                  ///< K above the temperature that the modulators are locked at
     std::uint32_t first_lane = 0;         ///< of vector 0; the next vector is in the next lane
     std::uint32_t before = 0, after = 0;  ///< vectors of the same command that lie before and after these in x
     std::int32_t* y = nullptr;            ///< [vectors][cols] acc units; written
@@ -212,7 +241,11 @@ std::shared_ptr<const PreparedTile> prepare_tile(const AnalogChain& chain, const
                                                  const ColumnGain* gains);
 
 /// Relative change of every transmission, by temperature.
-double relative_warming(const MvmJob& job);
+double relative_warming(const AnalogChain& chain, double warming);
+inline double relative_warming(const MvmJob& job)
+{
+    return relative_warming(*job.chain, job.warming);
+}
 std::uint32_t lane_of(const MvmJob& job, std::uint32_t vector);
 /// Inputs of the lanes beside a vector's in the same symbol; null where there is none. Needs a noisy chain.
 std::array<const std::uint8_t*, 2> neighbours(const MvmJob& job, std::uint32_t vector);

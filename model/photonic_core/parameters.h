@@ -20,6 +20,7 @@ enum class Combining : std::uint8_t {
 /// What a weight is made of.
 enum class Cells : std::uint8_t {
     absorptive_pair,  ///< a + and a - cell: a row's light is split 2n ways
+    single,           ///< one cell, w = code - offset: split n ways, one photodiode, the offset is taken off digitally
     routing,          ///< one 1x2 cell sends T to + and 1 - T to -: split n ways, three times the direct current
 };
 
@@ -44,6 +45,10 @@ struct Parameters {
     double detector_loss_db = 0.2;
     double splitter_loss_db = 0.1;  ///< excess a 1x2 stage of the 1->N row splitter
     double modulator_extinction_db = 15.0;
+
+    // What resonant modulators do when their die leaves the temperature they were locked at. 0 = not resonant.
+    double ring_shift = 0;        ///< nm/K, of the resonance that the lock does not follow
+    double ring_linewidth = 0.2;  ///< nm, full width at half depth
 
     // What differs between paths after equalisation, and what leaks.
     double path_nonuniformity_db = 0.5;    ///< first to last column, linear

@@ -39,7 +39,7 @@ PhotonicCore::PhotonicCore(sc_core::sc_module_name name, std::uint32_t core, con
       bits_per_output_(converters.adc_bits)
 {
     in.register_b_transport(this, &PhotonicCore::b_transport);
-    state_.calibrated.temperature = thermal.calibrated_at;
+    state_.calibrated.temperature = state_.temperature = thermal.calibrated_at;
     const double oscillator = budget_.local_oscillator_optical / parameters.lanes;
     const double laser_watts = (parameters.n * parameters.row_power + oscillator) / parameters.wall_plug_efficiency;
     laser_account_ = services_.ledger.open(
@@ -74,6 +74,22 @@ void PhotonicCore::add_telemetry(std::uint32_t core, double laser_watts)
         const bool lit = now >= state_.laser_settled && now < state_.laser_off;
         return lit ? static_cast<std::int64_t>(laser_watts * 1e6 * static_cast<double>(lines())) : 0;
     });
+}
+
+double PhotonicCore::excursion() const
+{
+    const auto* hot = services_.faults.find(FaultKind::thermal, LC_PLACE(core_, 0, 0, 0));
+    return hot == nullptr ? 0 : static_cast<double>(hot->value) * 1e-3;
+}
+
+double PhotonicCore::temperature() const
+{
+    return thermal_.temperature(services_.now()) + excursion();
+}
+
+double PhotonicCore::measured_temperature() const
+{
+    return thermal_.working(services_.now()) ? state_.temperature : temperature();
 }
 
 void PhotonicCore::darken(MvmTransaction& mvm)
@@ -165,9 +181,12 @@ bool PhotonicCore::fetch_weights(MvmTransaction& mvm, tlm::tlm_generic_payload& 
     fetch.kind = ProgramTransaction::Kind::fetch;
     fetch.bank = mvm.bank;
     fetch.weight_id = mvm.weight_id;
+    fetch.begins = mvm.vectors == 0;
     const ExtensionLoan loan(fetch_payload_, fetch);
     auto delay = sc_core::SC_ZERO_TIME;
     weights->b_transport(fetch_payload_, delay);
+    mvm.warming = state_.temperature - fetch.temperature;
+    mvm.detuning = state_.temperature - thermal_setting_.calibrated_at;
     mvm.tile = fetch.tile;
     mvm.bank_empty = fetch.empty;
     mvm.chain = &chain_;
@@ -214,11 +233,10 @@ Picoseconds PhotonicCore::symbols_take(std::uint64_t symbols) const
 /// The die's temperature for the command that starts now.
 void PhotonicCore::prepare_die(Picoseconds now)
 {
-    if (!thermal_setting_.on) return;
-    thermal_.settle(now);
-    const double temperature = thermal_.temperature(now);
-    state_.warming = temperature - thermal_setting_.calibrated_at;
-    state_.throttling = temperature > thermal_setting_.throttle_at;
+    if (thermal_setting_.on) thermal_.settle(now);
+    const double more = excursion();
+    state_.temperature = thermal_.temperature(now) + more;
+    state_.throttling = (thermal_setting_.on || more != 0) && state_.temperature > thermal_setting_.throttle_at;
 }
 
 void PhotonicCore::schedule(MvmTransaction& mvm)
@@ -250,6 +268,8 @@ void PhotonicCore::trim(CalibrationTransaction& calibration)
     const auto readings = 2ull * calibration.samples, all = readings * parameters_.lanes * parameters_.n;
     if ((calibration.kinds & CalibrationTransaction::kAdcs) != 0) {
         trim_adcs(chain_, converters_, core_, calibration.samples, key, measured_.trims);
+        calibration.draws = key.id();
+        calibration.reading_error = adc_reading_error(chain_, calibration.samples);
         calibration.end += symbols_take(readings);
         calibration.adc_samples += all;
         measured_.trims_changed = true;
@@ -267,7 +287,10 @@ void PhotonicCore::trim(CalibrationTransaction& calibration)
 void PhotonicCore::probe_banks(CalibrationTransaction& calibration)
 {
     const bool columns = (calibration.kinds & CalibrationTransaction::kColumns) != 0;
-    if (!columns && (calibration.kinds & CalibrationTransaction::kDrift) == 0) return;
+    const bool gains = columns || (calibration.kinds & CalibrationTransaction::kDrift) != 0;
+    const bool ranges = (calibration.kinds & CalibrationTransaction::kRanges) != 0;
+    if (!gains && !ranges) return;
+    const bool offset = (calibration.kinds & CalibrationTransaction::kSigned) != 0;
     AnalogChain chain = chain_;
     if (measured_.trims_changed) set_trims(chain, parameters_, converters_, services_.run, core_, measured_.trims);
     const bool every = calibration.bank == CalibrationTransaction::kEveryBank;
@@ -283,16 +306,24 @@ void PhotonicCore::probe_banks(CalibrationTransaction& calibration)
         if (look.tile == nullptr) continue;
         const auto wanted = calibration.end;
         const auto start = light_bank(bank, wanted, light_up(wanted, calibration.earliest), calibration.cause);
-        const auto symbols = (calibration.samples + parameters_.lanes - 1) / parameters_.lanes;
-        calibration.end = start + symbols_take(symbols) + parameters_.latency + 2 * parameters_.die_to_die_latency;
-        calibration.dac_samples += std::uint64_t{calibration.samples} * look.rows;
-        calibration.adc_samples += std::uint64_t{calibration.samples} * look.cols;
+        // Each round of a range needs the answers of the one before it.
+        const std::uint64_t rounds = (gains ? 1 : 0) + (ranges ? kRangeRounds : 0);
+        const auto symbols = rounds * ((calibration.samples + parameters_.lanes - 1) / parameters_.lanes);
+        const auto drain = parameters_.latency + 2 * parameters_.die_to_die_latency;
+        calibration.end = start + symbols_take(symbols) + static_cast<Picoseconds>(rounds) * drain;
+        calibration.dac_samples += rounds * calibration.samples * look.rows;
+        calibration.adc_samples += rounds * calibration.samples * look.cols;
         ++calibration.banks;
         const CalibrationKey key{services_.run.seed, std::uint64_t{core_} << 40 | state_.numbers++};
         if (!services_.run.computes()) continue;
-        measured_.gains.push_back(
-            {bank, look.epoch,
-             measure_gains(chain, {look.tile, look.targets, state_.warming, calibration.samples}, columns, key)});
+        const BankProbe probe{look.tile, look.targets, state_.temperature - look.temperature,
+                              state_.temperature - thermal_setting_.calibrated_at, calibration.samples};
+        Measured::Bank measured{bank, look.epoch, {}, {}};
+        if (ranges)
+            measured.ranges = measure_ranges(chain, probe, converters_.adc_range_sigmas,
+                                             offset ? RangeInputs::offset : RangeInputs::positive, key);
+        if (gains) measured.gains = measure_gains(chain, probe, columns, key);
+        measured_.banks.push_back(std::move(measured));
     }
 }
 
@@ -302,19 +333,20 @@ void PhotonicCore::set_measured()
         state_.trims = measured_.trims;
         restore_trims();
     }
-    for (auto& bank : measured_.gains) {
+    for (auto& bank : measured_.banks) {
         ProgramTransaction set;
         set.kind = ProgramTransaction::Kind::calibrate;
         set.bank = bank.bank;
         set.epoch = bank.epoch;
         set.column_gains = std::move(bank.gains);
+        set.ranges = std::move(bank.ranges);
         tlm::tlm_generic_payload write;
         const ExtensionLoan loan(write, set);
         auto delay = sc_core::SC_ZERO_TIME;
         weights->b_transport(write, delay);
     }
     state_.calibrated = {state_.calibrated.count + 1, state_.calibrated.time + measured_.time, services_.ageing_clock(),
-                         thermal_.temperature(services_.now())};
+                         temperature()};
     measured_ = {};
 }
 
@@ -323,7 +355,11 @@ void PhotonicCore::calibrate(CalibrationTransaction& calibration, tlm::tlm_gener
     payload.set_response_status(tlm::TLM_OK_RESPONSE);
     if (calibration.kind == CalibrationTransaction::Kind::abandon) measured_ = {};
     if (calibration.kind == CalibrationTransaction::Kind::commit) set_measured();
-    if (calibration.kind != CalibrationTransaction::Kind::begin) return;
+    auto delay = sc_core::SC_ZERO_TIME;
+    if (calibration.kind != CalibrationTransaction::Kind::begin) {
+        out->b_transport(payload, delay);
+        return;
+    }
     prepare_die(calibration.earliest);
     ++state_.numbers;
     measured_ = {};
@@ -338,7 +374,6 @@ void PhotonicCore::calibrate(CalibrationTransaction& calibration, tlm::tlm_gener
     if (services_.activity.enabled())
         services_.activity.span(track_, "calibration", calibration.start, calibration.end, calibration.cause.layer,
                                 calibration.banks);
-    auto delay = sc_core::SC_ZERO_TIME;
     out->b_transport(payload, delay);
 }
 
@@ -359,14 +394,11 @@ void PhotonicCore::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_ti
         payload.set_response_status(tlm::TLM_OK_RESPONSE);
         return;
     }
-    mvm->warming = state_.warming;
     thermal_.add_work(mvm->start, mvm->stream_end, std::uint64_t{mvm->vectors} * mvm->passes * mvm->rows,
                       std::uint64_t{mvm->vectors} * mvm->passes * mvm->cols);
     const auto bits = static_cast<std::uint64_t>(mvm->vectors) * mvm->passes *
                       (mvm->rows * bits_per_input_ + mvm->cols * bits_per_output_);
     darken(*mvm);
-    if (const auto* hot = services_.faults.find(FaultKind::thermal, LC_PLACE(core_, 0, 0, 0)); hot != nullptr)
-        mvm->warming += static_cast<double>(hot->value) * 1e-3;
     services_.ledger.charge(die_account_, bits, mvm->start, mvm->stream_end, mvm->cause);
     if (services_.activity.enabled()) {
         services_.activity.span(track_, "MVM", mvm->start, mvm->stream_end, mvm->cause.layer, mvm->vectors);

@@ -56,7 +56,12 @@ public:
     Picoseconds laser_on() const { return state_.laser_on_total; }
     std::uint64_t bank_switches() const { return state_.switches; }
     /// C, of the die now.
-    double temperature() const { return thermal_.temperature(services_.now()); }
+    double temperature() const;
+    /// As the core's controller last took it: while light flows, that of the command's start.
+    double measured_temperature() const;
+    /// Weights are written on this die, with that energy from `start` to `end`; the rest never comes from `now` on.
+    void add_heat(Picoseconds start, Picoseconds end, double joules) { thermal_.add_heat(start, end, joules); }
+    void stop_heat(Picoseconds now) { thermal_.stop_heat(now); }
     Picoseconds throttled() const { return state_.throttled; }
     /// Calibrations that have ended, the time they took, and the ageing clock and temperature at the last one.
     struct Calibrated {
@@ -78,7 +83,7 @@ public:
         archive.field("laser_on_total", state_.laser_on_total);
         archive.field("switches", state_.switches);
         archive.field("held", state_.held);
-        archive.field("warming", state_.warming);
+        archive.field("temperature", state_.temperature);
         archive.field("throttling", state_.throttling);
         archive.field("throttled", state_.throttled);
         archive.field("calibrations", state_.calibrated.count);
@@ -101,7 +106,7 @@ private:
         Picoseconds laser_on_total = 0;
         std::uint64_t switches = 0;
         bool held = false;
-        double warming = 0;       ///< K above the temperature of calibration, of the command in work
+        double temperature = 0;   ///< C, of the command in work
         bool throttling = false;  ///< of the command in work
         Picoseconds throttled = 0;
         Calibrated calibrated;
@@ -112,12 +117,13 @@ private:
     struct Measured {
         bool trims_changed = false;
         Trims trims;
-        struct Gains {
+        struct Bank {
             std::uint32_t bank;
             std::uint64_t epoch;
-            std::vector<float> gains;
+            std::vector<float> gains;           ///< empty: not measured
+            std::vector<std::uint32_t> ranges;  ///< empty: not measured
         };
-        std::vector<Gains> gains;
+        std::vector<Bank> banks;
         Picoseconds time = 0;
     };
 
@@ -135,6 +141,8 @@ private:
     void restore_trims();
     /// Laser lines that are out: their lanes carry no light.
     void darken(MvmTransaction& mvm);
+    /// K that a fault warms the die by.
+    double excursion() const;
     void add_telemetry(std::uint32_t core, double laser_watts);
     void book_laser(Picoseconds until);
 

@@ -62,6 +62,7 @@ bool PreparedTile::takes(const AnalogChain& chain, const pcm_memory::EffectiveTi
 {
     if (!has_avx2() || tile.rows > kMostRows) return false;
     if (chain.noisy && (!chain.converters || !chain.sources.adc_quantisation || tile.common.empty())) return false;
+    if (!chain.noisy && chain.pedestal > 0) return false;
     if (!chain.converters) return true;
     constexpr std::uint32_t kMostCodes = 1u << 16;
     constexpr std::int64_t kLargest = std::int64_t{1} << 47;

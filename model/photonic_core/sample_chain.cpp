@@ -40,6 +40,14 @@ LIGHTCARD_CLONES void exact_sums(const SampleRow& row, const std::int32_t* hi_su
     }
 }
 
+/// Light at code 0 that modulators off their operating point add.
+LIGHTCARD_CLONES void add_floor(const SampleRow& row, const std::int32_t* floor_acc)
+{
+    const float floor = row.floor;
+    for (std::uint32_t c = 0; c < row.cols; ++c)
+        row.analog[c] = row.analog[c] + floor * static_cast<float>(floor_acc[c]);
+}
+
 /// What one lane's paths and converters are like, [column].
 struct LaneErrors {
     const float *shortfall, *shortfall2, *adc_gain, *adc_offset, *adc_inl;
@@ -140,6 +148,7 @@ ColumnConstants column_constants(const AnalogChain& chain, const pcm_memory::Eff
     ColumnConstants columns;
     columns.receiver_variance = static_cast<float>(chain.thermal_variance + chain.shot_constant);
     const std::vector<float> signs = imbalance_signs(chain.seed, tile.core, tile.cols);
+    columns.signal = 1 / tile.mean_gain();
     const double unused_rows = chain.n > tile.rows ? chain.n - tile.rows : 0;
     for (std::uint32_t c = 0; c < tile.cols; ++c) {
         const ColumnGain gain = chain.converters ? gains[c] : ColumnGain{};
@@ -152,35 +161,75 @@ ColumnConstants column_constants(const AnalogChain& chain, const pcm_memory::Eff
         columns.imbalance.push_back(signs[c] * static_cast<float>(std::sqrt(chain.cmrr_leak) * chain.common_to_acc));
         const WeightSums sums = weight_sums(tile, c);
         columns.hi_sum.push_back(sums.hi);
-        columns.floor_acc.push_back(static_cast<std::int32_t>(
-            round_half_even(chain.modulator_floor_code * (static_cast<double>(sums.hi) + sums.lo / 256.0))));
+        const double weights = static_cast<double>(sums.hi) + sums.lo / 256.0;
+        // One cell a weight: nothing cancels what stands for weight 0, nor what unused cells let through.
+        const bool single = chain.pedestal > 0;
+        const double dark = single ? chain.pedestal * tile.rows + unused_rows * chain.dark_cell : 0;
+        // Of that, what chain.pedestal times the light of all n rows (SampleRow::x_sum) is not.
+        const double unlike = single ? unused_rows * (chain.pedestal - chain.dark_cell) : 0;
+        columns.weight_floor.push_back(
+            static_cast<std::int32_t>(round_half_even(chain.modulator_floor_code * (weights - unlike))));
+        columns.floor_acc.push_back(
+            static_cast<std::int32_t>(round_half_even(chain.modulator_floor_code * (weights + dark))));
         columns.floor_light.push_back(static_cast<std::int32_t>(
             round_half_even(chain.modulator_floor_code * (common + unused_rows * chain.cell_floor_code))));
     }
     return columns;
 }
 
-std::uint32_t noisy_samples(const AnalogChain& chain, const ColumnConstants& columns, const SampleRow& row)
+std::int64_t clipping_error2(const AnalogChain& chain, const ColumnConstants& columns, const SampleRow& row)
+{
+    constexpr double kMost = 1e15;  // a row of them stays in 64 bits
+    const auto half = static_cast<double>(chain.adc_codes / 2);
+    std::int64_t error2 = 0;
+    for (std::uint32_t c = 0; c < row.cols; ++c) {
+        const auto v = static_cast<double>(row.analog[c]);
+        const double code = std::clamp(v, -half, half - 1), beyond = code - v;
+        if (std::abs(beyond) <= 0.5) continue;  // that is rounding
+        const double step = static_cast<double>(columns.digital_gain[c]) / 65536.0;
+        // One cell a weight: the codes start at 0, half a range below the middle.
+        const double middle = row.pedestal > 0 ? row.pedestal - half * step : 0;
+        const std::int32_t y = row.total != nullptr ? (row.total[c] + 128) >> 8 : row.hi[c] + ((row.lo[c] + 128) >> 8);
+        const double both = code + v - 2 * ((y * columns.signal + middle) / step);
+        error2 += static_cast<std::int64_t>(round_half_even(std::clamp(beyond * both * step * step, -kMost, kMost)));
+    }
+    return error2;
+}
+
+namespace {
+
+Clipped digitise(const AnalogChain& chain, const ColumnConstants& columns, const SampleRow& row)
+{
+    const float half = static_cast<float>(chain.adc_codes / 2);
+    Clipped clipped{convert(row, columns.digital_gain.data(), -half, half - 1.0F), 0};
+    if (clipped.samples > 0) clipped.error2 = clipping_error2(chain, columns, row);
+    return clipped;
+}
+
+}  // namespace
+
+Clipped noisy_samples(const AnalogChain& chain, const ColumnConstants& columns, const SampleRow& row)
 {
     const auto shot = static_cast<float>(chain.shot_per_common);
     const LaneErrors lane = lane_errors(*chain.statics, row.lane);
     exact_sums(row, columns.hi_sum.data(), chain.statics->crosstalk.data(), static_cast<float>(chain.dither_step));
+    if (row.floor != 0) add_floor(row, columns.weight_floor.data());
     add_noise(row, columns, lane, shot);
     if (!chain.converters || !chain.sources.adc_quantisation) {
         round_to_acc(row);
-        return 0;
+        return {};
     }
     const float half = static_cast<float>(chain.adc_codes / 2);
     scale(row, columns.inverse_lsb.data(), lane);
     if (lane.adc_inl != nullptr) bend(row, lane.adc_inl, half);
-    return convert(row, columns.digital_gain.data(), -half, half - 1.0F);
+    return digitise(chain, columns, row);
 }
 
-std::uint32_t bent_samples(const AnalogChain& chain, const ColumnConstants& columns, const SampleRow& row)
+Clipped bent_samples(const AnalogChain& chain, const ColumnConstants& columns, const SampleRow& row)
 {
     const float half = static_cast<float>(chain.adc_codes / 2);
     bend(row, lane_errors(*chain.statics, row.lane).adc_inl, half);
-    return convert(row, columns.digital_gain.data(), -half, half - 1.0F);
+    return digitise(chain, columns, row);
 }
 
 std::uint32_t quantised_samples(const AnalogChain& chain, const ColumnConstants& columns, const SampleRow& row)
@@ -189,7 +238,9 @@ std::uint32_t quantised_samples(const AnalogChain& chain, const ColumnConstants&
     std::uint32_t clipped = 0;
     for (std::uint32_t c = 0; c < row.cols; ++c) {
         const double y = static_cast<double>(row.hi[c]) + static_cast<double>(row.lo[c]) / 256.0;
-        const double code = round_half_even(std::clamp(y / columns.lsb[c], -half, half - 1.0));
+        const double middle = chain.pedestal > 0 ? half : 0;
+        const double code =
+            round_half_even(std::clamp((y + row.pedestal) / columns.lsb[c] - middle, -half, half - 1.0));
         clipped += code == -half || code == half - 1.0;
         row.y[c] = to_acc(static_cast<std::int32_t>(code), columns.digital_gain[c]);
     }

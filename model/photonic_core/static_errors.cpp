@@ -116,7 +116,7 @@ StaticErrors make_static_errors(const Parameters& core, const converters::Parame
     if (run.noise.crosstalk) {
         errors.crosstalk = crosstalk_draws(run.seed, core_index, core.n);
         for (float& offset : errors.crosstalk) offset *= static_cast<float>(127 * core.crosstalk_residual);
-        errors.crossing_leak = 2.0 * core.n * det::from_db(core.crossing_crosstalk_db);
+        errors.crossing_leak = crossing_leak(core);
         if (errors.lanes > 1) errors.lane_crosstalk = det::from_db(core.lane_crosstalk_db);
     }
     return errors;

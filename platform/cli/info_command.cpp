@@ -165,6 +165,15 @@ void print_weights(std::ostream& out, const Facts& f)
     }
 }
 
+/// What block floating point and the vector unit add to the stream. A sum of eight tiles becomes one element.
+PeakPower scaled_power(const CardConfig& config)
+{
+    PeakLoad load;
+    load.scaled = 1;
+    load.vector_elements = 0.125;
+    return peak_power(config, load);
+}
+
 void print_power(std::ostream& out, const Facts& f)
 {
     const auto& p = f.power;
@@ -178,6 +187,10 @@ void print_power(std::ostream& out, const Facts& f)
          si(p.card(), "W") + " = core + memory " + si(p.memory, "W") + " + link " + si(p.link, "W") + " + board " +
              si(p.board, "W") + " + conversion " + si(p.conversion, "W") + " + fan " + si(p.fan, "W") + "; " +
              grouped(peak_tops(f.config) / p.card(), 1) + " TOPS/W");
+    const auto scaled = scaled_power(f.config);
+    line(out, "Scaled",
+         si(scaled.card(), "W") + " with block scaling of every vector and sum (" + si(scaled.scaling, "W") +
+             ") and one vector operation on every eighth sum (" + si(scaled.vector, "W") + ")");
 }
 
 /// How the card compares at an A100's measured rate.
@@ -282,13 +295,22 @@ nlohmann::ordered_json to_json(const Facts& f)
                        {"resnet50_pass_s", static_cast<double>(f.resnet.tiles) / tiles_per_second(c)},
                        {"drivers_w", write_power(c)},
                        {"endurance_cycles", c.pcm.endurance}};
-    json["peak_power_w"] = {{"laser", p.laser},     {"transmit", p.transmit},
-                            {"receive", p.receive}, {"die_to_die", p.die_to_die},
-                            {"sram", p.sram},       {"digital", p.digital},
-                            {"memory", p.memory},   {"link", p.link},
-                            {"board", p.board},     {"conversion_loss", p.conversion},
-                            {"fan", p.fan},         {"core", p.core()},
-                            {"card", p.card()}};
+    json["peak_power_w"] = {{"laser", p.laser},
+                            {"transmit", p.transmit},
+                            {"receive", p.receive},
+                            {"die_to_die", p.die_to_die},
+                            {"sram", p.sram},
+                            {"digital", p.digital},
+                            {"memory", p.memory},
+                            {"link", p.link},
+                            {"board", p.board},
+                            {"conversion_loss", p.conversion},
+                            {"fan", p.fan},
+                            {"core", p.core()},
+                            {"card", p.card()},
+                            {"block_scaling", scaled_power(c).scaling},
+                            {"vector_unit", scaled_power(c).vector},
+                            {"card_scaled", scaled_power(c).card()}};
     const auto& a = f.area;
     json["area_m2"] = {{"array", a.array},         {"lasers", a.lasers}, {"modulators", a.modulators},
                        {"receivers", a.receivers}, {"dacs", a.dacs},     {"adcs", a.adcs},

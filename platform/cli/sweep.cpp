@@ -206,6 +206,7 @@ Status check_names(const Sweep& sweep, const std::string& file)
     return {};
 }
 
+constexpr std::uint32_t kMostSeeds = 100;
 constexpr std::size_t kMostAxes = 2, kMostFigures = 16;
 constexpr const char* kSchema = "lightcard/sweep/1";
 
@@ -231,7 +232,7 @@ std::vector<const SweepCase*> Sweep::at(std::size_t point) const
     return cases;
 }
 
-std::vector<std::string> Sweep::command(std::size_t point) const
+std::vector<std::string> Sweep::command(std::size_t point, std::uint32_t seed) const
 {
     std::vector<std::string> words = {"run"};
     words.insert(words.end(), arguments.begin(), arguments.end());
@@ -244,7 +245,32 @@ std::vector<std::string> Sweep::command(std::size_t point) const
     };
     add(set);
     for (const SweepCase* one : cases) add(one->set);
+    if (seeds > 1) add({{"run.seed", std::to_string(seed + 1)}});
     return words;
+}
+
+SweepResult combine_seeds(const std::vector<SweepResult>& runs)
+{
+    const auto failed = std::find_if(runs.begin(), runs.end(), [](const SweepResult& run) { return run.status != 0; });
+    if (failed != runs.end()) return *failed;
+    SweepResult point = runs.front();
+    if (runs.size() == 1) return point;
+    point.errors.resize(point.figures.size());
+    for (std::size_t f = 0; f < point.figures.size(); ++f) {
+        double sum = 0, squares = 0;
+        bool all = true;
+        for (const auto& run : runs) {
+            all = all && run.figures[f].has_value();
+            sum += run.figures[f].value_or(0);
+        }
+        point.figures[f] = std::nullopt;
+        if (!all) continue;
+        const double count = static_cast<double>(runs.size()), mean = sum / count;
+        for (const auto& run : runs) squares += (*run.figures[f] - mean) * (*run.figures[f] - mean);
+        point.figures[f] = mean;
+        point.errors[f] = std::sqrt(squares / (count - 1) / count);
+    }
+    return point;
 }
 
 Result<Sweep> parse_sweep(const std::string& text, const std::string& file)
@@ -253,7 +279,7 @@ Result<Sweep> parse_sweep(const std::string& text, const std::string& file)
     if (!root) return root.error();
     const std::string top = "sweep";
     const Map map(*root, file, top);
-    if (auto good = map.check({"schema", "title", "note", "arguments", "set", "axes", "figures"}); !good)
+    if (auto good = map.check({"schema", "title", "note", "arguments", "set", "seeds", "axes", "figures"}); !good)
         return good.error();
     const auto schema = map.text("schema"), title = map.text("title"), note = map.text("note", "");
     for (const auto* part : {&schema, &title, &note})
@@ -269,6 +295,12 @@ Result<Sweep> parse_sweep(const std::string& text, const std::string& file)
     const auto set = overrides(map, "set");
     if (!set) return set.error();
     sweep.set = *set;
+    const auto seeds = map.text("seeds", "1");
+    if (!seeds) return seeds.error();
+    const auto count = parse_ratio(*seeds);
+    if (!count || !(*count >= 1 && *count <= kMostSeeds) || *count != std::floor(*count))
+        return map.error(map.find("seeds")->line, "'seeds' must be 1 to " + std::to_string(kMostSeeds));
+    sweep.seeds = static_cast<std::uint32_t>(*count);
     auto good = each_of(map, "axes", 1, kMostAxes, [&](const Node& node, const std::string& path) -> Status {
         auto axis = read_axis(node, file, path);
         if (!axis) return axis.error();
@@ -283,9 +315,9 @@ Result<Sweep> parse_sweep(const std::string& text, const std::string& file)
         return {};
     });
     if (!good) return good.error();
-    if (sweep.points() > kMostSweepPoints)
+    if (sweep.runs() > kMostSweepPoints)
         return map.error(root->line,
-                         std::to_string(sweep.points()) + " points, at most " + std::to_string(kMostSweepPoints));
+                         std::to_string(sweep.runs()) + " points, at most " + std::to_string(kMostSweepPoints));
     if (auto known = check_names(sweep, file); !known) return known.error();
     return sweep;
 }

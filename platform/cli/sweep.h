@@ -6,6 +6,7 @@
 ///     title: Accuracy over analog gain
 ///     arguments: [--model, lenet.onnx, --inputs, t2k.gz]      # of lightcard run, but --set and --json
 ///     set: {run.numerics: abfp}                               # for every point
+///     seeds: 5                                                # every point with so many values of run.seed, from 1
 ///     axes:                                                   # first: along the plot; second: a line each
 ///       - {label: analog gain, parameter: run.analog_gain, values: [1, 2, 4, 8]}
 ///       - label: noise
@@ -52,14 +53,17 @@ struct Sweep {
     std::string title, note;
     std::vector<std::string> arguments;
     std::vector<Override> set;
+    std::uint32_t seeds = 1;      ///< runs a point; with several figures are means, with their standard errors
     std::vector<SweepAxis> axes;  ///< 1 or 2
     std::vector<SweepFigure> figures;
 
     std::size_t points() const;
+    /// Seeds of point 0, then of point 1, ...
+    std::size_t runs() const { return points() * seeds; }
     /// Case of each axis at a point; the last axis runs fastest.
     std::vector<const SweepCase*> at(std::size_t point) const;
     /// Everything that `lightcard` gets to run a point, but for the report's name.
-    std::vector<std::string> command(std::size_t point) const;
+    std::vector<std::string> command(std::size_t point, std::uint32_t seed = 0) const;
 };
 
 constexpr std::size_t kMostSweepPoints = 4096;
@@ -72,11 +76,15 @@ struct SweepResult {
     int status = 0;                              ///< exit status of lightcard run
     std::string message;                         ///< its first line of complaint
     std::vector<std::optional<double>> figures;  ///< as Sweep::figures; nothing where the report has none
+    std::vector<std::optional<double>> errors;   ///< their standard errors over seeds; empty with one seed
     std::string config_hash;
 };
 
 /// Figures of a JSON report.
 Result<SweepResult> read_point(const Sweep& sweep, const std::string& json);
+
+/// A point from its runs: means and standard errors; the first that failed, if one did.
+SweepResult combine_seeds(const std::vector<SweepResult>& runs);
 
 void write_sweep_csv(std::ostream& out, const Sweep& sweep, const std::vector<SweepResult>& results);
 void write_sweep_json(std::ostream& out, const Sweep& sweep, const std::vector<SweepResult>& results);

@@ -21,9 +21,10 @@ constexpr HelpText kHelp = {
     "sweep", "SWEEP.yaml [--csv FILE] [--json FILE] [--html FILE] [--set PATH=VALUE...] [--jobs N]",
     "Runs a network over a grid of card and run parameters and collects figures of the reports. A sweep file names "
     "the\n"
-    "arguments of `lightcard run`, one or two axes (a parameter and its values, or cases of overrides) and the "
-    "figures\n"
-    "(see configs/sweeps/). Paths in it are relative to the directory the command is run in. Points that fail are\n"
+    "arguments of `lightcard run`, one or two axes (a parameter and its values, or cases of overrides), how many "
+    "seeds\n"
+    "each point is run with (figures are means then, with their standard errors) and the figures (see\n"
+    "configs/sweeps/). Paths in it are relative to the directory the command is run in. Points that fail are\n"
     "reported and make the exit status 1.\n",
     "  lightcard sweep configs/sweeps/noise-sources.yaml --html noise.html\n"
     "  lightcard sweep configs/sweeps/analog-gain.yaml --csv gain.csv --set run.seed=2\n"};
@@ -57,12 +58,12 @@ SweepResult collect(const Sweep& sweep, const Scratch& scratch, std::size_t poin
 /// Points in order, `jobs` at a time.
 std::vector<SweepResult> run_points(const Sweep& sweep, const Scratch& scratch, std::size_t jobs, Progress& progress)
 {
-    std::vector<SweepResult> results(sweep.points());
+    std::vector<SweepResult> results(sweep.runs());
     std::map<pid_t, std::size_t> running;
     std::size_t next = 0, done = 0;
     while (done < results.size()) {
         while (next < results.size() && running.size() < jobs) {
-            auto words = sweep.command(next);
+            auto words = sweep.command(next / sweep.seeds, static_cast<std::uint32_t>(next % sweep.seeds));
             words.insert(words.end(), {"--quiet", "--json", report_of(scratch, next)});
             const auto child = start_process("/proc/self/exe", std::move(words), errors_of(scratch, next));
             if (child) {
@@ -87,7 +88,10 @@ std::vector<SweepResult> run_points(const Sweep& sweep, const Scratch& scratch, 
         running.erase(found);
         ++done;
     }
-    return results;
+    std::vector<SweepResult> points;
+    for (auto run = results.begin(); run != results.end(); run += sweep.seeds)
+        points.push_back(combine_seeds({run, run + sweep.seeds}));
+    return points;
 }
 
 po::options_description options()
@@ -147,9 +151,10 @@ int sweep_command(const Console& console, const Arguments& arguments)
     if (!set) return fail(console, kUsage, set.error());
     sweep->set.insert(sweep->set.end(), set->begin(), set->end());
     if (parsed.has("commands")) {
-        for (std::size_t i = 0; i < sweep->points(); ++i) {
+        for (std::size_t i = 0; i < sweep->runs(); ++i) {
             console.out << "lightcard";
-            for (const auto& word : sweep->command(i)) console.out << ' ' << word;
+            const auto seed = static_cast<std::uint32_t>(i % sweep->seeds);
+            for (const auto& word : sweep->command(i / sweep->seeds, seed)) console.out << ' ' << word;
             console.out << '\n';
         }
         return kOk;

@@ -30,6 +30,15 @@ std::string shortest(double value)
     return text.str();
 }
 
+/// Two digits: a standard error is not known better.
+std::string fixed_digits(double value)
+{
+    std::ostringstream text;
+    text.imbue(std::locale::classic());
+    text << std::setprecision(2) << value;
+    return text.str();
+}
+
 /// 1, 2 or 5 times a power of ten, at least `rough`.
 double nice_step(double rough)
 {
@@ -68,8 +77,9 @@ public:
         for (std::size_t i = 0; i < results.size(); ++i) {
             const auto value = value_of(i);
             if (!value) continue;
-            least = any ? std::min(least, *value) : *value;
-            most = any ? std::max(most, *value) : *value;
+            const double low = *value - error_of(i), high = *value + error_of(i);
+            least = any ? std::min(least, low) : low;
+            most = any ? std::max(most, high) : high;
             any = true;
         }
         if (!along_.numeric()) least = std::min(least, 0.0);
@@ -112,6 +122,21 @@ private:
     std::optional<double> value_of(std::size_t along, std::size_t line) const
     {
         return value_of(along * lines_ + line);
+    }
+    /// Standard error of a point's figure over its seeds; 0 with one.
+    double error_of(std::size_t point) const
+    {
+        const auto& errors = results_[point].errors;
+        return figure_ < errors.size() ? errors[figure_].value_or(0) : 0;
+    }
+    /// From one standard error below to one above.
+    void whisker(std::ostream& out, double x, double value, double error) const
+    {
+        if (!(error > 0)) return;
+        const double above = vertical_.y(value + error), below = vertical_.y(value - error);
+        svg::line(out, x, above, x, below, "class=\"error\"");
+        svg::line(out, x - 4, above, x + 4, above, "class=\"error\"");
+        svg::line(out, x - 4, below, x + 4, below, "class=\"error\"");
     }
     static const char* colour(std::size_t line) { return kColours[line % std::size(kColours)]; }
 
@@ -168,6 +193,7 @@ private:
                     out << "<circle cx=\"" << fixed(x_of(i), 1) << "\" cy=\"" << fixed(vertical_.y(*value), 1)
                         << "\" r=\"4\" fill=\"" << colour(line) << "\"><title>" << escaped(hint(i, line, *value))
                         << "</title></circle>\n";
+                if (value) whisker(out, x_of(i), *value, error_of(i * lines_ + line));
             }
         }
     }
@@ -187,6 +213,7 @@ private:
                 svg::rectangle(out, first + width * static_cast<double>(line) + 1, std::min(y, zero), width - 2,
                                std::max(1.0, std::abs(y - zero)), std::string("fill=\"") + colour(line) + '"',
                                hint(i, line, *value));
+                whisker(out, first + width * (static_cast<double>(line) + 0.5), *value, error_of(i * lines_ + line));
             }
             const double below = kTop + kHeight + 18;
             if (slanted())
@@ -202,7 +229,9 @@ private:
     {
         std::string words = along_.cases[along].label;
         if (lines_ > 1) words += ", " + sweep_.axes[1].cases[line].label;
-        return words + ": " + shortest(value) + " " + sweep_.figures[figure_].unit;
+        words += ": " + shortest(value) + " " + sweep_.figures[figure_].unit;
+        const double error = error_of(along * lines_ + line);
+        return error > 0 ? words + " +- " + fixed_digits(error) : words;
     }
 
     void legend(std::ostream& out) const
@@ -224,7 +253,8 @@ private:
 constexpr const char* kStyle =
     "body{font:15px/1.45 system-ui,sans-serif;color:#222;max-width:60rem;margin:2rem auto;padding:0 1rem}"
     "h1{font-size:1.4rem}figure{margin:1.5rem 0}figcaption{font-weight:600;margin-bottom:.3rem}"
-    "svg{width:100%;max-width:52rem;height:auto;font:12px system-ui,sans-serif;fill:#333}.grid{stroke:#e3e3e3}"
+    "svg{width:100%;max-width:52rem;height:auto;font:12px "
+    "system-ui,sans-serif;fill:#333}.grid{stroke:#e3e3e3}.error{stroke:#333}"
     ".name{font-weight:600}.legend{font-size:.9rem;margin:.2rem 0 0 4rem}.legend "
     "span{margin-right:1rem;white-space:nowrap}"
     ".legend i{display:inline-block;width:.8em;height:.8em;margin-right:.35em;border-radius:2px}"
@@ -245,7 +275,10 @@ void write_table(std::ostream& out, const Sweep& sweep, const std::vector<SweepR
         for (const SweepCase* one : sweep.at(i)) out << "<td>" << escaped(one->label) << "</td>";
         for (std::size_t f = 0; f < sweep.figures.size(); ++f) {
             const bool there = f < results[i].figures.size() && results[i].figures[f];
-            out << "<td>" << (there ? shortest(*results[i].figures[f]) : escaped(results[i].message)) << "</td>";
+            out << "<td>" << (there ? shortest(*results[i].figures[f]) : escaped(results[i].message));
+            if (f < results[i].errors.size() && results[i].errors[f])
+                out << " &#177; " << fixed_digits(*results[i].errors[f]);
+            out << "</td>";
         }
         out << "</tr>\n";
     }
@@ -261,13 +294,14 @@ void write_sweep_html(std::ostream& out, const Sweep& sweep, const std::vector<S
         << escaped(sweep.title) << "</title><style>" << kStyle << "</style></head><body>\n<h1>" << escaped(sweep.title)
         << "</h1>\n";
     if (!sweep.note.empty()) out << "<p>" << escaped(sweep.note) << "</p>\n";
+    if (sweep.seeds > 1) out << "<p>Means over " << sweep.seeds << " seeds, with their standard errors.</p>\n";
     for (std::size_t figure = 0; figure < sweep.figures.size(); ++figure) Plot(sweep, results, figure).write(out);
     write_table(out, sweep, results);
     out << "<details><summary>The command of every point</summary><ol>\n";
     for (std::size_t i = 0; i < results.size(); ++i) {
         out << "<li><code>lightcard";
         for (const auto& word : sweep.command(i)) out << ' ' << escaped(word);
-        out << "</code></li>\n";
+        out << "</code>" << (sweep.seeds > 1 ? ", and on with run.seed" : "") << "</li>\n";
     }
     out << "</ol></details>\n</body></html>\n";
 }

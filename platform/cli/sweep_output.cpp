@@ -30,6 +30,11 @@ std::string number(double value, int digits)
     return text.str();
 }
 
+std::optional<double> error_of(const SweepResult& result, std::size_t figure)
+{
+    return figure < result.errors.size() ? result.errors[figure] : std::nullopt;
+}
+
 std::string heading(const SweepFigure& figure)
 {
     return figure.unit.empty() ? figure.label : figure.label + " [" + figure.unit + "]";
@@ -40,7 +45,10 @@ std::string heading(const SweepFigure& figure)
 void write_sweep_csv(std::ostream& out, const Sweep& sweep, const std::vector<SweepResult>& results)
 {
     for (const auto& axis : sweep.axes) out << quoted(axis.label) << ',';
-    for (const auto& figure : sweep.figures) out << quoted(heading(figure)) << ',';
+    for (const auto& figure : sweep.figures) {
+        out << quoted(heading(figure)) << ',';
+        if (sweep.seeds > 1) out << quoted("standard error of " + heading(figure)) << ',';
+    }
     out << "status,message,config_hash\n";
     for (std::size_t i = 0; i < results.size(); ++i) {
         for (const SweepCase* one : sweep.at(i)) out << quoted(one->label) << ',';
@@ -48,6 +56,8 @@ void write_sweep_csv(std::ostream& out, const Sweep& sweep, const std::vector<Sw
             if (f < results[i].figures.size() && results[i].figures[f])
                 out << number(*results[i].figures[f], std::numeric_limits<double>::max_digits10);
             out << ',';
+            if (const auto error = error_of(results[i], f)) out << number(*error, 6);
+            if (sweep.seeds > 1) out << ',';
         }
         out << results[i].status << ',' << quoted(results[i].message) << ',' << results[i].config_hash << '\n';
     }
@@ -75,6 +85,7 @@ void write_sweep_json(std::ostream& out, const Sweep& sweep, const std::vector<S
             const bool there = f < results[i].figures.size() && results[i].figures[f];
             point["figures"][sweep.figures[f].label] =
                 there ? nlohmann::ordered_json(*results[i].figures[f]) : nlohmann::ordered_json(nullptr);
+            if (const auto error = error_of(results[i], f)) point["standard_errors"][sweep.figures[f].label] = *error;
         }
         json["points"].push_back(std::move(point));
     }
@@ -94,7 +105,9 @@ void write_sweep_text(std::ostream& out, const Sweep& sweep, const std::vector<S
         for (const SweepCase* one : sweep.at(i)) cells.push_back((cells.empty() ? "  " : "") + one->label);
         for (std::size_t f = 0; f < sweep.figures.size(); ++f) {
             const bool there = f < results[i].figures.size() && results[i].figures[f];
-            cells.push_back(there ? number(*results[i].figures[f], 5) : results[i].status != 0 ? "failed" : "-");
+            std::string cell = there ? number(*results[i].figures[f], 5) : results[i].status != 0 ? "failed" : "-";
+            if (const auto error = error_of(results[i], f)) cell += " +- " + number(*error, 2);
+            cells.push_back(std::move(cell));
         }
         table.row(std::move(cells));
     }

@@ -297,6 +297,7 @@ struct QuantNode {
     /// tile_rows). Grouped: rows count within the group (the lowering packs groups block-diagonally), so depthwise has
     /// one tile. Block floating point: [slice][k_tile][out], of the scaled codes.
     std::vector<double> tile_rms;
+    std::vector<double> tile_codes;  ///< mvm, as tile_rms: largest sum of the codes that met the column's K-tile
 };
 
 struct QuantGraph {

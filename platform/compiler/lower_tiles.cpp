@@ -5,6 +5,7 @@
 #include <cstring>
 #include <limits>
 
+#include "lightcard/model/photonic_core/link_budget.h"
 #include "lightcard/platform/compiler/block_scale.h"
 #include "lightcard/platform/compiler/lower_plan.h"
 
@@ -169,8 +170,14 @@ double column_range(const Plan& plan, const Tile& tile, std::uint32_t col, const
     const bool known = plan.graph.tile_rows == plan.n() && node.tile_rms.size() == slices * k_tiles * columns;
     if (!known) return 0;
     // A tile of packed groups holds each group's whole kernel: its k0 is 0, as is the group's.
-    const double rms = node.tile_rms[(tile.slice * k_tiles + tile.k0 / plan.n()) * columns + tile.out0 + col];
-    return tile.row_copies * (plan.card.converters.adc_range_sigmas * rms + extra_range(plan, tile, column));
+    const std::size_t at = (tile.slice * k_tiles + tile.k0 / plan.n()) * columns + tile.out0 + col;
+    const double product = plan.card.converters.adc_range_sigmas * node.tile_rms[at] + extra_range(plan, tile, column);
+    const double pedestal = photonic_core::code_pedestal(plan.card.core, plan.card.pcm, plan.card.run.noise.crosstalk);
+    if (pedestal == 0) return tile.row_copies * product;
+    // One cell a weight: the ADC sees what stands for weight 0, for all the light there is.
+    double bright = node.tile_codes.size() == node.tile_rms.size() ? node.tile_codes[at] : 255.0 * tile.rows;
+    if (plan.input(node).is_signed) bright = (bright > 0 ? bright : 0) + 128.0 * tile.rows;
+    return tile.row_copies * photonic_core::requested_range(pedestal, product, bright);
 }
 
 void write_ranges(const Plan& plan, const Tile& tile, const std::vector<std::uint8_t>& weights, std::uint8_t* out)

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "lightcard/platform/compiler/block_scale.h"
 #include "lightcard/platform/compiler/int8_reference.h"
@@ -22,7 +23,8 @@ public:
           rows_(node.weights.size() / outputs_),
           tiles_((rows_ + tile_rows - 1) / tile_rows),
           column_(outputs_, 0),
-          tile_(std::max<std::size_t>(1, node.block.planes.size()) * tiles_ * outputs_, 0)
+          tile_(std::max<std::size_t>(1, node.block.planes.size()) * tiles_ * outputs_, 0),
+          codes_(tile_.size(), 0)
     {
     }
 
@@ -45,6 +47,7 @@ public:
         };
         node.column_rms = rms(column_);
         node.tile_rms = rms(tile_);
+        node.tile_codes = codes_;
     }
 
 private:
@@ -78,13 +81,16 @@ private:
             block.insert(block.end(), patches[g].begin() + static_cast<std::ptrdiff_t>(first),
                          patches[g].begin() + static_cast<std::ptrdiff_t>(first + rows));
         scale_codes(block, node_.block.full);
+        const double bright = sum_of(block.begin(), block.end());
         for (std::size_t slice = 0; slice < node_.block.planes.size(); ++slice)
             for (std::size_t o = group * per_group; o < last * per_group; ++o) {
                 const std::int8_t* weights = node_.block.planes[slice].data() + o * rows_ + first;
                 const std::int32_t* codes = block.data() + (o / per_group - group) * rows;
                 std::int64_t sum = 0;
                 for (std::size_t k = 0; k < rows; ++k) sum += codes[k] * weights[k];
-                tile_[(slice * tiles_ + tile) * outputs_ + o] += static_cast<double>(sum) * static_cast<double>(sum);
+                const std::size_t at = (slice * tiles_ + tile) * outputs_ + o;
+                tile_[at] += static_cast<double>(sum) * static_cast<double>(sum);
+                codes_[at] = std::max(codes_[at], bright);
             }
     }
 
@@ -113,16 +119,27 @@ private:
             std::int64_t sum = 0;
             for (std::size_t k = tile * tile_rows_; k < end; ++k) sum += patch[k] * weights[k];
             const auto real = static_cast<double>(sum);
-            if (node_.block.empty()) tile_[tile * outputs_ + o] += real * real;
+            if (node_.block.empty()) {
+                const auto first = patch.begin() + static_cast<std::ptrdiff_t>(tile * tile_rows_);
+                const double bright = sum_of(first, patch.begin() + static_cast<std::ptrdiff_t>(end));
+                tile_[tile * outputs_ + o] += real * real;
+                codes_[tile * outputs_ + o] = std::max(codes_[tile * outputs_ + o], bright);
+            }
             whole += real;
         }
         column_[o] += whole * whole;
     }
 
+    template <class At>
+    static double sum_of(At first, At last)
+    {
+        return static_cast<double>(std::accumulate(first, last, std::int64_t{0}));
+    }
+
     const QuantNode& node_;
     const QuantTensor& from_;
     std::size_t tile_rows_, outputs_, rows_, tiles_;
-    std::vector<double> column_, tile_;
+    std::vector<double> column_, tile_, codes_;
     std::vector<std::int32_t> patch_;
     double count_ = 0;
 };

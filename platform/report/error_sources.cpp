@@ -18,7 +18,10 @@ std::vector<ErrorSource> error_sources(const photonic_core::Attribution& error)
             {"adc_static", "adc curves", error.adc_static},
             {"crosstalk", "crosstalk", error.crosstalk},
             {"read", "cell read", error.read},
-            {"wear", "failed cells", error.wear}};
+            {"wear", "failed cells", error.wear},
+            {"retention", "retention", error.retention},
+            {"temperature", "temperature", error.temperature},
+            {"clipping", "clipping", error.clipping}};
 }
 
 }  // namespace lightcard::report

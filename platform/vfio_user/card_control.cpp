@@ -142,7 +142,8 @@ Json row_of(const lc_log_calibration& e)
                 {"calibrated_ns", e.calibrated_ns},
                 {"age_ns", e.age_ns},
                 {"samples", e.samples},
-                {"clipped", e.clipped}};
+                {"clipped", e.clipped},
+                {"ranged_banks", e.ranged_banks}};
     if ((e.flags & LC_CALIBRATION_THERMAL) != 0) {
         row["calibrated_mc"] = e.calibrated_mc;
         row["temperature_mc"] = e.temperature_mc;

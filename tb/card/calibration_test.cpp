@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Calibration as a command: time, energy, what it mends, who starts it; and the die that warms with its work.
+#include <algorithm>
 #include <cmath>
+#include <random>
 #include <sstream>
 
 #include "mvm_rig.h"
@@ -172,7 +174,8 @@ TEST(Calibration, BadOnesAreRefused)
     EXPECT_FALSE(rig.driver->calibrate(1, 0, LC_CAL_DRIFT));
     EXPECT_FALSE(rig.driver->calibrate(0, 2, LC_CAL_DRIFT));
     EXPECT_FALSE(rig.driver->calibrate(0, 0, 0));
-    EXPECT_FALSE(rig.driver->calibrate(0, 0, 16));
+    EXPECT_FALSE(rig.driver->calibrate(0, 0, LC_CAL_SIGNED)) << "of what?";
+    EXPECT_FALSE(rig.driver->calibrate(0, 0, 64));
     EXPECT_FALSE(rig.driver->calibrate(0, 0, LC_CAL_DRIFT, 2));
     EXPECT_EQ(must(rig.driver->calibrate(0, LC_CAL_EVERY_BANK, LC_CAL_DRIFT)).result, 0u) << "no bank holds weights";
     EXPECT_TRUE(rig.works());
@@ -253,6 +256,88 @@ TEST(Calibration, SavedAndLoadedRegistersAreThere)
     EXPECT_FALSE(rig.driver->needs_calibration());
 }
 
+// ---------------------------------------------------------------------- ranges
+
+/// A layer's vectors as block scaling brings them: the positive half of a normal, its largest at 255.
+std::vector<std::uint8_t> scaled_vectors(std::uint32_t count)
+{
+    std::mt19937 random(77);
+    std::normal_distribution<double> normal(0, 1);
+    std::vector<std::uint8_t> codes(std::size_t{count} * kN);
+    for (auto& code : codes) code = static_cast<std::uint8_t>(255 * std::clamp(normal(random) / 2.5, 0.0, 1.0));
+    return codes;
+}
+
+double error_of(MvmRig& rig, const Tile& tile)
+{
+    const auto inputs = scaled_vectors(kVectors);
+    rig.write(sram_pointer(kInputs), inputs);
+    EXPECT_TRUE(rig.mvm(kId, MvmRig::mvm_op(kN, kN, kVectors)).ok());
+    const auto got = rig.read<std::int32_t>(sram_pointer(kOutputs), kN * kVectors);
+    double ee = 0, dd = 0;
+    for (std::uint32_t v = 0; v < kVectors; ++v)
+        for (std::uint32_t col = 0; col < kN; ++col) {
+            const double expected = tile.product(&inputs[v * kN], col);
+            ee += expected * expected, dd += std::pow(got[v * kN + col] - expected, 2);
+        }
+    return std::sqrt(dd / ee);
+}
+
+TEST(Ranges, AreFoundByTheCardAndUsed)
+{
+    CardConfig config = default_card();
+    config.run.seed = 5;
+    config.core.row_power *= 30;  // converters, not light, decide
+    MvmRig rig(config);
+    const Tile tile(kN, kN, 4);
+    rig.program(tile, kId);  // with the widest ranges
+    const double widest = error_of(rig, tile);
+    EXPECT_EQ(must(rig.driver->calibration_log())[0].ranged_banks, 0);
+    ASSERT_TRUE(rig.host.drain());
+    const auto before = rig.card.counters();
+    EXPECT_EQ(must(rig.driver->calibrate(0, LC_CAL_EVERY_BANK, LC_CAL_RANGES)).result, 1u);
+    const auto after = rig.card.counters();
+    EXPECT_LT(error_of(rig, tile), widest / 3) << "8 bits of four sigma instead of 8 bits of everything";
+    EXPECT_EQ(must(rig.driver->calibration_log())[0].ranged_banks, 1);
+    EXPECT_LT(static_cast<double>(rig.card.counters().adc_clipped), 0.01 * kVectors * kN);
+    // Three rounds of 256 vectors, and their samples.
+    const auto& core = config.core;
+    const auto light = duration_of(3 * 256 / core.lanes, core.symbol_rate) + 3 * core.latency;
+    EXPECT_GE(after.calibrating - before.calibrating, light);
+    EXPECT_LE(after.calibrating - before.calibrating, light + core.laser_warm_up + kMicrosecond);
+    const auto& c = config.converters;
+    EXPECT_NEAR(calibration_joules(rig.card),
+                3.0 * 256 * kN * (c.dac_energy + c.modulator_energy + c.tia_energy + c.adc_energy), 1e-15);
+    // Another programming brings its own ranges back.
+    rig.program(tile, kId);
+    EXPECT_EQ(must(rig.driver->calibration_log())[0].ranged_banks, 0);
+    EXPECT_NEAR(error_of(rig, tile), widest, 0.2 * widest);
+}
+
+TEST(Ranges, AreMeasuredAnewEachTimeAndForSignedCodesToo)
+{
+    const Tile tile(kN, kN, 4);
+    const auto ranges_of = [&](std::uint32_t kinds, int times) {
+        return in_child([&] {
+            CardConfig config = default_card();
+            config.run.seed = 5;
+            MvmRig rig(config);
+            rig.program(tile, kId);
+            for (int i = 0; i < times; ++i) must(rig.driver->calibrate(0, 0, kinds));
+            const double error = error_of(rig, tile);
+            must(rig.driver->shutdown());
+            rig.driver.reset();
+            EXPECT_TRUE(rig.host.drain());
+            return std::to_string(error);
+        });
+    };
+    const auto once = ranges_of(LC_CAL_RANGES, 1), twice = ranges_of(LC_CAL_RANGES, 2),
+               offset = ranges_of(LC_CAL_RANGES | LC_CAL_SIGNED, 1);
+    EXPECT_EQ(once, ranges_of(LC_CAL_RANGES, 1));
+    EXPECT_NEAR(std::stod(twice), std::stod(once), 0.2 * std::stod(once));
+    EXPECT_GT(std::stod(offset), std::stod(once)) << "room for an offset that these vectors do not have";
+}
+
 // ---------------------------------------------------------------------- temperature
 
 CardConfig warm_card()
@@ -272,7 +357,8 @@ TEST(Thermal, AStreamWarmsTheDieAndItsWeights)
     MvmRig rig(warm_card());
     const Tile tile(kN, kN, 4);
     rig.program(tile, kId);
-    EXPECT_NEAR(rig.card.counters().hottest_die, 30 + 0.5 * 2, 0.1) << "air and standing heat";
+    EXPECT_NEAR(rig.card.counters().hottest_die, 30 + 0.5 * 2, 0.3)
+        << "air, standing heat, and writing that has just ended";
     const auto inputs = Rig::pattern(kN * 4096, 6);
     rig.write(sram_pointer(0x1000000), inputs);
     const auto cold = multiply(rig, tile);
@@ -296,6 +382,24 @@ TEST(Thermal, AStreamWarmsTheDieAndItsWeights)
     EXPECT_GT(ey / ee, cold.gain + 0.01);
     EXPECT_LT(ey / ee, cold.gain + 0.08);
     EXPECT_EQ(rig.card.counters().throttled, 0);
+}
+
+/// Writing is heat too: 0.44 W of row-parallel writing on this die, at 10 K/W.
+TEST(Thermal, WritingWarmsTheDie)
+{
+    auto config = warm_card();
+    config.power.die_resistance = 10;
+    config.power.standing_heat = 0;
+    MvmRig rig(config);
+    const Tile tile(kN, kN, 4);
+    const auto op = rig.program_op(tile, 0);
+    EXPECT_NEAR(rig.card.counters().hottest_die, config.power.air_temperature, 0.01);
+    rig.submit(driver::make_weight_command(LC_OP_PROGRAM_WEIGHTS, kId), &op);
+    rig.host.sleep(500 * kMicrosecond);
+    const double watts = 2.0 * kN * config.pcm.write_energy / 10e-6;
+    EXPECT_NEAR(rig.card.counters().hottest_die, config.power.air_temperature + 10 * watts, 0.05 * 10 * watts);
+    rig.host.sleep(2 * kMillisecond);
+    EXPECT_NEAR(rig.card.counters().hottest_die, config.power.air_temperature, 0.01) << "and cools down again";
 }
 
 TEST(Thermal, AHotDieIsThrottled)

@@ -699,6 +699,26 @@ figures:
         self.assertEqual(page.count("<svg"), 3)
         self.assertNotIn("nan", page)
 
+    def test_seeds_give_means_and_their_errors(self):
+        js, html = self.path("s.json"), self.path("s.html")
+        text = self.GRID.replace("axes:", "seeds: 3\naxes:").replace(", run.seed: 5", "")
+        done = self.lightcard("sweep", self.grid(text), "--json", js, "--html", html, "--jobs", 2)
+        self.assertIn(" +- ", done.stdout)
+        with open(js, encoding="utf-8") as file:
+            points = json.load(file)["points"]
+        self.assertEqual(len(points), 4)
+        noisy = points[3]
+        figures = [self.report(*noisy["command"][:-1], f"run.seed={seed}")["accuracy"]["agreements"][0]["correlation"]
+                   for seed in (1, 2, 3)]
+        mean = sum(figures) / 3
+        self.assertAlmostEqual(noisy["figures"]["correlation"], mean, places=12)
+        spread = (sum((figure - mean) ** 2 for figure in figures) / 2 / 3) ** 0.5
+        self.assertAlmostEqual(noisy["standard_errors"]["correlation"], spread, places=12)
+        self.assertEqual(points[0]["standard_errors"]["correlation"], 0, "ideal has no seed")
+        with open(html, encoding="utf-8") as file:
+            self.assertIn("class=\"error\"", file.read())
+        self.refused(USAGE, "sweep", self.grid(self.GRID.replace("axes:", "seeds: 0\naxes:")), says=["seeds"])
+
     def test_a_point_that_fails_is_named(self):
         done = self.lightcard("sweep", self.grid(), "--set", "card.core.n=0", "--json", self.path("b.json"),
                               status=CHECK_FAILED)

@@ -410,6 +410,49 @@ TEST(Fault, OffsetOfAConverter)
     for (std::uint32_t v = 0; v < FaultRig::kVectors; ++v)
         for (std::uint32_t c = 0; c < FaultRig::kN; ++c)
             ASSERT_EQ(sums[v * FaultRig::kN + c], rig.exact(v, c) + (c == 17 ? 1234 : 0));
+    // A calibration that does not look at the ADCs changes nothing; trimming them finds it and takes it off.
+    const auto off = [&] {
+        EXPECT_EQ(rig.multiply(), LC_SC_SUCCESS);
+        return rig.outputs()[17] - rig.exact(0, 17);
+    };
+    must(rig.driver->calibrate(0, 0, LC_CAL_DRIFT | LC_CAL_COLUMNS));
+    EXPECT_TRUE(rig.driver->needs_calibration());
+    EXPECT_EQ(off(), 1234);
+    must(rig.driver->calibrate(0, 0, LC_CAL_ADCS));
+    EXPECT_FALSE(rig.driver->needs_calibration());
+    EXPECT_EQ(off(), 0);
+    // Gone, it leaves what was taken off, until the next trim.
+    must(rig.driver->clear_fault(LC_FAULT_ADC_OFFSET));
+    rig.host.sleep(kMillisecond);
+    EXPECT_EQ(off(), -1234);
+    EXPECT_TRUE(rig.driver->needs_calibration());
+    must(rig.driver->calibrate(0, 0, LC_CAL_ADCS));
+    EXPECT_FALSE(rig.driver->needs_calibration());
+    EXPECT_EQ(off(), 0);
+}
+
+/// With noise the trim is as good as its readings.
+TEST(Fault, OffsetOfAConverterIsTrimmedToWithinTheReadings)
+{
+    auto config = injectable();
+    config.run.fidelity = Fidelity::stat;
+    FaultRig rig(config);
+    ASSERT_EQ(rig.program(), LC_SC_SUCCESS);
+    const auto mean = [&] {
+        EXPECT_EQ(rig.multiply(), LC_SC_SUCCESS);
+        const auto sums = rig.outputs();
+        double sum = 0;
+        for (std::uint32_t v = 0; v < FaultRig::kVectors; ++v) sum += sums[v * FaultRig::kN + 17];
+        return sum / FaultRig::kVectors;
+    };
+    const double before = mean();
+    constexpr double kOffset = 2'000'000;
+    must(rig.driver->inject(LC_FAULT_ADC_OFFSET, LC_PLACE(0, 0, 0, 17), static_cast<std::int64_t>(kOffset)));
+    rig.host.sleep(kMillisecond);
+    EXPECT_NEAR(mean() - before, kOffset, 0.1 * kOffset);
+    must(rig.driver->calibrate(0, 0, LC_CAL_ADCS, 4096));
+    EXPECT_NEAR(mean() - before, 0, 0.1 * kOffset);
+    EXPECT_FALSE(rig.driver->needs_calibration());
 }
 
 TEST(Fault, HeatShowsInResults)
@@ -437,6 +480,8 @@ TEST(Fault, HeatShowsInResults)
     EXPECT_TRUE(rig.reg(LC_REG_ERR_STATUS) & LC_ERR_STATUS_THERMAL);
     EXPECT_TRUE(rig.reg(LC_REG_CSTS) & LC_CSTS_NEEDS_CAL);
     EXPECT_TRUE(rig.logged(LC_EVENT_THERMAL, 0));
+    EXPECT_NEAR(static_cast<double>(rig.driver->telemetry(LC_TAG_TEMP_DIE_MC).value()), 185'000, 100) << "the sensor";
+    EXPECT_NEAR(must(rig.driver->calibration_log())[0].temperature_mc, 185'000, 100);
     const double coefficient = rig.card.config().pcm.temperature_coefficient;
     EXPECT_NEAR(gain() / cool, 1 + 150 * coefficient, 0.3 * 150 * coefficient);
     must(rig.driver->clear_fault(LC_FAULT_THERMAL));

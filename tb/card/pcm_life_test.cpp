@@ -112,6 +112,54 @@ TEST(WriteLoop, AdaptiveSlotsEndWithTheirSlowestCell)
     EXPECT_NEAR(middle[1] / ends[1], 2.5, 1e-4);
 }
 
+// ---------------------------------------------------------------------- one cell a weight
+
+/// Half the cells, half the energy; the sums are those of the weights, exactly without noise and close with it.
+TEST(SingleCells, GiveTheProductsOfTheirWeights)
+{
+    const Tile tile(kN, kN, 4);
+    const auto inputs = Rig::pattern(kN * 9, 6);
+    struct Result {
+        double error, joules;
+    };
+    const auto run = [&](photonic_core::Cells cells, Fidelity fidelity, bool quant) {
+        std::istringstream in(in_child([&] {
+            CardConfig config = default_card();
+            config.run.fidelity = fidelity;
+            config.run.quant = quant;
+            config.core.cells = cells;
+            config.core.row_power *= 30;  // the light is not what is looked at
+            MvmRig rig(config);
+            rig.program(tile, 42);
+            rig.write(sram_pointer(kInputs), inputs);
+            EXPECT_TRUE(rig.mvm(42, MvmRig::mvm_op(kN, kN, 9)).ok());
+            const auto got = rig.read<std::int32_t>(sram_pointer(kOutputs), kN * 9);
+            double ee = 0, dd = 0;
+            for (std::uint32_t v = 0; v < 9; ++v)
+                for (std::uint32_t col = 0; col < kN; ++col) {
+                    const double expected = tile.product(&inputs[v * kN], col);
+                    ee += expected * expected, dd += std::pow(got[v * kN + col] - expected, 2);
+                }
+            return std::to_string(std::sqrt(dd / ee)) + " " +
+                   std::to_string(1e6 * account(rig.card, Category::weight_write).joules());
+        }));
+        Result result{};
+        in >> result.error >> result.joules;
+        return result;
+    };
+    using photonic_core::Cells;
+    const auto exact = run(Cells::single, Fidelity::ideal, false), pair = run(Cells::absorptive_pair, Fidelity::stat, false);
+    EXPECT_EQ(exact.error, 0);
+    EXPECT_NEAR(exact.joules, pair.joules / 2, 1e-3);
+    const auto converted = run(Cells::single, Fidelity::ideal, true), noisy = run(Cells::single, Fidelity::stat, false),
+               cells = run(Cells::single, Fidelity::device, false);
+    // With the widest range a code is (255 (127 + P) n)/256 of a sum whose rms is a tenth of that of all codes.
+    EXPECT_LT(converted.error, 0.1);
+    EXPECT_GT(converted.error, 0.001);
+    EXPECT_LT(noisy.error, 0.2);
+    EXPECT_NEAR(cells.error, noisy.error, 0.3 * noisy.error);
+}
+
 // ---------------------------------------------------------------------- without power
 
 CardConfig ageing_card()
@@ -229,6 +277,111 @@ TEST(PowerOff, ABusyCardIsRefused)
     std::istringstream in;
     EXPECT_FALSE(rig.card.restore_pcm(in));
     ASSERT_TRUE(rig.host.drain());
+}
+
+/// The digits that a weight of a tile has left: outputs along the exact products.
+double gain_of(MvmRig& rig, const Tile& tile, std::uint64_t weight_id)
+{
+    const auto inputs = Rig::pattern(kN * 9, 6);
+    rig.write(sram_pointer(kInputs), inputs);
+    EXPECT_TRUE(rig.mvm(weight_id, MvmRig::mvm_op(kN, kN, 9)).ok());
+    const auto got = rig.read<std::int32_t>(sram_pointer(kOutputs), kN * 9);
+    double ee = 0, ey = 0;
+    for (std::uint32_t v = 0; v < 9; ++v)
+        for (std::uint32_t col = 0; col < kN; ++col) {
+            const double expected = tile.product(&inputs[v * kN], col);
+            ee += expected * expected, ey += expected * got[v * kN + col];
+        }
+    return ey / ee;
+}
+
+CardConfig stored_at(double celsius)
+{
+    auto config = ageing_card();
+    config.run.ageing_temperature = celsius;
+    return config;
+}
+
+/// Ten years at 85 C leave half of a cell; at 125 C it takes two and a half days (2.24 eV).
+TEST(Retention, FollowsTheClockAndTheTemperature)
+{
+    const Tile tile(kN, kN, 4);
+    const double half_life = 3652.5 / 1469;  // days at 125 C
+    const auto after = [&](double celsius, double days) {
+        return std::stod(in_child([&] {
+            MvmRig rig(stored_at(celsius));
+            rig.program(tile, 42);
+            EXPECT_TRUE(rig.host.drain());
+            must(rig.card.age(86400 * days));
+            return std::to_string(gain_of(rig, tile, 42));
+        }));
+    };
+    EXPECT_NEAR(after(35, 3650), 1, 0.04) << "drift alone";
+    EXPECT_NEAR(after(125, half_life / 10), 1, 0.04);
+    // Half of the typical cell; with the spread from cell to cell and some drift.
+    EXPECT_NEAR(after(125, half_life), 0.53, 0.06);
+    EXPECT_LT(after(125, 3 * half_life), 0.1);
+}
+
+TEST(Retention, GoesOnWhereTheStateFileStopped)
+{
+    const Tile tile(kN, kN, 4);
+    const auto config = stored_at(125);
+    const auto whole = std::stod(in_child([&] {
+        MvmRig rig(config);
+        rig.program(tile, 42);
+        EXPECT_TRUE(rig.host.drain());
+        must(rig.card.age(2.5 * 86400));
+        return std::to_string(gain_of(rig, tile, 42));
+    }));
+    const auto state = in_child([&] {
+        MvmRig rig(config);
+        rig.program(tile, 42);
+        EXPECT_TRUE(rig.host.drain());
+        must(rig.card.age(86400));
+        return saved(rig.card);
+    });
+    MvmRig rig(config);
+    ASSERT_TRUE(rig.host.drain());
+    restore(rig.card, state);
+    EXPECT_NEAR(gain_of(rig, tile, 42), 1, 0.05);
+    ASSERT_TRUE(rig.host.drain());
+    must(rig.card.age(1.5 * 86400));
+    EXPECT_NEAR(gain_of(rig, tile, 42), whole, 0.01);
+    EXPECT_LT(whole, 0.7);
+}
+
+/// Written at 60 C, a bank is right at 60 C: what counts is the distance from there.
+TEST(TemperatureOfWriting, IsWhatTheCoefficientCountsFrom)
+{
+    const Tile tile(kN, kN, 4);
+    auto config = ageing_card();
+    config.run.thermal = Thermal::loop;
+    config.pcm.temperature_coefficient = 2e-3;
+    config.power.standing_heat = 0;
+    const auto gain = [&](double written_at, double read_at) {
+        const auto state = in_child([&] {
+            auto hot = config;
+            hot.power.air_temperature = written_at;
+            MvmRig rig(hot);
+            rig.program(tile, 42);
+            EXPECT_TRUE(rig.host.drain());
+            return saved(rig.card);
+        });
+        return std::stod(in_child([&] {
+            auto other = config;
+            other.power.air_temperature = read_at;
+            MvmRig rig(other);
+            EXPECT_TRUE(rig.host.drain());
+            restore(rig.card, state);
+            EXPECT_EQ(rig.driver->needs_calibration(), written_at != read_at);
+            return std::to_string(gain_of(rig, tile, 42));
+        }));
+    };
+    const double same = gain(60, 60);
+    EXPECT_NEAR(same, gain(20, 20), 0.01);
+    EXPECT_NEAR(gain(20, 60) / same, 1 + 40 * 2e-3, 0.02);
+    EXPECT_NEAR(gain(60, 20) / same, 1 - 40 * 2e-3, 0.02);
 }
 
 /// A bank is as old as its last programming, not as the card.

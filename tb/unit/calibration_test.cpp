@@ -128,7 +128,7 @@ std::vector<float> gains_of(Problem& problem, Fidelity fidelity, bool columns, s
 {
     const RunConfig run = run_of(fidelity);
     problem.program(run, 3);
-    return measure_gains(problem.chain(run), {&problem.tile, problem.weights.data(), 0, samples}, columns,
+    return measure_gains(problem.chain(run), {&problem.tile, problem.weights.data(), 0, 0, samples}, columns,
                          {31, number});
 }
 

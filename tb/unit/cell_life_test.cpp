@@ -218,6 +218,93 @@ TEST(Drift, APowerLawStartsAtItsReferenceTime)
     EXPECT_NEAR(drift_factor({DriftLaw::power, 0.05, 0, det::log(100.0)}, 0), std::pow(100.0, -0.05), 1e-12);
 }
 
+// ---------------------------------------------------------------------- retention
+
+TEST(Exposure, FollowsArrhenius)
+{
+    const Parameters pcm;
+    EXPECT_NEAR(arrhenius(2.24, 85, 85), 1, 1e-12);
+    // exp((2.24 / 8.617e-5) (1/358.15 - 1/398.15))
+    EXPECT_NEAR(arrhenius(2.24, 125, 85), 1469, 15);
+    EXPECT_LT(arrhenius(2.24, 35, 85), 1e-5) << "ten years at 85 C are a million at 35";
+    const Exposure day = expose(pcm, 86400, pcm.reference_temperature);
+    EXPECT_DOUBLE_EQ(day.drift, 86400);
+    EXPECT_GT(expose(pcm, 86400, 85).drift, 86400 * 100.0);
+    EXPECT_EQ(expose(pcm, -1, 85).drift, 0);
+}
+
+/// Share of the contrast that cells of 60 have left, drawn one by one, and the moments it is said to have.
+TEST(Retention, MomentsAreThoseOfTheCells)
+{
+    RunConfig run;
+    run.fidelity = Fidelity::device;
+    run.noise.programming = run.noise.levels = run.noise.drift = false;
+    const std::vector<std::int8_t> weights(kN * kN, 60);
+    const Parameters pcm;
+    for (const double share : {0.3, 1.0, 2.0}) {
+        const Exposure age(0, share * pcm.retention_time);
+        const auto cells = make_cells(pcm, run, {7, 0, 0, 1}, kN, kN, weights.data(), kN, age);
+        const double floor = det::from_db(-pcm.cell_extinction_db);
+        std::vector<double> left;
+        double sum = 0, square = 0;
+        for (const auto& pair : cells) left.push_back((pair.plus.transmission - floor) / (1 - floor) / (60 / 127.0));
+        for (const double factor : left) sum += factor, square += factor * factor;
+        const double count = static_cast<double>(left.size()), mean = sum / count;
+        const double variance = square / count - mean * mean;
+        const Moments expected = retention_moments(make_retention(pcm, age));
+        EXPECT_NEAR(mean - 1, expected.mean, 3 * std::sqrt(variance / count)) << share;
+        double fourth = 0;
+        for (const double factor : left) fourth += std::pow(factor - mean, 4) / count;
+        EXPECT_NEAR(variance, expected.variance, 3 * std::sqrt((fourth - variance * variance) / count)) << share;
+        std::nth_element(left.begin(), left.begin() + kN * kN / 2, left.end());
+        EXPECT_NEAR(left[kN * kN / 2], std::pow(2, -std::pow(share, pcm.retention_exponent)), 0.02)
+            << "the typical cell";
+    }
+    EXPECT_EQ(make_retention(pcm, expose(pcm, 86400 * 365, 35)).amount, 0) << "a year at work shows nowhere";
+}
+
+TEST(Retention, IsOffWithItsSwitchAndInIdeal)
+{
+    const std::vector<std::int8_t> weights(kN * kN, 60);
+    const Parameters pcm;
+    RunConfig run;
+    const auto plane = [&](const Exposure& age) {
+        return make_effective_tile(pcm, run, {7, 0, 0, 1}, kN, kN, weights.data(), kN, age).hi;
+    };
+    const Exposure baked(0, pcm.retention_time);
+    EXPECT_NE(plane(baked), plane({}));
+    run.noise.retention = false;
+    EXPECT_EQ(plane(baked), plane({}));
+    run.noise.retention = true;
+    run.fidelity = Fidelity::ideal;
+    EXPECT_EQ(plane(baked), plane({}));
+}
+
+// ---------------------------------------------------------------------- one cell a weight
+
+TEST(SingleCell, HoldsAWeightAsItsCode)
+{
+    Parameters pcm;
+    pcm.level_bits = 8;
+    pcm.programming_sigma = 0;
+    RunConfig run;
+    const std::vector<std::int8_t> weights = {-128, -127, -64, 0, 64, 127};
+    const Place place{7, 0, 0, 1, nullptr, true};
+    const auto tile = make_effective_tile(pcm, run, place, 6, 1, weights.data(), 6, {});
+    for (std::uint32_t row = 0; row < 6; ++row) {
+        const double step = 254.0 / 255;  // of 8-bit levels, in weights
+        EXPECT_NEAR((256 * tile.hi[row] + tile.lo[row]) / 256.0, std::max<int>(-127, weights[row]), step / 2 + 0.01);
+    }
+    const double floor = det::from_db(-pcm.cell_extinction_db);
+    EXPECT_NEAR(tile.common[1], 255 * floor, 1) << "-127 is dark";
+    EXPECT_NEAR(tile.common[3], 255 * (1 + floor) / 2, 2) << "0 is half open";
+    EXPECT_EQ(tile.common[5], 255);
+    run.fidelity = Fidelity::device;
+    const auto cells = make_cells(pcm, run, place, 6, 1, weights.data(), 6, {});
+    EXPECT_NEAR(cells[3].plus.transmission, (1 + floor) / 2, 0.003);
+    EXPECT_EQ(cells[3].minus.transmission, 0) << "there is none";
+}
+
 // ---------------------------------------------------------------------- state file
 
 StateFile some_state()

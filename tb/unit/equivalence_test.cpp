@@ -116,6 +116,35 @@ const std::vector<Point>& points()
              p.card.pcm.read_noise = 0.05;
              p.requested_range = 400000;
          }},
+        // Four days at 125 C: half of the typical cell is gone, from cell to cell between a fifth and nine tenths.
+        {"baked", 128,
+         [](Problem& p) {
+             p.card.pcm.drift_nu = 0.005;
+             p.age = pcm_memory::expose(p.card.pcm, 4 * 86400, 125);
+         }},
+        // Rings that the die has left a third of a linewidth behind.
+        {"detuned_rings", 128,
+         [](Problem& p) {
+             p.card.core.ring_shift = 0.08, p.card.core.ring_linewidth = 0.24, p.detuning = 1;
+             p.card.core.modulator_extinction_db = 8;
+             p.card.core.rin_db = -130;
+             p.requested_range = 600000;
+             skew(p);
+         }},
+        {"single_cell", 128,
+         [](Problem& p) {
+             p.card.core.cells = Cells::single;
+             p.card.core.rin_db = -130;
+             p.age = 1e6, p.card.pcm.drift_nu = 0.005;
+             p.warming = 10;
+             p.requested_range = 1500000;
+         }},
+        {"single_cell_small_tile", 9,
+         [](Problem& p) {
+             p.card.core.cells = Cells::single;
+             p.card.core.ring_shift = 0.08, p.detuning = 0.5;
+             p.requested_range = 150000;
+         }},
         {"coarse_adc", 128, [](Problem& p) { p.card.converters.adc_enob = 3.5, p.requested_range = 400000; }},
     };
     return all;
@@ -205,6 +234,8 @@ const std::vector<Break>& breaks()
         {"leaky_paths", "crossings", [](AnalogChain& c) { with_statics(c, [](auto& s) { s.crossing_leak = 0; }); }},
         {"hot", "temperature", [](AnalogChain& c) { c.temperature_coefficient = 0; }},
         {"hot", "tilt", [](AnalogChain& c) { c.temperature_imbalance = 0; }},
+        {"detuned_rings", "ring_shift", [](AnalogChain& c) { c.ring_shift = 0; }},
+        {"single_cell", "unbalanced_laser", [](AnalogChain& c) { c.rin_variance *= 1.2; }},
         {"noisy_cells", "read", [](AnalogChain& c) { c.modulator_floor_code *= 2; }},
         {"low_extinction", "floor", [](AnalogChain& c) { c.modulator_floor_code = 0; }},
         {"clipping", "range", [](AnalogChain& c) { c.pga_step_db *= 1.7; }},

@@ -88,6 +88,8 @@ TEST_P(EveryKernel, NoisyWithRandomSettings)
         if (trial % 5 == 0) problem.card.converters.adc_gain_error = problem.card.converters.dac_gain_error = 0.01;
         if (trial % 6 == 0) problem.card.converters.adc_offset_error = 1;
         if (trial % 7 == 0) problem.card.converters.adc_bits = 16;
+        if (trial % 4 == 1) problem.card.core.cells = Cells::single;
+        if (trial % 3 == 1) problem.card.core.ring_shift = 0.05, problem.detuning = trial % 2 == 0 ? 1.5 : -1.5;
         RunConfig run;
         for (bool* source : {&run.noise.levels, &run.noise.programming, &run.noise.drift, &run.noise.thermal,
                              &run.noise.shot, &run.noise.rin, &run.noise.dac, &run.noise.adc_noise,
@@ -99,6 +101,7 @@ TEST_P(EveryKernel, NoisyWithRandomSettings)
         problem.pass = static_cast<std::uint32_t>(random() % 3);
         problem.first_sample = often() ? random() : 0xfffffffffull - 3;
         problem.requested_range = often() ? 200000 : 0;
+        if (trial % 11 == 0) problem.requested_range = 20000;  // most samples clip
         compare(problem, run, describe(problem, trial));
     }
 }

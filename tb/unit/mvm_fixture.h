@@ -34,7 +34,7 @@ inline RunConfig only(std::initializer_list<const char*> names)
                  has("thermal"),    has("shot"),        has("rin"),
                  has("dac"),        has("adc_noise"),   has("adc_quantisation"),
                  has("dac_static"), has("adc_static"),  has("read"),
-                 has("crosstalk"),  has("wear")};
+                 has("crosstalk"),  has("wear"),        has("retention")};
     return run;
 }
 
@@ -44,7 +44,7 @@ inline bool same(const MvmStats& a, const MvmStats& b)
            a.sum_shortfall == b.sum_shortfall && a.sum_shortfall2 == b.sum_shortfall2 &&
            a.sum_common2 == b.sum_common2 && a.sum_x == b.sum_x && a.sum_x2 == b.sum_x2 && a.sum_xsum2 == b.sum_xsum2 &&
            a.sum_y2 == b.sum_y2 && a.sum_lit2 == b.sum_lit2 && a.sum_read == b.sum_read && a.sum_norm2 == b.sum_norm2 &&
-           a.sum_lsb2 == b.sum_lsb2;
+           a.sum_lsb2 == b.sum_lsb2 && a.sum_clip2 == b.sum_clip2;
 }
 
 /// Weights N(0, 40) and inputs ReLU(N(0, 60)), like a trained layer's; `age` in s.
@@ -98,7 +98,8 @@ struct Problem {
         const std::vector<std::uint16_t> in_place;
         const pcm_memory::StuckCells none;
         limits = pcm_memory::pair_limits(card.pcm, {run.seed, 0, 0}, {wear, in_place, none}, rows, cols);
-        const pcm_memory::Place place{run.seed, 0, 0, epoch, &limits};
+        pcm_memory::Place place{run.seed, 0, 0, epoch, &limits};
+        place.single = card.core.cells == Cells::single;
         tile = pcm_memory::make_effective_tile(card.pcm, run, place, rows, cols, weights.data(), rows, age);
     }
 
@@ -118,6 +119,7 @@ struct Problem {
             job.vectors = cuts[i + 1] - cuts[i];
             job.first_lane = cuts[i] % card.core.lanes;
             job.warming = warming;
+            job.detuning = detuning;
             job.before = cuts[i];
             job.after = vectors - cuts[i + 1];
             job.y = result.y.data() + std::size_t{cuts[i]} * cols;
@@ -144,7 +146,8 @@ struct Problem {
     std::vector<std::int8_t> weights;  ///< [col][row]
     std::vector<std::uint8_t> x;       ///< [vector][stride]
     std::mt19937 random;
-    double age = 0, warming = 0;
+    pcm_memory::Exposure age;
+    double warming = 0, detuning = 0;
     std::vector<std::uint32_t> wear;  ///< [row] cycles; empty = none
     std::vector<pcm_memory::PairLimits> limits;
     std::uint32_t requested_range = 0;

@@ -173,6 +173,90 @@ TEST(Attribution, ReadNoiseAlone)
     EXPECT_NEAR(measured / parts.total(), 1, kTolerance);
 }
 
+/// Sum of all sources over what was measured against the ideal product, over networks and cards.
+template <class Change>
+double measured_share(const Change& change, Attribution* parts_out = nullptr)
+{
+    double measured = 0;
+    Attribution parts;
+    for (unsigned p = 0; p < 60; ++p) {
+        Problem problem(120, 48, 64, p);
+        problem.requested_range = kAdcRange;
+        RunConfig run;
+        run.seed = 7000 + p;
+        change(problem);
+        const Result result = problem.run(run);
+        const auto ideal = problem.naive();
+        for (std::size_t i = 0; i < ideal.size(); ++i) measured += std::pow(double(result.y[i]) - ideal[i], 2);
+        const AnalogChain chain = problem.chain(run);
+        parts.add(attribute(chain, result.stats, problem.tile, problem.vectors,
+                            heated_light(chain, problem.warming, problem.detuning)));
+    }
+    if (parts_out != nullptr) *parts_out = parts;
+    return measured / parts.total();
+}
+
+/// What two sources have in common is counted: nothing is added by hand, however far from nominal.
+TEST(Attribution, HoldsWhereSamplesClip)
+{
+    Attribution parts;
+    for (const std::uint32_t range : {60000u, 30000u, 15000u}) {
+        EXPECT_NEAR(measured_share([&](Problem& p) { p.requested_range = range; }, &parts), 1, kTolerance) << range;
+        EXPECT_GT(parts.clipping, 0) << range;
+    }
+    EXPECT_GT(parts.clipping, parts.total() / 2) << "in the narrowest";
+    measured_share([](Problem& p) { p.requested_range = 0; }, &parts);
+    EXPECT_EQ(parts.clipping, 0) << "whatever the rows can give fits the widest range";
+}
+
+TEST(Attribution, HoldsAfterYearsOfDrift)
+{
+    const auto electrical = [](Problem& p) {
+        p.card.pcm.drift_law = pcm_memory::DriftLaw::power;
+        p.card.pcm.drift_nu = 0.06, p.card.pcm.drift_nu_sigma = 0.02;
+        p.age = 86400;
+    };
+    Attribution parts;
+    EXPECT_NEAR(measured_share(electrical, &parts), 1, kTolerance);
+    EXPECT_GT(parts.drift, parts.total() / 2);
+    const auto skewed = [&](Problem& p) {
+        electrical(p);
+        for (auto& w : p.weights) w = static_cast<std::int8_t>(w < 0 ? -w / 3 : w);
+        p.card.pcm.programming_sigma = 0.05;  // one-sided errors, along the weights
+        p.requested_range = 0;
+    };
+    EXPECT_NEAR(measured_share(skewed), 1, kTolerance);
+    const auto clipped = [&](Problem& p) {
+        electrical(p);
+        p.requested_range = 40000;
+    };
+    EXPECT_NEAR(measured_share(clipped, &parts), 1, kTolerance);
+    EXPECT_GT(parts.clipping, 0);
+}
+
+TEST(Attribution, HoldsForBakedHotAndDetunedCards)
+{
+    Attribution parts;
+    EXPECT_NEAR(measured_share([](Problem& p) { p.age = pcm_memory::expose(p.card.pcm, 2 * 86400, 125); }, &parts), 1,
+                kTolerance);
+    EXPECT_GT(parts.retention, parts.drift);
+    const auto hot = [](Problem& p) { p.warming = 80, p.card.pcm.temperature_coefficient = 1e-3; };
+    EXPECT_NEAR(measured_share(hot, &parts), 1, kTolerance);
+    EXPECT_GT(parts.temperature, 0);
+    const auto detuned = [](Problem& p) {
+        p.card.core.ring_shift = 0.08, p.detuning = 0.6, p.card.core.modulator_extinction_db = 8;
+        p.requested_range = 0;
+    };
+    EXPECT_NEAR(measured_share(detuned, &parts), 1, kTolerance);
+    EXPECT_GT(parts.temperature, 0);
+    const auto single = [](Problem& p) {
+        p.card.core.cells = Cells::single;
+        p.requested_range = 0;
+        p.age = 1e6;
+    };
+    EXPECT_NEAR(measured_share(single, &parts), 1, kTolerance);
+}
+
 TEST(Attribution, AWrongSigmaIsCaught)
 {
     const Tamper thermal = [](AnalogChain& chain, pcm_memory::Parameters&) { chain.thermal_variance *= 4; };

@@ -64,6 +64,18 @@ std::string Setup::description() const
     return all;
 }
 
+Row row_of(const std::string& name, const std::string& source, double expected, double tolerance, const char* unit)
+{
+    Row row;
+    row.name = name;
+    row.source = source;
+    row.grade = "computed";
+    row.expected = expected;
+    row.tolerance = tolerance;
+    row.unit = unit;
+    return row;
+}
+
 Row on_card(Row row, const Setup& setup, std::function<double(const CardConfig&)> figure)
 {
     row.config = setup.description() + (row.config.empty() ? "" : "; " + row.config);

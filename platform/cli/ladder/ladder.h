@@ -78,6 +78,8 @@ struct Setup {
     std::string description() const;
     std::string breaking_text() const { return breaking.first.empty() ? "" : breaking.first + "=" + breaking.second; }
 };
+/// A computed row, to be given its config, its break and its measure.
+Row row_of(const std::string& name, const std::string& source, double expected, double tolerance, const char* unit);
 /// Fills config, breaks and measure from a setup and a figure of its card.
 Row on_card(Row row, const Setup& setup, std::function<double(const CardConfig&)> figure);
 

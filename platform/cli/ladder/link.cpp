@@ -19,18 +19,6 @@ constexpr const char* kAnchor = "extends: lc128-anchor";
 /// The anchor's row power is rounded to 14.31 mW; the example solves it.
 constexpr double kTarget = 20;
 
-Row row_of(const std::string& name, const char* source, double expected, double tolerance, const char* unit)
-{
-    Row row;
-    row.name = name;
-    row.source = source;
-    row.grade = "computed";
-    row.expected = expected;
-    row.tolerance = tolerance;
-    row.unit = unit;
-    return row;
-}
-
 photonic_core::LinkBudget link_of(const CardConfig& card)
 {
     return solve_link_budget(card.core, card.pcm);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Writing weights: time, energy and endurance of ResNet-50 on a core whose two banks are rewritten in turn.
+#include <algorithm>
 #include <cmath>
 
 #include "lightcard/model/card/peak.h"
@@ -16,18 +17,6 @@ constexpr const char* kWrites = "parameter sheet: the weight-write wall (ResNet-
 constexpr const char* kWear = "parameter sheet: endurance of two banks in turn";
 const Override kUnlimited = {"card.pcm.write_power_limit", "1 kW"};
 const Override kFree = {"card.pcm.write_energy", "1 pJ"};
-
-Row row_of(const std::string& name, const char* source, double expected, double tolerance, const char* unit)
-{
-    Row row;
-    row.name = name;
-    row.source = source;
-    row.grade = "computed";
-    row.expected = expected;
-    row.tolerance = tolerance;
-    row.unit = unit;
-    return row;
-}
 
 double pass_seconds(const CardConfig& card)
 {
@@ -173,12 +162,59 @@ void add_cells(Rows& rows)
                            electrical, drifted));
 }
 
+/// Amorphous cells over time and temperature: the sheet's retention, and what the activation energy makes of it.
+void add_retention(Rows& rows)
+{
+    constexpr std::uint32_t kSide = 128;
+    constexpr const char* kSource =
+        "10 years at 85 C (Wong et al., Proc. IEEE 98:2201, 2010), 2.24 eV (Friedrich et al., 2000)";
+    constexpr double kYear = 31557600;
+    // Contrast left of the typical cell.
+    const auto left = [](double seconds, double temperature) {
+        return [=](const CardConfig& card) {
+            RunConfig run;
+            run.fidelity = Fidelity::device;
+            run.noise.programming = run.noise.levels = run.noise.drift = false;
+            const std::vector<std::int8_t> weights(kSide * kSide, 60);
+            const double floor = std::pow(10.0, -card.pcm.cell_extinction_db / 10);
+            std::vector<double> share;
+            for (const auto& pair :
+                 pcm_memory::make_cells(card.pcm, run, {20240703, 0, 0, 1, nullptr}, kSide, kSide, weights.data(),
+                                        kSide, pcm_memory::expose(card.pcm, seconds, temperature)))
+                share.push_back(100 * (pair.plus.transmission - floor) / (1 - floor) / (60 / 127.0));
+            std::nth_element(share.begin(), share.begin() + kSide * kSide / 2, share.end());
+            return share[kSide * kSide / 2];
+        };
+    };
+    // The median of n log-normal times errs by 1.25 spread/sqrt(n): 3 of these, times the slope ln 2 m/2 at half.
+    const double error = 3 * 1.25 * 0.3 / kSide * 0.693 * 3 / 2 * 100;
+    rows.push_back(on_card(row_of("contrast left after 10 years at 85 C, typical cell, drawn", kSource, 50, error, "%"),
+                           {"extends: lc128", {}, {"card.pcm.retention_temperature", "80"}}, left(10 * kYear, 85)));
+    // exp((2.24 / 8.617e-5) (1/358.15 - 1/423.15)) = 69,490: 4541 s.
+    rows.push_back(
+        on_card(row_of("contrast left after 75.7 min at 150 C, typical cell, drawn", kSource, 50, error + 1, "%"),
+                {"extends: lc128", {}, {"card.pcm.retention_energy", "2.1"}}, left(4541, 150)));
+    rows.push_back(
+        on_card(row_of("contrast left after 10 years at 35 C, typical cell, drawn", kSource, 100, 0.001, "%"),
+                {"extends: lc128", {}, {"card.pcm.retention_energy", "0.5"}}, left(10 * kYear, 35)));
+    Row row = row_of("gain of drift by a day at 85 C instead of 35 C, in ln(1 + t/t0)",
+                     "1 eV (assumed), exp((1 / 8.617e-5) (1/308.15 - 1/358.15)) = 192",
+                     std::log(1 + 86400.0 * 192 / 20), 0.01, "");
+    row.grade = "assumed";
+    rows.push_back(
+        on_card(row, {"extends: lc128", {}, {"card.pcm.relaxation_energy", "0.9"}}, [](const CardConfig& card) {
+            const auto day = pcm_memory::expose(card.pcm, 86400, 85);
+            return std::log(1 + day.drift / card.pcm.drift_t0);
+        }));
+}
+
 }  // namespace
 
 void add_memory(Rows& rows)
 {
     add_write_power(rows);
     add_cells(rows);
+    add_retention(rows);
     add_write_wall(rows);
     add_endurance(rows);
 }

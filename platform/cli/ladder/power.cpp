@@ -15,15 +15,9 @@ constexpr const char* kSteps = "parameter sheet: worked example of the reference
 constexpr const char* kTotals = "parameter sheet: totals by N and corner";
 constexpr const char* kGain = "parameter sheet: efficiency from one N to the next";
 
-Row row_of(const std::string& name, const std::string& source, double expected, double tolerance, const char* unit)
+Row solved_row(const std::string& name, const std::string& source, double expected, double tolerance, const char* unit)
 {
-    Row row;
-    row.name = name;
-    row.source = source;
-    row.grade = "computed";
-    row.expected = expected;
-    row.tolerance = tolerance;
-    row.unit = unit;
+    Row row = row_of(name, source, expected, tolerance, unit);
     row.config = "row power solved for 20 dB";
     return row;
 }
@@ -80,23 +74,23 @@ void add_components(Rows& rows)
          [](const PeakPower& p) { return p.card(); }},
     };
     for (const auto& part : parts)
-        rows.push_back(on_card(row_of(part.name, kSteps, part.expected, part.tolerance, "W"),
+        rows.push_back(on_card(solved_row(part.name, kSteps, part.expected, part.tolerance, "W"),
                                {"extends: lc128-anchor", {}, part.breaking},
                                [figure = part.figure](const CardConfig& card) { return figure(power_of(card)); }));
     const auto with_laser = [](const CardConfig& card) { return with_snr(card, 20, sheet_workload(card)); };
     const Override hungry = {"card.converters.dac_energy", "3 pJ"};
     rows.push_back(
-        on_card(row_of("step 22: efficiency", kSteps, 12.9, 0.05, "TOPS/W"), {"extends: lc128-anchor", {}, hungry},
+        on_card(solved_row("step 22: efficiency", kSteps, 12.9, 0.05, "TOPS/W"), {"extends: lc128-anchor", {}, hungry},
                 [=](const CardConfig& card) { return peak_tops_per_watt(with_laser(card), sheet_load(card)); }));
-    rows.push_back(on_card(row_of("step 24: one lane of 13 GBd", kSteps, 50.6, 0.05, "W"),
+    rows.push_back(on_card(solved_row("step 24: one lane of 13 GBd", kSteps, 50.6, 0.05, "W"),
                            {"extends: lc128-anchor", {{"card.core.lanes", "1"}}, hungry},
                            [](const CardConfig& card) { return power_of(card).card(); }));
-    rows.push_back(on_card(row_of("step 25: ResNet-50, weights in place, one lane", kSteps, 41334, 0.5, "img/s"),
+    rows.push_back(on_card(solved_row("step 25: ResNet-50, weights in place, one lane", kSteps, 41334, 0.5, "img/s"),
                            {"extends: lc128-anchor", {{"card.core.lanes", "1"}}, {"card.core.symbol_rate", "12 GHz"}},
                            [](const CardConfig& card) {
                                return cli::peak_mvm_rate(card) / double(cli::resnet50(card.core.n).tile_vectors);
                            }));
-    rows.push_back(on_card(row_of("step 25: energy an image", kSteps, 1.22, 0.005, "mJ"),
+    rows.push_back(on_card(solved_row("step 25: energy an image", kSteps, 1.22, 0.005, "mJ"),
                            {"extends: lc128-anchor", {{"card.core.lanes", "1"}}, hungry}, [](const CardConfig& card) {
                                return 1e3 * power_of(card).card() * double(cli::resnet50(card.core.n).tile_vectors) /
                                       cli::peak_mvm_rate(card);
@@ -124,8 +118,8 @@ void add_totals(Rows& rows)
             auto setup = corner_setup(total.corner, total.mode, sizes[i]);
             setup.breaking = {"card.power.vrm_efficiency", "75 %"};
             rows.push_back(
-                on_card(row_of(std::string("card, ") + total.corner + ", " + total.mode + ", N = " + sizes[i], kTotals,
-                               total.watts[i], 0.05 * total.watts[i], "W"),
+                on_card(solved_row(std::string("card, ") + total.corner + ", " + total.mode + ", N = " + sizes[i],
+                                   kTotals, total.watts[i], 0.05 * total.watts[i], "W"),
                         setup, [](const CardConfig& card) { return power_of(card).card(); }));
         }
 }
@@ -153,9 +147,9 @@ void add_gains(Rows& rows)
                 auto large = corner_setup(gain.corner, "13g", to);
                 large.breaking = {"card.core.pass_loss", "0.03 dB"};
                 const double expected = core_only ? gain.core[i] : gain.card[i];
-                auto row = on_card(row_of("TOPS/W, " + from + " to " + to + ", " + gain.corner +
-                                              (core_only ? ", core alone" : ", card"),
-                                          kGain, expected, std::max(0.005, 0.05 * expected), "x"),
+                auto row = on_card(solved_row("TOPS/W, " + from + " to " + to + ", " + gain.corner +
+                                                  (core_only ? ", core alone" : ", card"),
+                                              kGain, expected, std::max(0.005, 0.05 * expected), "x"),
                                    large, nullptr);
                 row.config = "against N = " + from + "; " + row.config;
                 row.measure = [small, large, core_only](bool broken) {
@@ -178,7 +172,7 @@ void add_a100(Rows& rows)
             auto setup = corner_setup(a.corner, "13g", "128");
             setup.breaking = {"card.control.sram_energy", "0.2 pJ/b"};
             const auto& other = sxm ? cli::kA100Sxm : cli::kA100Pcie;
-            auto row = row_of(
+            auto row = solved_row(
                 std::string("less power than A100 ") + (sxm ? "SXM" : "PCIe") + " at its ResNet-50 rate, " + a.corner,
                 source, sxm ? a.sxm : a.pcie, 0.05 * (sxm ? a.sxm : a.pcie), "x");
             row.config = "weights in place, power linear in the rate, row power solved for 20 dB";
