@@ -230,6 +230,7 @@ public:
           above_(if_needed(chain_.noisy, padded_rows_)),
           analog_(tile.groups * kGroup),
           y_sums_(tile.groups * kGroup),
+          uncounted_(tile.groups * kGroup),
           columns_(columns())
     {
         if (!chain_.noisy) return;
@@ -485,7 +486,8 @@ private:
             Clipped clipped{kernels_.noisy_row(columns_, of_lane, row, sums), 0};
             if (clipped.samples == 0) return clipped;
             // Few vectors have such samples: once more, up to the ADC, to see what they lose.
-            SampleSums counted;
+            SampleSums counted{};
+            counted.y = uncounted_.data();
             row.analog = analog_.data();
             kernels_.noisy_row(columns_, of_lane, row, counted);
             clipped.error2 = clipping_error2(chain_, tile_.columns, sample);
@@ -511,7 +513,7 @@ private:
     Scratch<std::int8_t> curves_;  ///< [vector mod kCurves][padded_rows_]
     Scratch<std::uint8_t> dark_, below_, above_;
     Scratch<float> analog_;
-    Scratch<std::int32_t> y_sums_;
+    Scratch<std::int32_t> y_sums_, uncounted_;
     std::vector<LaneGroup> lanes_;  ///< [lane][group] of lanes in use
     const Columns columns_;
     Heating heated_{};
