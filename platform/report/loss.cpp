@@ -29,11 +29,14 @@ LayerLoss loss_of(const LayerReport& layer)
     loss.quantisation = layer.info.quantisation.value_or(0);
     const auto& e = layer.counters.error;
     if (e.signal <= 0) return loss;
-    const double weights = e.levels + e.programming + e.drift + e.wear + e.read;
+    const double weights = e.levels + e.programming + e.drift + e.retention + e.wear + e.read;
     loss.weights = weights / e.signal;
-    loss.noise = (e.total() - weights) / e.signal;
+    loss.noise = (e.total() - weights - e.clipping) / e.signal;
     const auto& stats = layer.counters.stats;
-    if (stats.samples > 0)
+    // Counted where there is noise; else what the share of clipped samples says.
+    if (e.clipping != 0)
+        loss.clipping = std::max(0.0, e.clipping / e.signal);
+    else if (stats.samples > 0)
         loss.clipping = clipping_variance(static_cast<double>(stats.clipped) / static_cast<double>(stats.samples));
     return loss;
 }

@@ -16,9 +16,9 @@ struct Report;
 struct LayerLoss {
     std::string name;
     double quantisation = 0;  ///< int8 against fp32 on equal inputs, where that was measured
-    double weights = 0;       ///< levels, programming, drift, wear and reading of the cells
+    double weights = 0;       ///< levels, programming, drift, retention, wear and reading of the cells
     double noise = 0;         ///< light, receivers and converters, with their curves and crosstalk
-    double clipping = 0;      ///< from the share of clipped samples, for normally distributed sums
+    double clipping = 0;      ///< counted; without noise from the share of clipped samples, for normal sums
     double total() const { return quantisation + weights + noise + clipping; }
 };
 
