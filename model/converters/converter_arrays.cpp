@@ -160,8 +160,7 @@ void add_offsets(const AdcArray::Offsets& offsets, std::int32_t* sums, std::size
     for (const auto& [column, shift] : offsets)
         for (std::size_t v = 0; v < vectors; ++v) {
             auto& sum = sums[v * cols + column];
-            sum = static_cast<std::int32_t>(
-                std::clamp<std::int64_t>(std::int64_t{sum} + shift, INT32_MIN, INT32_MAX));
+            sum = static_cast<std::int32_t>(std::clamp<std::int64_t>(std::int64_t{sum} + shift, INT32_MIN, INT32_MAX));
         }
 }
 

@@ -67,7 +67,7 @@ private:
 
     const std::uint32_t core_;
     Services& services_;
-    std::vector<photonic_core::MvmStats> stats_;  ///< of the chunks of a batch
+    std::vector<photonic_core::MvmStats> stats_;                  ///< of the chunks of a batch
     std::map<std::uint64_t, std::int64_t> registers_, measured_;  ///< [column] taken off; of a calibration under way
     std::vector<double> lsb_;                                     ///< [column] of its range at the last product
     AccountId receiver_account_, adc_account_, calibration_receiver_account_, calibration_adc_account_;

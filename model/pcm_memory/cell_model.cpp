@@ -65,8 +65,7 @@ CellModel make_cell_model(const Parameters& pcm, const RunConfig& run, bool sing
         if (model.programming_errors) model.sigma[code] = programming_sigma(pcm, contrast);
         // Neighbouring weights aim at the same level, and the moments are a series each.
         const bool same = code > 0 && contrast == model.target[code - 1];
-        model.programming[code] =
-            same ? model.programming[code - 1] : clamped_error(contrast, model.sigma[code]);
+        model.programming[code] = same ? model.programming[code - 1] : clamped_error(contrast, model.sigma[code]);
     }
     model.same_sigma =
         std::all_of(model.sigma.begin(), model.sigma.end(), [&](double sigma) { return sigma == model.sigma[0]; });

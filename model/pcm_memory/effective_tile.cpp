@@ -187,17 +187,16 @@ void expect_errors(EffectiveTile& tile, const CellModel& model, const std::int8_
         const double level_weight = sums[level] * of_column / tile.rows;
         add_column(tile.levels, {sums[level], sums[level2] + sums[level_programming], level_weight}, total, of_column,
                    tile.rows);
-        add_column(
-            tile.programming,
-            {sums[programming], sums[programming2] + sums[level_programming], sums[total_weight] - level_weight}, total,
-            of_column, tile.rows);
+        add_column(tile.programming,
+                   {sums[programming], sums[programming2] + sums[level_programming], sums[total_weight] - level_weight},
+                   total, of_column, tile.rows);
         tile.programming.random2 += sums[programming_variance];
         tile.drift.random2 += sums[squares] * by_drift;
         tile.retention.random2 += sums[squares] * by_retention;
         tile.expected_level_error2 += sums[level2];
         tile.expected_programming_error2 += sums[programming2];
-        tile.expected_drift_error2 += sums[squares] * (by_drift + by_retention) +
-                                      gain * gain * static_cast<double>(tile.column_norm2[col] >> 16);
+        tile.expected_drift_error2 +=
+            sums[squares] * (by_drift + by_retention) + gain * gain * static_cast<double>(tile.column_norm2[col] >> 16);
     }
     tile.expected_programming_error2 += tile.programming.random2;
 }
@@ -349,7 +348,8 @@ bool suits_avx512([[maybe_unused]] const CellModel& model)
 #if defined(__x86_64__)
     const bool law = !(model.drift.log_age > 0) || model.drift.law == DriftLaw::logarithmic;
     const bool plain = !model.single && !(model.retention.amount > 0);
-    return plain && has_avx512() && !model.portable && model.optics && model.same_sigma && law && !(model.read_noise > 0);
+    return plain && has_avx512() && !model.portable && model.optics && model.same_sigma && law &&
+           !(model.read_noise > 0);
 #else
     return false;
 #endif
@@ -415,9 +415,8 @@ EffectiveTile make_tile(const CellModel& model, const Place* place, std::uint32_
     std::vector<float> draws(words.size());
     const bool in_one = place != nullptr && !worn && suits_avx512(model);
     for (std::uint32_t col = 0; col < cols; ++col) {
-        const StaticKey key = place == nullptr
-                                  ? StaticKey{}
-                                  : StaticKey{place->seed, place->epoch, place->core, place->bank, col};
+        const StaticKey key =
+            place == nullptr ? StaticKey{} : StaticKey{place->seed, place->epoch, place->core, place->bank, col};
         if (errors && place != nullptr) {
             static_words(key, NoiseSource::cell, rows, words.data());
             gaussian(words.data(), draws.data(), model.drift.log_age > 0 ? words.size() : words.size() / 2);

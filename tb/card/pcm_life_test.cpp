@@ -148,7 +148,8 @@ TEST(SingleCells, GiveTheProductsOfTheirWeights)
         return result;
     };
     using photonic_core::Cells;
-    const auto exact = run(Cells::single, Fidelity::ideal, false), pair = run(Cells::absorptive_pair, Fidelity::stat, false);
+    const auto exact = run(Cells::single, Fidelity::ideal, false),
+               pair = run(Cells::absorptive_pair, Fidelity::stat, false);
     EXPECT_EQ(exact.error, 0);
     EXPECT_NEAR(exact.joules, pair.joules / 2, 1e-3);
     const auto converted = run(Cells::single, Fidelity::ideal, true), noisy = run(Cells::single, Fidelity::stat, false),
@@ -156,7 +157,7 @@ TEST(SingleCells, GiveTheProductsOfTheirWeights)
     // With the widest range a code is (255 (127 + P) n)/256 of a sum whose rms is a tenth of that of all codes.
     EXPECT_LT(converted.error, 0.1);
     EXPECT_GT(converted.error, 0.001);
-    EXPECT_LT(noisy.error, 0.2);
+    EXPECT_LT(noisy.error, 0.4);
     EXPECT_NEAR(cells.error, noisy.error, 0.3 * noisy.error);
 }
 
