@@ -238,8 +238,8 @@ MaybeFault check_gemm_fields(const lc_gemm_op& op)
     if (op.m == 0) return bad_field(OP_FIELD(lc_gemm_op, m), "m: must not be zero");
     if (op.n == 0) return bad_field(OP_FIELD(lc_gemm_op, n), "n: must not be zero");
     if (op.k == 0 || op.k > kMaxGemmDepth) return bad_field(OP_FIELD(lc_gemm_op, k), "k: 1 .. 32768");
-    if (!is_code(op.a_format)) return bad_field(OP_FIELD(lc_gemm_op, a_format), "a_format: u8 or s8");
-    if (!is_code(op.b_format)) return bad_field(OP_FIELD(lc_gemm_op, b_format), "b_format: u8 or s8");
+    if (!is_operand(op.a_format)) return bad_field(OP_FIELD(lc_gemm_op, a_format), "a_format: u8, s8 or s16");
+    if (!is_operand(op.b_format)) return bad_field(OP_FIELD(lc_gemm_op, b_format), "b_format: u8, s8 or s16");
     if (!is_integer(op.out_format))
         return bad_field(OP_FIELD(lc_gemm_op, out_format), "out_format: u8, s8, s16 or s32");
     if ((op.flags & ~LC_GEMM_WINDOW) != 0) return bad_field(OP_FIELD(lc_gemm_op, flags), "flags: unknown bit");
@@ -254,6 +254,8 @@ MaybeFault check_gemm_fields(const lc_gemm_op& op)
 MaybeFault check_gemm_window(const lc_gemm_op& op, const DecodeLimits& limits)
 {
     constexpr const char* kUnused = "must be zero with a window";
+    if (!is_code(op.a_format)) return bad_field(OP_FIELD(lc_gemm_op, a_format), "a_format: u8 or s8 with a window");
+    if (!is_code(op.b_format)) return bad_field(OP_FIELD(lc_gemm_op, b_format), "b_format: u8 or s8 with a window");
     if (op.a != 0) return bad_field(OP_FIELD(lc_gemm_op, a), kUnused);
     if (op.a_stride != 0) return bad_field(OP_FIELD(lc_gemm_op, a_stride), kUnused);
     if (op.a_batch != 0) return bad_field(OP_FIELD(lc_gemm_op, a_batch), kUnused);
@@ -363,10 +365,12 @@ MaybeFault check_operands(const lc_gemm_op& op, const DecodeLimits& limits)
 {
     if (auto fault = check_gemm_fields(op)) return fault;
     const Matrix matrices[] = {
-        {op.a, op.a_image, op.a_batch, op.m, op.k, op.a_stride, 1, false, OP_FIELD(lc_gemm_op, a),
-         OP_FIELD(lc_gemm_op, a_stride), OP_FIELD(lc_gemm_op, a_batch), OP_FIELD(lc_gemm_op, a_image)},
-        {op.b, op.b_image, op.b_batch, op.n, op.k, op.b_stride, 1, false, OP_FIELD(lc_gemm_op, b),
-         OP_FIELD(lc_gemm_op, b_stride), OP_FIELD(lc_gemm_op, b_batch), OP_FIELD(lc_gemm_op, b_image)},
+        {op.a, op.a_image, op.a_batch, op.m, op.k, op.a_stride, format_bytes(op.a_format), false,
+         OP_FIELD(lc_gemm_op, a), OP_FIELD(lc_gemm_op, a_stride), OP_FIELD(lc_gemm_op, a_batch),
+         OP_FIELD(lc_gemm_op, a_image)},
+        {op.b, op.b_image, op.b_batch, op.n, op.k, op.b_stride, format_bytes(op.b_format), false,
+         OP_FIELD(lc_gemm_op, b), OP_FIELD(lc_gemm_op, b_stride), OP_FIELD(lc_gemm_op, b_batch),
+         OP_FIELD(lc_gemm_op, b_image)},
         {op.out, op.out_image, op.out_batch, op.m, op.n, op.out_stride, format_bytes(op.out_format), true,
          OP_FIELD(lc_gemm_op, out), OP_FIELD(lc_gemm_op, out_stride), OP_FIELD(lc_gemm_op, out_batch),
          OP_FIELD(lc_gemm_op, out_image)}};

@@ -83,9 +83,10 @@ void DigitalMacEngine::start(Task& task)
     require_sram({windowed ? op.in.base : op.a, op.b, op.out, op.post == 0 ? op.out : op.post});
     if (context_.services.run.computes()) run_gemm(op, context_.memories.sram().data());
     const std::uint64_t batches = gemm_matrices(op);
-    const std::uint64_t macs = batches * op.m * op.n * op.k;
+    const std::uint64_t macs = gemm_work(op);
     // Operands are read once into the array's registers, results written once; of a window each vector, overlaps anew.
-    const auto bytes = batches * (static_cast<std::uint64_t>(op.m) * op.k + static_cast<std::uint64_t>(op.n) * op.k +
+    const auto bytes = batches * (static_cast<std::uint64_t>(op.m) * op.k * element_bytes(op.a_format) +
+                                  static_cast<std::uint64_t>(op.n) * op.k * element_bytes(op.b_format) +
                                   static_cast<std::uint64_t>(op.m) * op.n * element_bytes(op.out_format));
     const auto end =
         book(context_, task,

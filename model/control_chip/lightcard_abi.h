@@ -236,7 +236,7 @@ enum lc_fault {
 #define LC_FMT_S8 1u
 #define LC_FMT_S32 2u
 #define LC_FMT_F32 3u
-#define LC_FMT_S16 4u /* of vector operations, and output of MVM and GEMM */
+#define LC_FMT_S16 4u /* of vector operations and GEMM, and output of MVM */
 
 /* PROGRAM_WEIGHTS / VERIFY_WEIGHTS operands. Completion result: cells written / rows that differ. */
 struct lc_program_op {
@@ -351,10 +351,11 @@ struct lc_vector_op {
 	uint8_t rsvd[192 - 168];
 };
 
-/* Digital matrix product: out[m][n] = sum_k a[m][k] * b[n][k], both operands in the scratchpad.
+/* Digital matrix product: out[m][n] = sum_k a[m][k] * b[n][k], both operands in the scratchpad; u8,
+ * s8 or s16 (a 16-bit operand takes each product twice as long). The sum saturates to s32.
  * WINDOW: a convolution of `batch` groups. Row v of group g's `a` is vector v of `in` with the channels of that group, in
  * the order (kh, kw, channel of the group): k = kernel_h * kernel_w * channels / batch, m = the window's vectors; a, images
- * and their strides are 0, and there are constants for n * batch columns, group after group. */
+ * and their strides are 0, codes have 8 bits, and there are constants for n * batch columns, group after group. */
 #define LC_GEMM_WINDOW 0x01u
 struct lc_gemm_op {
 	uint32_t m, n, k;

@@ -339,6 +339,12 @@ std::uint64_t gemm_matrices(const lc_gemm_op& op)
     return std::uint64_t{std::max<std::uint32_t>(1, op.batch)} * std::max<std::uint32_t>(1, op.images);
 }
 
+std::uint64_t gemm_work(const lc_gemm_op& op)
+{
+    const std::uint64_t planes = element_bytes(op.a_format) * std::uint64_t{element_bytes(op.b_format)};
+    return gemm_matrices(op) * op.m * op.n * op.k * planes;
+}
+
 void run_gemm(const lc_gemm_op& op, std::uint8_t* sram)
 {
     if ((op.flags & LC_GEMM_WINDOW) != 0) return run_convolution(op, sram);
@@ -350,6 +356,7 @@ void run_gemm(const lc_gemm_op& op, std::uint8_t* sram)
     std::vector<std::int32_t> sums(op.n);
     const std::uint64_t batches = std::max<std::uint32_t>(1, op.batch);
     const std::uint64_t matrices = gemm_matrices(op);
+    const std::uint32_t a_step = element_bytes(op.a_format), b_step = element_bytes(op.b_format);
     for (std::uint64_t matrix = 0; matrix < matrices; ++matrix) {
         const std::uint64_t batch = matrix % batches, image = matrix / batches;
         const auto* a = sram + LC_PTR_OFFSET(op.a) + batch * op.a_batch + image * op.a_image;
@@ -360,9 +367,9 @@ void run_gemm(const lc_gemm_op& op, std::uint8_t* sram)
             for (std::uint32_t col = 0; col < op.n; ++col) {
                 const auto* right = b + static_cast<std::size_t>(col) * op.b_stride;
                 std::int64_t sum = 0;
-                for (std::uint32_t k = 0; k < op.k; ++k) {
-                    sum += load_element(left + k, op.a_format) * load_element(right + k, op.b_format);
-                }
+                for (std::uint32_t k = 0; k < op.k; ++k)
+                    sum += std::int64_t{load_element(left + std::size_t{k} * a_step, op.a_format)} *
+                           load_element(right + std::size_t{k} * b_step, op.b_format);
                 sums[col] = saturate32(sum);
             }
             post_process_row(sums.data(), op.n, table, clamp, op.out_format,

@@ -18,6 +18,8 @@ void run_vector(const lc_vector_op& op, std::uint8_t* sram);
 
 /// Products of one command: batches of all images.
 std::uint64_t gemm_matrices(const lc_gemm_op& op);
+/// 8-bit MACs of one command: a 16-bit operand counts twice.
+std::uint64_t gemm_work(const lc_gemm_op& op);
 /// `post` = packed constants of n columns or null. Throws std::invalid_argument on an illegal shift in them.
 void run_gemm(const lc_gemm_op& op, std::uint8_t* sram);
 

@@ -18,6 +18,8 @@ struct Command {
 
 constexpr Command kCommands[] = {
     {"run", run_command, "run a network on a card; latency, energy, accuracy"},
+    {"generate", generate_command, "text from a language model, its key-value cache in card memory"},
+    {"read", read_command, "lines of text from pictures, by a recogniser on a card"},
     {"plan", plan_command, "what a network asks of a card, and what bounds it; from shapes alone"},
     {"calibrate", calibrate_command, "activation and converter ranges of a network, from samples to a file"},
     {"info", info_command, "what a card can do: geometry, peak, what each engine sustains"},

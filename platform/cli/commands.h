@@ -7,6 +7,8 @@
 namespace lightcard::cli {
 
 int run_command(const Console& console, const Arguments& arguments);
+int generate_command(const Console& console, const Arguments& arguments);
+int read_command(const Console& console, const Arguments& arguments);
 int plan_command(const Console& console, const Arguments& arguments);
 int budget_command(const Console& console, const Arguments& arguments);
 int calibrate_command(const Console& console, const Arguments& arguments);

@@ -203,10 +203,9 @@ Result<std::vector<Range>> calibrate(const Graph& graph, const std::vector<std::
     if (samples.empty()) return Error{"calibration needs at least one sample input", graph.name, ""};
     if (!(options.percentile > 0 && options.percentile <= 100))
         return Error{"the calibration percentile is out of range", "", "above 0 to 100"};
-    if (graph.inputs.size() != 1)
-        return Error{"the graph has " + std::to_string(graph.inputs.size()) + " inputs", graph.name, "one input"};
-    const auto size =
-        static_cast<std::size_t>(element_count(graph.nodes[static_cast<std::size_t>(graph.inputs[0])].shape));
+    std::size_t size = 0;
+    for (const int input : graph.inputs)
+        size += static_cast<std::size_t>(element_count(graph.nodes[static_cast<std::size_t>(input)].shape));
     Calibrator calibrator(graph, options);
     for (std::size_t i = 0; i < samples.size(); ++i) {
         if (samples[i].size() != size)

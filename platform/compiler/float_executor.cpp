@@ -2,6 +2,7 @@
 #include "lightcard/platform/compiler/float_executor.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "lightcard/platform/compiler/float_kernels.h"
 
@@ -189,12 +190,20 @@ private:
 
 Result<std::vector<std::vector<float>>> run_one(const Graph& graph, const float* input, bool keep)
 {
-    if (graph.inputs.size() != 1)
-        return Error{"the graph has " + std::to_string(graph.inputs.size()) + " inputs", graph.name, "one input"};
-    const Node& node = graph.nodes[static_cast<std::size_t>(graph.inputs[0])];
-    if (node.integer) return Error{"its input holds integers", describe(node), ""};
-    Tensor tensor{node.shape, false, {input, input + element_count(node.shape)}, {}};
-    auto values = Executor(graph, keep).run({std::move(tensor)});
+    std::vector<Tensor> inputs;
+    for (const int i : graph.inputs) {
+        const Node& node = graph.nodes[static_cast<std::size_t>(i)];
+        const float* end = input + element_count(node.shape);
+        Tensor tensor{node.shape, node.integer, {}, {}};
+        if (node.integer)
+            for (const float* value = input; value != end; ++value)
+                tensor.ints.push_back(static_cast<std::int64_t>(std::lround(*value)));
+        else
+            tensor.real.assign(input, end);
+        inputs.push_back(std::move(tensor));
+        input = end;
+    }
+    auto values = Executor(graph, keep).run(inputs);
     if (!values) return values.error();
     std::vector<std::vector<float>> reals;
     for (Tensor& value : *values) reals.push_back(std::move(value.real));

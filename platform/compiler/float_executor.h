@@ -16,7 +16,8 @@ Result<std::vector<Tensor>> run_float(const Graph& graph, const std::vector<Tens
 /// Every node's output, indexed as Graph::nodes; constants are left empty (their values are in the graph).
 Result<std::vector<Tensor>> run_float_trace(const Graph& graph, const std::vector<Tensor>& inputs);
 
-/// The same for graphs of one fp32 input, of which `input` has the element_count values; integer tensors are left out.
+/// The same from the values of all inputs one behind the other, integers as the real numbers nearest to them; integer
+/// tensors are left out of what is returned.
 Result<std::vector<std::vector<float>>> run_float(const Graph& graph, const float* input);
 Result<std::vector<std::vector<float>>> run_float_trace(const Graph& graph, const float* input);
 

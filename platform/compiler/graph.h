@@ -225,6 +225,7 @@ struct QuantTensor {
     bool wide = false;                  ///< s32 accumulators (last layer, softmax input), indices
     bool f32 = false;                   ///< softmax output
     bool half = false;                  ///< s16
+    std::int32_t largest = 32767;       ///< half: code of the largest value that is expected
     bool channels_last = false;         ///< the host's tensor is in this order too, not NCHW
     double scale = 1;                   ///< per tensor; wide tensors use channel_scale
     std::vector<double> channel_scale;  ///< wide: real = acc * channel_scale[c]

@@ -293,12 +293,21 @@ QuantValues execute(const QuantGraph& graph, const QuantNode& node, const std::v
     return out;
 }
 
+/// Bytes of the inputs before this one.
+std::size_t offset_of(const QuantGraph& graph, std::size_t node)
+{
+    std::size_t offset = 0;
+    for (const int i : graph.inputs) {
+        if (static_cast<std::size_t>(i) == node) break;
+        offset += byte_count(graph.nodes[static_cast<std::size_t>(i)].out);
+    }
+    return offset;
+}
+
 }  // namespace
 
 Result<std::vector<QuantValues>> run_int8_trace(const QuantGraph& graph, const std::uint8_t* input)
 {
-    if (graph.inputs.size() != 1)
-        return Error{"the graph has " + std::to_string(graph.inputs.size()) + " inputs", graph.name, "one input"};
     std::vector<QuantValues> values(graph.nodes.size());
     for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
         const QuantNode& node = graph.nodes[i];
@@ -307,7 +316,7 @@ Result<std::vector<QuantValues>> run_int8_trace(const QuantGraph& graph, const s
             values[i] = execute(graph, node, values);
             continue;
         }
-        auto taken = from_bytes(node.out, input, byte_count(node.out));
+        auto taken = from_bytes(node.out, input + offset_of(graph, i), byte_count(node.out));
         if (!taken) return taken.error();
         values[i] = std::move(*taken);
     }

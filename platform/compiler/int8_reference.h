@@ -12,7 +12,8 @@
 
 namespace lightcard::compiler {
 
-/// `input`: the bytes of the one graph input (quantise_input). Returns the graph outputs, in order.
+/// `input`: the bytes of the graph's inputs, one behind the other (quantise_input). Returns the graph outputs, in
+/// order.
 Result<std::vector<QuantValues>> run_int8(const QuantGraph& graph, const std::uint8_t* input);
 
 /// Every node's tensor, indexed as QuantGraph::nodes.

@@ -62,7 +62,7 @@ Status check_gemm(const QuantGraph& graph, const QuantNode& node)
     if (node.walks.size() != 2 || node.depth < 1 || node.depth > 32768) return bad(node, "is no product of matrices");
     for (std::size_t k = 0; k < 2; ++k) {
         const QuantTensor& in = graph.nodes[static_cast<std::size_t>(node.inputs[k])].out;
-        if (in.wide || in.f32 || in.half) return bad(node, "operands must be 8 bit");
+        if (in.wide || in.f32) return bad(node, "operands must have 8 or 16 bits");
         const bool follows = node.depth == 1 || node.walks[k].c == 1;
         if (!follows || !inside(node.walks[k], out.height, k == 0 ? out.width : out.channels, node.depth, elements(in)))
             return bad(node, "walks outside an operand");
@@ -279,15 +279,16 @@ private:
         op.a_format = format(a);
         op.b_format = format(b);
         op.out_format = format(out);
-        op.a = base(node_.inputs[0]) + static_cast<std::uint64_t>(node_.walks[0].offset);
-        op.b = base(node_.inputs[1]) + static_cast<std::uint64_t>(node_.walks[1].offset);
+        const std::uint32_t a_bytes = element_bytes(a), b_bytes = element_bytes(b);
+        op.a = base(node_.inputs[0]) + static_cast<std::uint64_t>(node_.walks[0].offset) * a_bytes;
+        op.b = base(node_.inputs[1]) + static_cast<std::uint64_t>(node_.walks[1].offset) * b_bytes;
         op.out = base(layer_.node);
-        op.a_stride = static_cast<std::uint32_t>(node_.walks[0].w);
-        op.b_stride = static_cast<std::uint32_t>(node_.walks[1].w);
+        op.a_stride = static_cast<std::uint32_t>(node_.walks[0].w) * a_bytes;
+        op.b_stride = static_cast<std::uint32_t>(node_.walks[1].w) * b_bytes;
         op.out_stride = op.n * element_bytes(out);
         op.batch = static_cast<std::uint32_t>(out.height);
-        op.a_batch = static_cast<std::uint64_t>(node_.walks[0].h);
-        op.b_batch = static_cast<std::uint64_t>(node_.walks[1].h);
+        op.a_batch = static_cast<std::uint64_t>(node_.walks[0].h) * a_bytes;
+        op.b_batch = static_cast<std::uint64_t>(node_.walks[1].h) * b_bytes;
         op.out_batch = std::uint64_t{op.m} * op.out_stride;
         op.images = plan_.batch;
         op.a_image = image_stride(node_.inputs[0]);

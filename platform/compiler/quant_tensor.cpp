@@ -48,7 +48,18 @@ std::size_t byte_count(const QuantTensor& tensor)
 
 std::vector<std::uint8_t> quantise_input(const QuantGraph& graph, const float* input)
 {
-    const QuantTensor& t = graph.nodes[static_cast<std::size_t>(graph.inputs[0])].out;
+    std::vector<std::uint8_t> all;
+    for (const int i : graph.inputs) {
+        const QuantTensor& t = graph.nodes[static_cast<std::size_t>(i)].out;
+        const auto bytes = quantise_values(t, input);
+        all.insert(all.end(), bytes.begin(), bytes.end());
+        input += element_count(t);
+    }
+    return all;
+}
+
+std::vector<std::uint8_t> quantise_values(const QuantTensor& t, const float* input)
+{
     const std::size_t size = bytes_of(t);
     double low = t.is_signed ? -127 : 0, high = t.is_signed ? 127 : 255;
     if (t.half) low = -32767, high = 32767;

@@ -20,8 +20,9 @@ struct QuantValues {
 std::size_t element_count(const QuantTensor& tensor);
 std::size_t byte_count(const QuantTensor& tensor);  ///< as the card stores it: 1 or 4 bytes an element
 
-/// Real input, NCHW, to the bytes of the graph's one input: nearest code, saturated; what is no number becomes 0.
-/// `input` has element_count values.
+/// Real values in the host's order to bytes as the card stores them: nearest code, saturated; what is no number becomes
+/// 0. Of one tensor, or of all inputs of a graph one behind the other.
+std::vector<std::uint8_t> quantise_values(const QuantTensor& tensor, const float* input);
 std::vector<std::uint8_t> quantise_input(const QuantGraph& graph, const float* input);
 
 /// Bytes as the card stores them (little-endian), and back.

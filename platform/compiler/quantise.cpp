@@ -159,8 +159,9 @@ void Quantiser::set_scale(QuantTensor& tensor, int i, bool positive, Limits limi
     const double low = std::max(range.low, limits.low), high = std::min(range.high, limits.high);
     tensor.is_signed = tensor.half || !positive;
     const double most = std::max(std::fabs(low), std::fabs(high));
+    if (tensor.half) tensor.largest = half_[index(i)];
     if (tensor.half)
-        tensor.scale = most / 32767;
+        tensor.scale = most / tensor.largest;
     else
         tensor.scale = positive ? high / 255 : most / 127;
     if (!(tensor.scale > static_cast<double>(std::numeric_limits<float>::min())))
@@ -208,7 +209,7 @@ Status Quantiser::input(int i)
         node.out.wide = true;
         node.out.channel_scale.assign(static_cast<std::size_t>(node.out.channels), 1.0);
     } else {
-        node.out.half = half_[index(i)];
+        node.out.half = half_[index(i)] > 0;
         set_scale(node.out, i, ranges_[index(i)].low >= 0, {-kUnlimited, kUnlimited});
     }
     result_.inputs.push_back(finish(std::move(node), i));
@@ -350,6 +351,14 @@ Result<QuantGraph> quantise(const Graph& graph, const std::vector<std::vector<fl
                                             : Result<std::vector<Range>>(*options.ranges);
     if (!ranges) return ranges.error();
     if (ranges->size() != graph.nodes.size()) return Error{"its ranges are of another network", graph.name, ""};
+    for (const auto& [input, output] : options.tied) {
+        if (input >= graph.inputs.size() || output >= graph.outputs.size())
+            return Error{"tied tensors that the graph does not have", graph.name, ""};
+        Range& a = (*ranges)[static_cast<std::size_t>(graph.inputs[input])];
+        Range& b = (*ranges)[static_cast<std::size_t>(graph.outputs[output])];
+        a.low = b.low = std::min(a.low, b.low);
+        a.high = b.high = std::max(a.high, b.high);
+    }
     const Unquantised plain = take_out_pairs(graph);
     std::vector<Range> plain_ranges;
     for (std::size_t i = 0; i < plain.origin.size(); ++i) {

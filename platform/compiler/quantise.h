@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "lightcard/model/common/result.h"
@@ -21,11 +22,14 @@ struct QuantOptions {
     CalibrationOptions calibration;              ///< of the samples
     const std::vector<Range>* ranges = nullptr;  ///< measured before (calibration_file.h): then samples may be none
     bool bias_correction = true;  ///< biases make up for the mean error of rounded weights (quant_numbers.h)
+    /// Input and output (numbers in Graph::inputs, outputs) that hold the same codes: what one run leaves, the next
+    /// reads.
+    std::vector<std::pair<std::size_t, std::size_t>> tied = {};
     int rms_positions = 256;  ///< output positions a layer and sample that column_rms and tile_rms look at; 0: neither
 };
 
-/// `samples`: NCHW inputs, one image each; without any, column_rms and tile_rms stay empty. Error: what the card cannot
-/// compute, with the node.
+/// `samples`: inputs in the host's order (images NCHW), all inputs one behind the other; without any, column_rms and
+/// tile_rms stay empty. Error: what the card cannot compute, with the node.
 Result<QuantGraph> quantise(const Graph& graph, const std::vector<std::vector<float>>& samples,
                             const QuantOptions& options = {});
 

@@ -50,15 +50,35 @@ std::optional<double> Quantiser::scalar(int i) const
     return static_cast<double>(node.data[0]);
 }
 
+/// Factor and shift of a depthwise 1x1 convolution that are the same for all channels: what folding makes of a scalar
+/// product and sum that has no product before it.
+std::optional<std::pair<float, float>> Quantiser::affine_of(int i) const
+{
+    const Node& node = at(i);
+    if (node.op != Op::conv || node.shape.size() != 4 || node.inputs.size() != 3) return std::nullopt;
+    const Node &weights = at(node.inputs[1]), &bias = at(node.inputs[2]);
+    if (weights.op != Op::constant || bias.op != Op::constant || at(node.inputs[0]).shape != node.shape)
+        return std::nullopt;
+    const Window& w = node.window;
+    if (w.group != node.shape[1] || w.kernel_h * w.kernel_w != 1 || w.stride_h * w.stride_w != 1) return std::nullopt;
+    const auto same = [](const std::vector<float>& values) {
+        return std::all_of(values.begin(), values.end(), [&values](float v) { return v == values.front(); });
+    };
+    if (weights.data.size() != bias.data.size() || !same(weights.data) || !same(bias.data)) return std::nullopt;
+    return std::make_pair(weights.data.front(), bias.data.front());
+}
+
 /// Functions of one tensor, element by element: true if the node is one, and its table is ready. A positive factor
 /// alone becomes part of the view.
 bool Quantiser::pointwise(int i)
 {
     const Node& node = at(i);
-    if (!is_function(node.op) || node.integer) return false;
+    const auto affine = affine_of(i);
+    if ((!is_function(node.op) && !affine) || node.integer) return false;
     int root = -1, first = -1;
     bool composed = false;
-    for (const int input : node.inputs) {
+    const std::vector<int> inputs = affine ? std::vector<int>{node.inputs[0]} : node.inputs;
+    for (const int input : inputs) {
         if (scalar(input)) continue;
         if (at(input).op == Op::constant || at(input).integer || at(input).shape != node.shape) return false;
         const auto& table = tables_[index(input)];
@@ -90,10 +110,10 @@ bool Quantiser::pointwise(int i)
         const int code = tensor(codes.node).is_signed ? static_cast<std::int8_t>(byte) : static_cast<int>(byte);
         all.real[byte] = static_cast<float>(code * scale);
     }
-    std::vector<Tensor> held(node.inputs.size());
+    std::vector<Tensor> held(inputs.size());
     kernels::Operands operands;
-    for (std::size_t k = 0; k < node.inputs.size(); ++k) {
-        const int input = node.inputs[k];
+    for (std::size_t k = 0; k < inputs.size(); ++k) {
+        const int input = inputs[k];
         if (const auto value = scalar(input)) {
             held[k] = Tensor{{1}, false, {static_cast<float>(*value)}, {}};
         } else {
@@ -107,7 +127,11 @@ bool Quantiser::pointwise(int i)
     Node function = node;
     function.shape = {kCodes};
     Tensor result{{kCodes}, false, std::vector<float>(kCodes), {}};
-    if (!kernels::evaluate(function, operands, result)) return false;
+    if (affine)
+        std::transform(held[0].real.begin(), held[0].real.end(), result.real.begin(),
+                       [&affine](float value) { return value * affine->first + affine->second; });
+    else if (!kernels::evaluate(function, operands, result))
+        return false;
     Table table;
     table.root = root;
     std::copy(result.real.begin(), result.real.end(), table.values.begin());
@@ -129,7 +153,7 @@ Status Quantiser::realise(int i)
     if (!x) return x.error();
     QuantNode node = start(i, QuantOp::table, {*x});
     copy_size(node, *x);
-    node.out.half = half_[index(i)];
+    node.out.half = half_[index(i)] > 0;
     set_scale(node.out, i, ranges_[index(i)].low >= 0, {-kUnlimited, kUnlimited});
     for (const double value : table.values) node.table.push_back(nearest_code(value, node.out));
     const int quant = add(std::move(node));
@@ -137,8 +161,8 @@ Status Quantiser::realise(int i)
     return {};
 }
 
-/// A constant tensor as codes of its own scale, dense in `order`.
-View Quantiser::constant(int i, const Order& order, bool half)
+/// A constant tensor as codes of its own scale, dense in `order`. `half`: the largest code of its 16 bits; 0: 8 bits.
+View Quantiser::constant(int i, const Order& order, std::int32_t half)
 {
     const Node& node = at(i);
     QuantNode coded = start(i, QuantOp::constant, {});
@@ -147,10 +171,11 @@ View Quantiser::constant(int i, const Order& order, bool half)
         low = std::min(low, value);
         high = std::max(high, value);
     }
-    coded.out.half = half;
-    coded.out.is_signed = half || low < 0;
+    coded.out.half = half > 0;
+    if (half > 0) coded.out.largest = half;
+    coded.out.is_signed = coded.out.half || low < 0;
     const double most = static_cast<double>(std::max(-low, high));
-    coded.out.scale = most / (half ? 32767 : coded.out.is_signed ? 127 : 255);
+    coded.out.scale = most / (half > 0 ? half : coded.out.is_signed ? 127 : 255);
     if (!(coded.out.scale > std::numeric_limits<float>::min())) coded.out.scale = 1;
     View out = laid(-1, node.shape, order);
     coded.table.resize(node.data.size());
@@ -237,7 +262,7 @@ Status Quantiser::two_operands(int i, QuantOp op, double sign)
     set_size(combined.out, three_sizes(shape, order));
     const QuantTensor &a = tensor(used[0].node), &b = tensor(used[1].node);
     const Chain chain = following_limits(i);
-    combined.out.half = half_[index(chain.last)];
+    combined.out.half = half_[index(chain.last)] > 0;
     set_output(combined, chain, !a.is_signed && !b.is_signed && sign > 0);
     const double first = a.scale * used[0].factor, second = b.scale * used[1].factor;
     if (op == QuantOp::mul) {

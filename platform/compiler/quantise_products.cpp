@@ -117,9 +117,11 @@ Quantiser::Readers Quantiser::look_at_readers(int i) const
                 seen.uniform = true;
                 seen.only_host = false;
             } else if (is_view(node.op) || factor) {
-                const bool vector = node.shape.size() == 2 && node.shape[0] == 1;
+                // What channels are must stay: an image flattened as it is, or the last dimension of anything else.
+                const Shape &from = at(source).shape, &to = node.shape;
+                const bool vector = to.size() == 2 && to[0] == 1;
                 const bool reshapes = node.op == Op::flatten || node.op == Op::reshape || node.op == Op::identity;
-                const bool kept = reshapes && (vector || node.shape.back() == at(source).shape.back());
+                const bool kept = reshapes && (from == to || (is_image(from) ? vector : to.back() == from.back()));
                 seen.uniform |= !kept && !factor;
                 open.push_back(reader);
             } else {
@@ -146,7 +148,7 @@ Status Quantiser::finish_product(QuantNode node, int i, const ProductWeights& we
         for (double scale : codes.scale)
             node.out.channel_scale.push_back(static_cast<double>(static_cast<float>(from.scale * scale)));
     } else {
-        node.out.half = half_[index(chain.last)];
+        node.out.half = half_[index(chain.last)] > 0;
         set_requant(node, from.scale, codes.scale, chain);
     }
     finish_chain(std::move(node), i, chain);

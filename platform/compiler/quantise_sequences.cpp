@@ -27,29 +27,92 @@ View with_batches(const View& from, const Shape& batches)
 }  // namespace
 
 /// Tensors that take 16 bits: what a normalisation reads and what is added up to it (the residual stream), products
-/// that are only added (rotary embeddings), and scores that something is added to before their softmax.
+/// that are only added (rotary embeddings), scores that something is added to before their softmax, and the operands of
+/// sharp scores.
 void Quantiser::mark_halves()
 {
-    const auto count = graph_.nodes.size();
-    half_.assign(count, false);
-    for (std::size_t i = count; i-- > 0;) {
+    half_.assign(graph_.nodes.size(), 0);
+    sharp_.assign(graph_.nodes.size(), false);
+    for (std::size_t i = 0; i < graph_.nodes.size(); ++i)
+        if (graph_.nodes[i].op == Op::softmax) find_sharp(static_cast<int>(i));
+    for (int pass = 0; pass < 2; ++pass) {
+        propagate_halves();
+        for (const auto& [input, output] : options_.tied) {
+            const int a = graph_.inputs[input], b = graph_.outputs[output];
+            std::int32_t &first = half_[index(a)], &second = half_[index(b)];
+            first = second = first > 0 && second > 0 ? std::min(first, second) : std::max(first, second);
+        }
+    }
+}
+
+/// From results to operands.
+void Quantiser::propagate_halves()
+{
+    for (std::size_t i = graph_.nodes.size(); i-- > 0;) {
         const Node& node = graph_.nodes[i];
-        const auto mark = [this](int input) { half_[index(input)] = true; };
-        const bool sum = node.op == Op::add || node.op == Op::sub;
-        if (node.op == Op::layer_norm || node.op == Op::rms_norm) mark(node.inputs[0]);
-        if (node.op == Op::softmax && at(node.inputs[0]).op == Op::add) mark(node.inputs[0]);
-        if (half_[i] && (sum || node.op == Op::concat || is_view(node.op)))
+        const auto mark = [this](int input, std::int32_t limit) {
+            std::int32_t& half = half_[index(input)];
+            half = half == 0 ? limit : std::min(half, limit);
+        };
+        const auto mark_all = [&](std::int32_t limit) {
             for (const int input : node.inputs)
-                if (!at(input).integer) mark(input);
-        if (half_[i] && (node.op == Op::mul || node.op == Op::div))  // by a factor
-            for (std::size_t k = 0; k < 2; ++k)
-                if (scalar(node.inputs[1 - k])) mark(node.inputs[k]);
-        if (half_[i] && node.op == Op::gather) mark(node.inputs[0]);
+                if (!at(input).integer) mark(input, limit);
+        };
+        if (node.op == Op::layer_norm || node.op == Op::rms_norm) mark(node.inputs[0], kHalf);
+        if (node.op == Op::softmax && at(node.inputs[0]).op == Op::add) mark(node.inputs[0], kHalf);
+        if (sharp_[i] && node.op == Op::dynamic_matmul) {
+            const auto depth = static_cast<double>(at(node.inputs[0]).shape.back());
+            // Half of the largest code whose sums are sure to fit 32 bits: room for more than was seen.
+            const double limit = std::sqrt(2147483648.0 / depth) / 2;
+            mark_all(static_cast<std::int32_t>(std::min<double>(limit, kHalf)));
+            for (const int input : node.inputs) sharp_[index(input)] = true;
+        }
+        const bool passes = is_view(node.op) || node.op == Op::concat || (node.op == Op::gather && half_[i] > 0);
+        if (sharp_[i] && (passes || node.op == Op::add || node.op == Op::sub || node.op == Op::mul))
+            for (const int input : node.inputs) sharp_[index(input)] = true;
+        if (half_[i] > 0) {
+            if (node.op == Op::gather)
+                mark(node.inputs[0], half_[i]);
+            else if (passes || node.op == Op::add || node.op == Op::sub)
+                mark_all(half_[i]);
+            else if (node.op == Op::mul || node.op == Op::div)
+                for (std::size_t k = 0; k < 2; ++k)
+                    if (scalar(node.inputs[1 - k]) || (sharp_[i] && node.op == Op::mul)) mark(node.inputs[k], kHalf);
+        }
         const auto& readers = readers_[i];
         const bool added = std::all_of(readers.begin(), readers.end(), [this](int r) {
             return r != kHost && (at(r).op == Op::add || at(r).op == Op::sub);
         });
-        if (node.op == Op::mul && added && !readers.empty()) half_[i] = true;
+        if (node.op == Op::mul && added && !readers.empty()) mark(static_cast<int>(i), kHalf);
+    }
+}
+
+/// Scores of large queries and keys: with 8 bits each, rounding alone would move the exponents of the softmax.
+void Quantiser::find_sharp(int softmax)
+{
+    constexpr double kMost = 0.1;  ///< rms of what rounding adds to an exponent
+    std::vector<std::pair<int, double>> open{{at(softmax).inputs[0], 1.0}};
+    while (!open.empty()) {
+        const auto [i, factor] = open.back();
+        open.pop_back();
+        const Node& node = at(i);
+        const auto largest = [this](int k) {
+            return std::max(std::fabs(ranges_[index(k)].low), std::fabs(ranges_[index(k)].high));
+        };
+        if (node.op == Op::dynamic_matmul) {
+            // Uniform rounding of either operand, the other one's rms taken as a third of its largest value.
+            const auto depth = static_cast<double>(at(node.inputs[0]).shape.back());
+            const double product = largest(node.inputs[0]) * largest(node.inputs[1]);
+            sharp_[index(i)] = factor * std::sqrt(depth / 6) * product / (3 * 127) > kMost;
+        } else if (is_view(node.op)) {
+            open.emplace_back(node.inputs[0], factor);
+        } else if (node.op == Op::mul || node.op == Op::div) {
+            const auto a = scalar(node.inputs[0]), b = scalar(node.inputs[1]);
+            if (b) open.emplace_back(node.inputs[0], std::fabs(node.op == Op::div ? factor / *b : factor * *b));
+            if (a && node.op == Op::mul) open.emplace_back(node.inputs[1], std::fabs(factor * *a));
+        } else if (node.op == Op::add) {
+            for (const int input : node.inputs) open.emplace_back(input, factor);
+        }
     }
 }
 
@@ -69,13 +132,13 @@ Status Quantiser::gemm(int i)
         if (at(input).op == Op::constant) {
             Order order = identity_order(at(input).shape.size());
             if (k == 1) std::swap(order[order.size() - 1], order[order.size() - 2]);
-            from = constant(input, order, false);
+            from = constant(input, order, sharp_[index(i)] ? half_[index(input)] : 0);
         } else {
             const auto read = operand(input);
             if (!read) return read.error();
             const auto plain = unfolded(*read);
             if (!plain) return plain.error();
-            from = eight_bit(*plain);
+            from = sharp_[index(i)] ? *plain : eight_bit(*plain);
         }
         View matrix = with_batches(*from, batches);
         Order order = identity_order(matrix.shape.size());
@@ -105,7 +168,7 @@ Status Quantiser::gemm(int i)
     if (product.out.wide) {
         product.out.channel_scale.assign(columns, scale);
     } else {
-        product.out.half = half_[index(chain.last)];
+        product.out.half = half_[index(chain.last)] > 0;
         set_requant(product, scale, std::vector<double>(columns, 1.0), chain);
     }
     finish_chain(std::move(product), i, chain);
@@ -130,7 +193,7 @@ Status Quantiser::norm(int i)
     copy_size(normalised, *x);
     normalised.out.channels_last = true;
     normalised.rms = node.op == Op::rms_norm;
-    normalised.out.half = half_[index(i)];
+    normalised.out.half = half_[index(i)] > 0;
     const Chain chain = following_limits(i);
     set_output(normalised, chain, false);
     const double in = tensor(*x).scale, out = normalised.out.scale;
@@ -210,10 +273,10 @@ Status Quantiser::concat(int i)
     }
     QuantNode joined = start(i, QuantOp::concat, {});
     View out = laid(-1, node.shape, order);
-    joined.out.half = half_[index(i)];
+    joined.out.half = half_[index(i)] > 0;
     bool positive = true;
     for (std::size_t k = 0; k < from.size(); ++k) {
-        if (!from[k]) from[k] = constant(node.inputs[k], order, joined.out.half);
+        if (!from[k]) from[k] = constant(node.inputs[k], order, half_[index(i)]);
         positive &= !tensor(from[k]->node).is_signed;
     }
     const Chain chain = following_limits(i);
@@ -238,27 +301,45 @@ Status Quantiser::concat(int i)
     return {};
 }
 
-/// One input of a concat in pieces of rows, columns and channels.
+/// One input of a concat in pieces of rows, columns and channels: dimensions of one element fall away, neighbours that
+/// follow each other on both sides are one.
 void Quantiser::add_parts(QuantNode& joined, const View& from, const View& to, Factor factor)
 {
-    const Shape& shape = from.shape;
-    const std::size_t rank = shape.size();
-    const std::size_t outer = rank > 3 ? rank - 3 : 0;
+    Shape shape, read, write;
+    for (std::size_t d = 0; d < from.shape.size(); ++d) {
+        if (from.shape[d] == 1) continue;
+        const std::int64_t count = from.shape[d];
+        if (!shape.empty() && read.back() == from.strides[d] * count && write.back() == to.strides[d] * count) {
+            shape.back() *= count;
+            read.back() = from.strides[d];
+            write.back() = to.strides[d];
+            continue;
+        }
+        shape.push_back(count);
+        read.push_back(from.strides[d]);
+        write.push_back(to.strides[d]);
+    }
+    if (shape.empty() || read.back() != 1 || write.back() != 1) {
+        shape.push_back(1);
+        read.push_back(1);
+        write.push_back(1);
+    }
+    const std::size_t rank = shape.size(), outer = rank > 3 ? rank - 3 : 0;
     std::int64_t pieces = 1;
     for (std::size_t d = 0; d < outer; ++d) pieces *= shape[d];
     const auto size = [&](std::size_t back) { return rank >= back ? static_cast<int>(shape[rank - back]) : 1; };
-    const auto step = [&](const View& view, std::size_t back) { return rank >= back ? view.strides[rank - back] : 0; };
+    const auto step = [&](const Shape& strides, std::size_t back) { return rank >= back ? strides[rank - back] : 0; };
     for (std::int64_t piece = 0; piece < pieces; ++piece) {
         ConcatPart part;
         part.height = size(3);
         part.width = size(2);
         part.channels = size(1);
-        part.from = {from.offset, step(from, 3), step(from, 2), step(from, 1)};
-        part.to = {to.offset, step(to, 3), step(to, 2), step(to, 1)};
+        part.from = {from.offset, step(read, 3), step(read, 2), step(read, 1)};
+        part.to = {to.offset, step(write, 3), step(write, 2), step(write, 1)};
         std::int64_t rest = piece;
         for (std::size_t d = outer; d-- > 0; rest /= shape[d]) {
-            part.from.offset += rest % shape[d] * from.strides[d];
-            part.to.offset += rest % shape[d] * to.strides[d];
+            part.from.offset += rest % shape[d] * read[d];
+            part.to.offset += rest % shape[d] * write[d];
         }
         part.mult = factor.multiplier;
         part.shift = factor.shift;
@@ -322,7 +403,7 @@ Status Quantiser::reduce_mean(int i)
     if (mean.window.kernel_w > 65535) return Error{"a mean of more than 65535 values", "", ""};
     mean.out.channels = tensor(*x).channels;
     mean.out.channels_last = true;
-    mean.out.half = half_[index(i)];
+    mean.out.half = half_[index(i)] > 0;
     const Chain chain = following_limits(i);
     set_output(mean, chain, !tensor(*x).is_signed);
     set_factor(mean, tensor(*x).scale / mean.window.kernel_w);

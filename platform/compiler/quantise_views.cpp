@@ -221,7 +221,7 @@ Result<View> Quantiser::operand(int i)
 View Quantiser::eight_bit(const View& from)
 {
     if (!tensor(from.node).half) return from;
-    int& narrow = narrow_.emplace(std::make_pair(from.node, 1.0), -1).first->second;
+    int& narrow = narrow_.emplace(from.node, -1).first->second;
     if (narrow < 0) {
         QuantNode node;
         node.op = QuantOp::requant;
@@ -230,7 +230,7 @@ View Quantiser::eight_bit(const View& from)
         node.inputs = {from.node};
         node.out = tensor(from.node);
         node.out.half = false;
-        node.out.scale *= 32767.0 / 127;
+        node.out.scale *= node.out.largest / 127.0;
         node.lo = -127;
         node.hi = 127;
         set_factor(node, tensor(from.node).scale);
@@ -275,6 +275,8 @@ Result<int> Quantiser::materialise(const View& from, const Order& order)
                                    [&t](double scale) { return scale == t.channel_scale.front(); });
     if (t.wide && !alike) return Error{"moving 32-bit sums whose channels have different scales", "", ""};
     const View walk = merged(permuted(from, order));
+    int& copy = moved_.emplace(std::make_tuple(from.node, walk.offset, walk.shape, walk.strides), -1).first->second;
+    if (copy >= 0) return copy;
     QuantNode node;
     node.op = QuantOp::move;
     node.name = result_.nodes[index(from.node)].name + " moved";
@@ -289,7 +291,8 @@ Result<int> Quantiser::materialise(const View& from, const Order& order)
     set_size(node.out, shape.size() == 4 ? Shape{shape[0] * shape[1], shape[2], shape[3]} : shape);
     if (t.wide && !t.channel_scale.empty())
         node.out.channel_scale.assign(static_cast<std::size_t>(node.out.channels), t.channel_scale.front());
-    return add(std::move(node));
+    copy = add(std::move(node));
+    return copy;
 }
 
 /// The int8 node whose bytes are the view's, dense in `order`: its last `channels` dimensions are the channels, the

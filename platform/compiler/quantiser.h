@@ -16,6 +16,7 @@
 #include <limits>
 #include <map>
 #include <optional>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -127,14 +128,18 @@ private:
 
     // quantise_pointwise.cpp
     std::optional<double> scalar(int i) const;
+    std::optional<std::pair<float, float>> affine_of(int i) const;
     bool pointwise(int i);
     Status realise(int i);
     Status combine(int i);
-    View constant(int i, const Order& order, bool half);
+    View constant(int i, const Order& order, std::int32_t half);
     Status two_operands(int i, QuantOp op, double sign);
 
     // quantise_sequences.cpp
+    static constexpr std::int32_t kHalf = 32767;
     void mark_halves();
+    void propagate_halves();
+    void find_sharp(int softmax);
     Status gemm(int i);
     Status norm(int i);
     Status softmax(int i);
@@ -151,8 +156,10 @@ private:
     std::vector<std::optional<View>> views_;    ///< a Graph node each, once it has one
     std::vector<std::optional<Table>> tables_;  ///< a Graph node each: not asked for yet
     std::vector<std::vector<int>> readers_;
-    std::vector<bool> half_;                        ///< a Graph node each: s16
-    std::map<std::pair<int, double>, int> narrow_;  ///< s16 node and factor: its 8-bit form
+    std::vector<std::int32_t> half_;  ///< a Graph node each: the largest of 16-bit codes; 0: 8 bits
+    std::vector<bool> sharp_;         ///< products of sharp scores, and what leads to their operands
+    std::map<int, int> narrow_;       ///< an s16 node: its 8-bit form
+    std::map<std::tuple<int, std::int64_t, Shape, Shape>, int> moved_;  ///< a walk over a node: its dense copy
     QuantGraph result_;
 };
 

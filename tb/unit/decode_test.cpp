@@ -350,6 +350,14 @@ TEST(Decode, Gemm)
          {"flags", [](lc_sqe&, Op& o) { o.flags = 2; }, OP_AT(Op, flags)},
          {"window without flag", [](lc_sqe&, Op& o) { o.in.images = 1; }, OP_AT(Op, in.images)},
          {"window's channels", [](lc_sqe&, Op& o) { o.in.channels = 1; }, OP_AT(Op, in.channels)}});
+    lc_gemm_op wide = good_gemm();  // 16 bits: twice the bytes, on even addresses
+    wide.a_format = LC_FMT_S16;
+    wide.a_stride = 128, wide.a_batch = 12 * 128, wide.a = sram(kSram - 36 * 128);
+    EXPECT_TRUE(run(sqe_of(LC_OP_GEMM), wide, queue_limits()).ok());
+    wide.a += 1;
+    EXPECT_EQ(run(sqe_of(LC_OP_GEMM), wide, queue_limits()).fault().field, OP_AT(Op, a));
+    wide.a += 1;
+    EXPECT_EQ(run(sqe_of(LC_OP_GEMM), wide, queue_limits()).fault().status, LC_SC_ADDRESS);
     lc_gemm_op heads = good_gemm();  // a head's columns beside the next one's
     heads.out_stride = 60;
     heads.out_batch = 20;

@@ -12,11 +12,16 @@
 #include <fstream>
 #include <iostream>
 #include <map>
+#include <optional>
 #include <set>
 
 #include "lightcard/platform/compiler/float_executor.h"
+#include "lightcard/platform/compiler/int8_reference.h"
+#include "lightcard/platform/compiler/lower.h"
 #include "lightcard/platform/compiler/onnx_import.h"
 #include "lightcard/platform/compiler/onnx_reader.h"
+#include "lightcard/platform/compiler/quantise.h"
+#include "lightcard/tb/unit/record_machine.h"
 
 namespace lightcard::compiler {
 namespace {
@@ -43,6 +48,10 @@ const std::map<std::string, std::set<int>> kParameters = {{"Reshape", {1}},
                                                           {"Dropout", {1, 2}},
                                                           {"QuantizeLinear", {1, 2}},
                                                           {"DequantizeLinear", {1, 2}}};
+
+/// Weights, which the card takes as constants only.
+const std::map<std::string, std::set<int>> kWeights = {
+    {"Conv", {1, 2}}, {"Gemm", {1, 2}}, {"LayerNormalization", {1, 2}}};
 
 struct Exclusion {
     const char *pattern, *reason;  ///< part of the test's name
@@ -79,11 +88,12 @@ bool all_supported(const onnx::GraphProto& graph, const std::set<std::string>& k
     });
 }
 
-bool is_parameter(const onnx::GraphProto& graph, const std::string& name)
+bool is_parameter(const onnx::GraphProto& graph, const std::string& name,
+                  const std::map<std::string, std::set<int>>& parameters = kParameters)
 {
     for (const auto& node : graph.node()) {
-        const auto slots = kParameters.find(node.op_type());
-        if (slots == kParameters.end()) continue;
+        const auto slots = parameters.find(node.op_type());
+        if (slots == parameters.end()) continue;
         for (int i = 0; i < node.input_size(); ++i)
             if (node.input(i) == name && slots->second.count(i) > 0) return true;
     }
@@ -185,6 +195,142 @@ void run_folder(const fs::path& folder, const std::set<std::string>& known, Coun
             ADD_FAILURE() << name << ": " << wrong;
         }
     }
+}
+
+/// The model with its parameters and weights as constants, and its other inputs, one behind the other.
+struct Prepared {
+    Graph graph;
+    std::vector<float> values;
+    std::vector<Tensor> expected;
+};
+
+std::optional<Prepared> prepare(onnx::ModelProto model, const fs::path& data)
+{
+    Prepared prepared;
+    int file = 0;
+    std::set<std::string> weights;
+    for (const auto& tensor : model.graph().initializer()) weights.insert(tensor.name());
+    for (const auto& input : model.graph().input()) {
+        if (weights.count(input.name())) continue;
+        const fs::path path = data / ("input_" + std::to_string(file++) + ".pb");
+        if (is_parameter(model.graph(), input.name()) || is_parameter(model.graph(), input.name(), kWeights)) {
+            auto* constant = model.mutable_graph()->add_initializer();
+            constant->ParseFromString(read(path));
+            constant->set_name(input.name());
+            continue;
+        }
+        const auto tensor = tensor_of(path);
+        if (!tensor) return std::nullopt;
+        prepared.values.insert(prepared.values.end(), tensor->real.begin(), tensor->real.end());
+        for (const std::int64_t value : tensor->ints) prepared.values.push_back(static_cast<float>(value));
+    }
+    ImportOptions options;
+    options.bind_batch = false;
+    const std::string bytes = model.SerializeAsString();
+    auto graph = import_onnx(bytes.data(), bytes.size(), options);
+    if (!graph || graph->inputs.empty()) return std::nullopt;
+    prepared.graph = std::move(*graph);
+    for (std::size_t i = 0; i < prepared.graph.outputs.size(); ++i) {
+        auto expected = tensor_of(data / ("output_" + std::to_string(i) + ".pb"));
+        if (!expected || expected->integer) return std::nullopt;
+        prepared.expected.push_back(std::move(*expected));
+    }
+    return prepared;
+}
+
+/// Bytes of the program's outputs, record by record; empty where it could not be made.
+std::vector<test::Bytes> run_program(const QuantGraph& quant, test::Bytes input)
+{
+    CardConfig card;
+    card.control.sram_bytes = 4 << 20;
+    const auto program = lower(quant, card, {1});
+    if (!program) return {};
+    test::RecordMachine machine(card.control.sram_bytes, *program);
+    std::vector<test::Bytes> inputs, outputs;
+    for (const auto& tensor : program->inputs) {
+        inputs.emplace_back(input.begin(), input.begin() + static_cast<std::ptrdiff_t>(tensor.bytes_per_image));
+        input.erase(input.begin(), input.begin() + static_cast<std::ptrdiff_t>(tensor.bytes_per_image));
+    }
+    for (const auto& tensor : program->outputs) outputs.emplace_back(tensor.bytes_per_image);
+    test::RecordMachine::Args args{};
+    for (std::size_t i = 0; i < inputs.size(); ++i) args[i] = &inputs[i];
+    for (std::size_t i = 0; i < outputs.size(); ++i) args[inputs.size() + i] = &outputs[i];
+    for (const auto* records : {&program->setup, &program->commands})
+        for (const lc_record& record : *records) machine.execute(record, args);
+    return outputs;
+}
+
+constexpr double kInt8Error = 0.04;  ///< of the largest value of an output
+
+/// Where 8 bits of an input cannot be enough.
+constexpr Exclusion kInt8Excluded[] = {
+    {"layer_normalization", "the reciprocal of a deviation as a second output, from a table of 256 codes"},
+    {"softmax_large_number", "exponents of 10,000 and 10,001 in steps of 79"},
+};
+
+/// True if the test maps onto the card; what it gives then must be right.
+bool maps(const Prepared& prepared, const std::string& name)
+{
+    const auto quant = quantise(prepared.graph, {prepared.values});
+    if (!quant) return false;
+    const auto codes = quantise_input(*quant, prepared.values.data());
+    const auto values = run_int8(*quant, codes.data());
+    const auto bytes = run_program(*quant, codes);
+    if (!values || bytes.empty()) return false;
+    for (std::size_t o = 0; o < values->size(); ++o) {
+        const QuantTensor& tensor = quant->nodes[static_cast<std::size_t>(quant->outputs[o])].out;
+        EXPECT_EQ(bytes[o], to_bytes(tensor, (*values)[o])) << name << ": the program differs from the int8 reference";
+        const auto got = dequantise(tensor, (*values)[o]);
+        const auto& want = prepared.expected[o].real;
+        if (got.size() != want.size()) {
+            ADD_FAILURE() << name << ": " << got.size() << " values, not " << want.size();
+            return true;
+        }
+        double most = 0, worst = 0;
+        for (std::size_t i = 0; i < want.size(); ++i) {
+            most = std::max(most, std::fabs(static_cast<double>(want[i])));
+            worst = std::max(worst, std::fabs(static_cast<double>(want[i]) - static_cast<double>(got[i])));
+        }
+        const auto* end = std::end(kInt8Excluded);
+        const auto* reason = std::find_if(std::begin(kInt8Excluded), end, [&name](const Exclusion& e) {
+            return name.find(e.pattern) != std::string::npos;
+        });
+        if (reason != end && worst > kInt8Error * most)
+            std::cout << "not within " << kInt8Error << ": " << name << ", output " << o << ": " << reason->reason
+                      << '\n';
+        else
+            EXPECT_LE(worst, kInt8Error * most) << name << ", output " << o;
+    }
+    return true;
+}
+
+/// The same tests through quantisation and lowering, as far as the card has their operators: int8 close to the expected
+/// values, and the program's bytes those of the int8 reference.
+TEST(OnnxNodeTests, ThroughTheCardWhereTheyMap)
+{
+    if (!fs::exists(kRoot)) GTEST_SKIP() << kRoot << " is missing: install libonnx-testdata (scripts/setup)";
+    const auto names = supported_operator_names();
+    const std::set<std::string> known(names.begin(), names.end());
+    int mapped = 0, others = 0;
+    std::map<std::string, int> operators;
+    for (const char* folder : {"node", "simple", "pytorch-converted", "pytorch-operator"}) {
+        for (const auto& entry : fs::directory_iterator(kRoot / folder)) {
+            onnx::ModelProto model;
+            if (!model.ParseFromString(read(entry.path() / "model.onnx"))) continue;
+            if (!all_supported(model.graph(), known) || excluded(entry.path().filename().string())) continue;
+            const auto prepared = prepare(model, entry.path() / "test_data_set_0");
+            if (!prepared || !maps(*prepared, entry.path().filename().string())) {
+                ++others;
+                continue;
+            }
+            ++mapped;
+            for (const auto& node : model.graph().node()) ++operators[node.op_type()];
+        }
+    }
+    std::cout << "ONNX operator tests through the card: " << mapped << " map, " << others << " do not;";
+    for (const auto& [name, count] : operators) std::cout << ' ' << name << ' ' << count;
+    std::cout << '\n';
+    EXPECT_GT(mapped, 200);
 }
 
 TEST(OnnxNodeTests, EverySupportedOperator)

@@ -348,11 +348,12 @@ private:
         const std::uint64_t a = op.a + image * op.a_image + batch * op.a_batch + m * op.a_stride;
         const std::uint64_t b = op.b + image * op.b_image + batch * op.b_batch + n * op.b_stride;
         std::int64_t sum = 0;
-        for (std::uint64_t k = 0; k < op.k; ++k) {
-            const bool windowed = (op.flags & LC_GEMM_WINDOW) != 0;
-            sum += (windowed ? window_element(op, batch, m, k) : load(a + k, op.a_format)) * load(b + k, op.b_format);
-        }
-        if ((op.flags & LC_GEMM_WINDOW) != 0) return store_column(op, batch, m, n, sum);
+        const bool windowed = (op.flags & LC_GEMM_WINDOW) != 0;
+        for (std::uint64_t k = 0; k < op.k; ++k)
+            sum += (windowed ? window_element(op, batch, m, k) : load(a + k * size_of(op.a_format), op.a_format)) *
+                   load(b + k * size_of(op.b_format), op.b_format);
+        if (windowed) return store_column(op, batch, m, n, sum);
+        sum = saturate(sum);
         if (op.post != 0) sum = saturate(sum + load(op.post + n * 4, LC_FMT_S32));
         if (op.out_format != LC_FMT_S32) {
             const std::int64_t multiplier = load(op.post + (op.n + n) * 4, LC_FMT_S32);

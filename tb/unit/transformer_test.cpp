@@ -5,6 +5,9 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <random>
 
 #include "lightcard/platform/compiler/float_executor.h"
@@ -356,6 +359,44 @@ TEST(VisionTransformer, ResidualStreamHasSixteenBits)
     }
     EXPECT_EQ(half_sums, 9);  // positions, and two a block
     EXPECT_EQ(gemms, 8);      // scores and values, a block each
+}
+
+/// PP-OCRv4's recogniser: depthwise convolutions, gates, attention. The data is not in the repository.
+TEST(TextRecogniser, ReadsTheGoldenLine)
+{
+    const char* given = std::getenv("LIGHTCARD_DATA");
+    const std::string folder = given ? given : std::string(LIGHTCARD_SOURCE_DIR) + "/../shared/data";
+    const std::string model = folder + "/ocr/ch_PP-OCRv4_rec_infer.onnx";
+    if (!std::filesystem::exists(model)) GTEST_SKIP() << model << " is missing";
+    const auto read_floats = [&folder](const std::string& name) {
+        std::ifstream file(folder + "/golden/" + name, std::ios::binary);
+        const std::string bytes{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+        std::vector<float> values(bytes.size() / sizeof(float));
+        std::copy_n(bytes.data(), values.size() * sizeof(float), reinterpret_cast<char*>(values.data()));
+        return values;
+    };
+    ImportOptions options;
+    options.dimensions["p2o.DynamicDimension.1"] = 320;
+    const auto graph = import_onnx(model, options);
+    ASSERT_TRUE(graph) << graph.error().message();
+    const auto line = read_floats("ocr1.in.f32"), golden = read_floats("ocr_rec.out.f32");
+    const auto quant = quantise(*graph, {line});
+    ASSERT_TRUE(quant) << quant.error().message();
+    const auto got = run_int8(*quant, quantise_input(*quant, line.data()).data());
+    ASSERT_TRUE(got) << got.error().message();
+    const auto reals = dequantise(quant->nodes[static_cast<std::size_t>(quant->outputs[0])].out, (*got)[0]);
+    ASSERT_EQ(reals.size(), golden.size());
+    constexpr std::ptrdiff_t kSteps = 40, kClasses = 6625;
+    int same = 0;
+    for (std::ptrdiff_t step = 0; step < kSteps; ++step) {
+        const auto best = [&](const std::vector<float>& values) {
+            const auto from = values.begin() + step * kClasses;
+            return std::max_element(from, from + kClasses) - from;
+        };
+        same += best(reals) == best(golden);
+    }
+    std::cout << "same class as onnxruntime in " << same << " of " << kSteps << " steps\n";
+    EXPECT_GE(same, 34);  // measured: 36
 }
 
 }  // namespace

@@ -234,6 +234,20 @@ TEST(VectorOps, GemmOfHeadsBesideEachOther)
     }
 }
 
+TEST(VectorOps, GemmOfSixteenBits)
+{
+    for (const std::uint8_t a : {LC_FMT_U8, LC_FMT_S16})
+        for (const std::uint8_t b : {LC_FMT_S8, LC_FMT_S16}) {
+            lc_gemm_op op{};
+            op.m = 3, op.n = 5, op.k = 6;
+            op.a_format = a, op.b_format = b, op.out_format = LC_FMT_S32;
+            op.a = sram(kIn), op.b = sram(kIn2), op.out = sram(kOut);
+            op.a_stride = 6 * size_of(a), op.b_stride = 6 * size_of(b), op.out_stride = 20;
+            expect_equal(LC_OP_GEMM, &op, random_bytes(a * 10u + b));  // s16 times s16: some sums saturate
+            EXPECT_EQ(gemm_work(op), 90u * size_of(a) * size_of(b));
+        }
+}
+
 TEST(VectorOps, WorkIsCounted)
 {
     EXPECT_EQ(vector_elements(operation(LC_VEC_TABLE, LC_FMT_U8, LC_FMT_U8, 10)), 240u);
