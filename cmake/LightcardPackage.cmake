@@ -24,7 +24,9 @@ set(LIGHTCARD_PUBLIC_HEADERS
   model/common/activity.h model/common/diagnostics.h model/common/energy.h model/common/result.h model/common/run.h
   model/common/faults.h model/common/telemetry.h model/common/time.h
   model/card/card.h model/card/config.h model/card/counters.h
-  model/*/parameters.h model/pcm_memory/cell_array.h model/pcm_memory/cell_life.h model/pcm_memory/cell_limits.h model/pcm_memory/effective_tile.h
+  model/*/parameters.h
+  model/pcm_memory/cell_array.h model/pcm_memory/cell_life.h model/pcm_memory/cell_limits.h
+  model/pcm_memory/cell_moments.h model/pcm_memory/effective_tile.h model/pcm_memory/exposure.h
   model/photonic_core/front_end.h model/photonic_core/integer_kernel.h model/photonic_core/link_budget.h
   model/photonic_core/mvm.h
   model/photonic_core/static_errors.h
@@ -36,10 +38,11 @@ set(LIGHTCARD_PUBLIC_HEADERS
   platform/driver/transport.h
   platform/compiler/block_scale.h platform/compiler/calibrate.h platform/compiler/float_executor.h
   platform/compiler/graph.h
-  platform/compiler/int8_reference.h platform/compiler/lower.h platform/compiler/numerics.h platform/compiler/onnx_import.h
+  platform/compiler/int8_reference.h platform/compiler/layer_settings.h platform/compiler/lower.h
+  platform/compiler/numerics.h platform/compiler/onnx_import.h
   platform/compiler/quant_tensor.h platform/compiler/quantise.h
-  platform/report/energy_table.h platform/report/json.h platform/report/perfetto.h platform/report/report.h
-  platform/report/run_summary.h platform/report/text.h)
+  platform/report/energy_table.h platform/report/json.h platform/report/loss.h platform/report/perfetto.h
+  platform/report/report.h platform/report/run_summary.h platform/report/text.h)
 foreach(pattern IN LISTS LIGHTCARD_PUBLIC_HEADERS)
   file(GLOB headers CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/${pattern})
   foreach(header IN LISTS headers)

@@ -23,11 +23,13 @@ constexpr char kHelp[] =
     "blank.\n"
     "All options of `lightcard run` apply (--model, --inputs, --dim, --card, --fidelity, --check ...).\n\n"
     "  --keys FILE   characters, one a line (needed)\n"
-    "  --texts FILE  what the lines say, one a line: exact matches are counted, of the card and of fp32\n\n"
-    "  lightcard read --model ch_PP-OCRv4_rec_infer.onnx --dim p2o.DynamicDimension.1=320 --keys ppocr_keys_v1.txt \\\n"
-    "      --inputs lines_u8_60x48x320x3.bin.gz --input-layout nhwc --input-scale 1/127.5 --mean 1 --texts lines.txt "
-    "\\\n"
-    "      --card lc128-library\n";
+    "  --texts FILE  what the lines say, one a line: exact matches are counted, of the card and of fp32\n"
+    "  --help        this text\n\n"
+    "Examples:\n"
+    "  lightcard read --model ch_PP-OCRv4_rec_infer.onnx --dim p2o.DynamicDimension.1=320 --card lc128-library "
+    "--inputs \\\n"
+    "      lines_u8_60x48x320x3.bin.gz --input-layout nhwc --input-scale 1/127.5 --mean 1 --texts lines.txt --keys \\\n"
+    "      ppocr_keys_v1.txt\n";
 
 /// Takes `name FILE` or `name=FILE` out of the arguments.
 std::string take(Arguments& arguments, const std::string& name)
