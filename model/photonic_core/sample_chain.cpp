@@ -169,8 +169,11 @@ ColumnConstants column_constants(const AnalogChain& chain, const pcm_memory::Eff
         const double unlike = single ? unused_rows * (chain.pedestal - chain.dark_cell) : 0;
         columns.weight_floor.push_back(
             static_cast<std::int32_t>(round_half_even(chain.modulator_floor_code * (weights - unlike))));
+        // What the crossings leave between the arms is lit by all n rows, and changes with the light as cells do.
+        const double crossings =
+            chain.statics ? (static_cast<double>(chain.statics->crosstalk[c]) - chain.pedestal) * chain.n : 0;
         columns.floor_acc.push_back(
-            static_cast<std::int32_t>(round_half_even(chain.modulator_floor_code * (weights + dark))));
+            static_cast<std::int32_t>(round_half_even(chain.modulator_floor_code * (weights + dark + crossings))));
         columns.floor_light.push_back(static_cast<std::int32_t>(
             round_half_even(chain.modulator_floor_code * (common + unused_rows * chain.cell_floor_code))));
     }
