@@ -85,6 +85,11 @@ Status choose_engines(QuantGraph& graph, const CardConfig& card, const LayerSett
         const auto found = layers.find(node.name);
         const bool told = found != layers.end() && found->second.engine;
         node.digital = (told ? *found->second.engine : engine_of(shape, card)) == Engine::digital;
+        if (node.digital && found != layers.end() && (found->second.passes || found->second.numerics))
+            graph.notes.push_back("'" + node.name +
+                                  "' is computed by the digital MAC engine, exactly: passes and numerics of a layer "
+                                  "have no effect there (--layer-engine " +
+                                  node.name + "=pcm puts it in cells)");
         if (!node.digital || told) continue;
         const ProductCosts costs = costs_of(shape, card);
         ++moved;

@@ -76,6 +76,12 @@ TEST(Engines, AGraphIsMarkedAndWrongNamesAreRefused)
         if (node.name == dense) {
             EXPECT_TRUE(node.digital);
         }
+    graph.notes.clear();
+    ASSERT_TRUE(choose_engines(graph, config, {{dense, {4, Engine::digital, {}}}}));
+    EXPECT_THAT(graph.notes, testing::Contains(testing::AllOf(HasSubstr(dense), HasSubstr("no effect"))));
+    graph.notes.clear();
+    ASSERT_TRUE(choose_engines(graph, config, {{dense, {4, Engine::pcm, {}}}}));
+    EXPECT_THAT(graph.notes, testing::Not(testing::Contains(HasSubstr("no effect"))));
     const Status wrong = choose_engines(graph, config, {{dense + "x", {4, {}, {}}}});
     ASSERT_FALSE(wrong);
     EXPECT_THAT(wrong.error().message(), HasSubstr(dense));
