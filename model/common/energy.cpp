@@ -75,7 +75,7 @@ void merge_pairs(std::vector<std::uint64_t>& trace)
 void spread(std::vector<std::uint64_t>& trace, std::uint64_t count, Picoseconds t0, Picoseconds t1, Picoseconds width)
 {
     const auto first = static_cast<std::size_t>(t0 / width);
-    if (t1 <= static_cast<Picoseconds>(first + 1) * width) {  // most charges are short
+    if (t1 - t0 <= width - t0 % width) {  // most charges are short
         trace[first] += count;
         return;
     }

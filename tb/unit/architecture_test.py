@@ -215,8 +215,8 @@ def declared_constant(root, name):
     return any(pattern.search(read(root, path)) for path in sources(root, ["model", "platform"]))
 
 
-# Objects that other people's headers put into ours.
-FOREIGN_OBJECT = re.compile(r"^(\.hidden )?(guard variable|DW\.ref\.|std::|__gnu_cxx::|sc_core::|sc_dt::|tlm::|tlm_utils::|"
+# Objects that other people's headers and the address sanitizer put into ours.
+FOREIGN_OBJECT = re.compile(r"^(\.hidden )?(guard variable|__odr_asan|DW\.ref\.|std::|__gnu_cxx::|sc_core::|sc_dt::|tlm::|tlm_utils::|"
                             r"nlohmann::|onnx::|google::|YAML::)")
 
 
