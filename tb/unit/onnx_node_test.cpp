@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// ONNX's own tests of its operators (Debian package libonnx-testdata), through importer and fp32 executor: every test
-/// whose operators are all supported must pass, but for those excluded below with a reason.
+/// whose operators are all supported must pass, but for those excluded below with a reason. Built a second time with
+/// LIGHTCARD_NODE_TESTS_ON_CARD, what maps runs on the SystemC card instead of the record machine.
 #define ONNX_ML 1
 #define ONNX_NAMESPACE onnx
 #include <gtest/gtest.h>
@@ -21,6 +22,10 @@
 #include "lightcard/platform/compiler/onnx_import.h"
 #include "lightcard/platform/compiler/onnx_reader.h"
 #include "lightcard/platform/compiler/quantise.h"
+#ifdef LIGHTCARD_NODE_TESTS_ON_CARD
+#include "lightcard/platform/driver/program_runner.h"
+#include "lightcard/tb/card/rig.h"
+#endif
 #include "lightcard/tb/unit/record_machine.h"
 
 namespace lightcard::compiler {
@@ -172,7 +177,7 @@ const char* excluded(const std::string& name)
     return nullptr;
 }
 
-void run_folder(const fs::path& folder, const std::set<std::string>& known, Count& count)
+[[maybe_unused]] void run_folder(const fs::path& folder, const std::set<std::string>& known, Count& count)
 {
     std::vector<fs::path> tests;
     for (const auto& entry : fs::directory_iterator(folder))
@@ -238,25 +243,64 @@ std::optional<Prepared> prepare(onnx::ModelProto model, const fs::path& data)
     return prepared;
 }
 
-/// Bytes of the program's outputs, record by record; empty where it could not be made.
-std::vector<test::Bytes> run_program(const QuantGraph& quant, test::Bytes input)
+CardConfig card_for_nodes()
 {
     CardConfig card;
+#ifdef LIGHTCARD_NODE_TESTS_ON_CARD
+    card = test::ideal_card();
+#endif
     card.control.sram_bytes = 4 << 20;
-    const auto program = lower(quant, card, {1});
+    return card;
+}
+
+/// Runs programs: record by record on plain arrays, or through the queues of one card after another.
+class Machine {
+public:
+#ifdef LIGHTCARD_NODE_TESTS_ON_CARD
+    Machine() : rig_(card_for_nodes())
+    {
+        rig_.up();
+    }
+
+    void run(const driver::Program& program, std::vector<test::Bytes>& inputs, std::vector<test::Bytes>& outputs)
+    {
+        driver::ProgramRunner runner(*rig_.driver, program);
+        test::must(runner.load());
+        std::vector<const std::uint8_t*> in;
+        std::vector<std::uint8_t*> out;
+        for (const auto& input : inputs) in.push_back(input.data());
+        for (auto& output : outputs) out.push_back(output.data());
+        test::must(runner.run(in, out, 1));
+        EXPECT_EQ(rig_.card.diagnostics().count(Severity::guest_error), 0u);
+    }
+
+private:
+    test::Rig rig_;
+#else
+    void run(const driver::Program& program, std::vector<test::Bytes>& inputs, std::vector<test::Bytes>& outputs)
+    {
+        test::RecordMachine machine(card_for_nodes().control.sram_bytes, program);
+        test::RecordMachine::Args args{};
+        for (std::size_t i = 0; i < inputs.size(); ++i) args[i] = &inputs[i];
+        for (std::size_t i = 0; i < outputs.size(); ++i) args[inputs.size() + i] = &outputs[i];
+        for (const auto* records : {&program.setup, &program.commands})
+            for (const lc_record& record : *records) machine.execute(record, args);
+    }
+#endif
+};
+
+/// Bytes of the program's outputs; empty where it could not be made.
+std::vector<test::Bytes> run_program(Machine& machine, const QuantGraph& quant, test::Bytes input)
+{
+    const auto program = lower(quant, card_for_nodes(), {1});
     if (!program) return {};
-    test::RecordMachine machine(card.control.sram_bytes, *program);
     std::vector<test::Bytes> inputs, outputs;
     for (const auto& tensor : program->inputs) {
         inputs.emplace_back(input.begin(), input.begin() + static_cast<std::ptrdiff_t>(tensor.bytes_per_image));
         input.erase(input.begin(), input.begin() + static_cast<std::ptrdiff_t>(tensor.bytes_per_image));
     }
     for (const auto& tensor : program->outputs) outputs.emplace_back(tensor.bytes_per_image);
-    test::RecordMachine::Args args{};
-    for (std::size_t i = 0; i < inputs.size(); ++i) args[i] = &inputs[i];
-    for (std::size_t i = 0; i < outputs.size(); ++i) args[inputs.size() + i] = &outputs[i];
-    for (const auto* records : {&program->setup, &program->commands})
-        for (const lc_record& record : *records) machine.execute(record, args);
+    machine.run(*program, inputs, outputs);
     return outputs;
 }
 
@@ -269,13 +313,13 @@ constexpr Exclusion kInt8Excluded[] = {
 };
 
 /// True if the test maps onto the card; what it gives then must be right.
-bool maps(const Prepared& prepared, const std::string& name)
+bool maps(Machine& machine, const Prepared& prepared, const std::string& name)
 {
     const auto quant = quantise(prepared.graph, {prepared.values});
     if (!quant) return false;
     const auto codes = quantise_input(*quant, prepared.values.data());
     const auto values = run_int8(*quant, codes.data());
-    const auto bytes = run_program(*quant, codes);
+    const auto bytes = run_program(machine, *quant, codes);
     if (!values || bytes.empty()) return false;
     for (std::size_t o = 0; o < values->size(); ++o) {
         const QuantTensor& tensor = quant->nodes[static_cast<std::size_t>(quant->outputs[o])].out;
@@ -311,6 +355,7 @@ TEST(OnnxNodeTests, ThroughTheCardWhereTheyMap)
     if (!fs::exists(kRoot)) GTEST_SKIP() << kRoot << " is missing: install libonnx-testdata (scripts/setup)";
     const auto names = supported_operator_names();
     const std::set<std::string> known(names.begin(), names.end());
+    Machine machine;
     int mapped = 0, others = 0;
     std::map<std::string, int> operators;
     for (const char* folder : {"node", "simple", "pytorch-converted", "pytorch-operator"}) {
@@ -319,7 +364,7 @@ TEST(OnnxNodeTests, ThroughTheCardWhereTheyMap)
             if (!model.ParseFromString(read(entry.path() / "model.onnx"))) continue;
             if (!all_supported(model.graph(), known) || excluded(entry.path().filename().string())) continue;
             const auto prepared = prepare(model, entry.path() / "test_data_set_0");
-            if (!prepared || !maps(*prepared, entry.path().filename().string())) {
+            if (!prepared || !maps(machine, *prepared, entry.path().filename().string())) {
                 ++others;
                 continue;
             }
@@ -333,6 +378,7 @@ TEST(OnnxNodeTests, ThroughTheCardWhereTheyMap)
     EXPECT_GT(mapped, 200);
 }
 
+#ifndef LIGHTCARD_NODE_TESTS_ON_CARD
 TEST(OnnxNodeTests, EverySupportedOperator)
 {
     if (!fs::exists(kRoot)) GTEST_SKIP() << kRoot << " is missing: install libonnx-testdata (scripts/setup)";
@@ -349,6 +395,7 @@ TEST(OnnxNodeTests, EverySupportedOperator)
     std::cout << "ONNX operator tests passed: " << passed << " (" << names.size() << " operators)\n";
     EXPECT_GT(passed, 300) << "the tests were not found where they are expected";
 }
+#endif
 
 }  // namespace
 }  // namespace lightcard::compiler
