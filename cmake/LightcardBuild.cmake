@@ -60,7 +60,7 @@ endfunction()
 # path among a compiler's arguments keeps ccache from serving the same file in another clone.
 function(lightcard_paths)
   foreach(source IN LISTS ARGN)
-    file(STRINGS ${source} uses REGEX "LIGHTCARD_(SOURCE|BINARY)_DIR|network_data.h" LIMIT_COUNT 1)
+    file(STRINGS ${source} uses REGEX "LIGHTCARD_(SOURCE|BINARY)_DIR|network_data.h|shared_data.h" LIMIT_COUNT 1)
     if(uses)
       set_property(SOURCE ${source} PROPERTY COMPILE_DEFINITIONS
         LIGHTCARD_SOURCE_DIR="${PROJECT_SOURCE_DIR}" LIGHTCARD_BINARY_DIR="${PROJECT_BINARY_DIR}")

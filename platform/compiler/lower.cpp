@@ -12,35 +12,13 @@ namespace {
 
 using namespace lowering;
 
-control_chip::DecodeLimits limits_of(const CardConfig& card)
-{
-    control_chip::DecodeLimits limits;
-    limits.n = card.core.n;
-    limits.cores = card.cores;
-    limits.banks = card.pcm.banks;
-    limits.sram_bytes = card.control.sram_bytes;
-    limits.dram_bytes = card.memory.bytes;
-    limits.max_transfer = ~0ull;
-    limits.in_buffer = true;
-    return limits;
-}
-
-/// The card's own decoder has the last word on every record.
 Status check_records(const Plan& plan, const std::vector<Command>& commands)
 {
-    const control_chip::DecodeLimits limits = limits_of(plan.card);
-    const std::uint64_t args[LC_ARGS] = {};  // host memory, any address
     for (const Command& command : commands) {
-        lc_record record = command.record;
-        auto fault = control_chip::resolve_args(record, args);
-        if (!fault) {
-            const auto decoded = control_chip::decode(record.sqe, record.operands, limits);
-            if (decoded.ok()) continue;
-            fault = decoded.fault();
-        }
-        const std::uint16_t layer = record.sqe.layer;
-        return Error{std::string("the card cannot do this: ") + control_chip::opcode_name(record.sqe.opcode) +
-                         ", byte " + std::to_string(fault->field) + ": " + fault->text,
+        const std::string refused = refusal(command.record, plan.card);
+        if (refused.empty()) continue;
+        const std::uint16_t layer = command.record.sqe.layer;
+        return Error{refused,
                      layer == 0 ? "network '" + plan.graph.name + "'" : place_of(plan.node(plan.layers[layer - 1u])),
                      {}};
     }

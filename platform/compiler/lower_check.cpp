@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 
+#include "lightcard/model/control_chip/decode.h"
 #include "lightcard/platform/compiler/block_scale.h"
 #include "lightcard/platform/compiler/lower_plan.h"
 
@@ -165,6 +166,28 @@ Status check_node(const QuantGraph& graph, std::size_t index, std::uint32_t n)
 }
 
 }  // namespace
+
+std::string refusal(const lc_record& record, const CardConfig& card)
+{
+    control_chip::DecodeLimits limits;
+    limits.n = card.core.n;
+    limits.cores = card.cores;
+    limits.banks = card.pcm.banks;
+    limits.sram_bytes = card.control.sram_bytes;
+    limits.dram_bytes = card.memory.bytes;
+    limits.max_transfer = ~0ull;
+    limits.in_buffer = true;
+    const std::uint64_t args[LC_ARGS] = {};
+    lc_record resolved = record;
+    auto fault = control_chip::resolve_args(resolved, args);
+    if (!fault) {
+        const auto decoded = control_chip::decode(resolved.sqe, resolved.operands, limits);
+        if (decoded.ok()) return {};
+        fault = decoded.fault();
+    }
+    return std::string("the card cannot do this: ") + control_chip::opcode_name(resolved.sqe.opcode) + ", byte " +
+           std::to_string(fault->field) + ": " + fault->text;
+}
 
 std::string place_of(const QuantNode& node)
 {

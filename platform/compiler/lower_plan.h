@@ -123,6 +123,10 @@ std::uint64_t bytes_per_image(const QuantTensor& tensor);
 std::uint64_t kernel_rows(const QuantNode& node);
 
 Status check_graph(const QuantGraph& graph, const CardConfig& card);
+
+/// The card's own decoder has the last word on every record: what it refuses, empty if nothing. Host memory of the
+/// arguments may lie anywhere.
+std::string refusal(const lc_record& record, const CardConfig& card);
 void make_tiles(Plan& plan);
 void place_tiles(Plan& plan);
 /// The buffers of the scratchpad; then their places for plan.batch.

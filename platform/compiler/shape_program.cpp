@@ -7,9 +7,9 @@
 #include <memory>
 #include <utility>
 
-#include "lightcard/model/control_chip/decode.h"
 #include "lightcard/platform/compiler/block_scale.h"
 #include "lightcard/platform/compiler/lower.h"
+#include "lightcard/platform/compiler/lower_plan.h"
 
 namespace lightcard::compiler {
 
@@ -327,30 +327,13 @@ private:
         program_.commands.push_back(record_of(LC_OP_VECTOR, layer, op, kEverything));
     }
 
-    /// The card's own decoder has the last word on every record.
     Status check(const std::vector<lc_record>& records) const
     {
-        control_chip::DecodeLimits limits;
-        limits.n = n_;
-        limits.cores = card_.cores;
-        limits.banks = card_.pcm.banks;
-        limits.sram_bytes = card_.control.sram_bytes;
-        limits.dram_bytes = card_.memory.bytes;
-        limits.max_transfer = ~0ull;
-        limits.in_buffer = true;
-        const std::uint64_t args[LC_ARGS] = {};
-        for (const auto& written : records) {
-            lc_record record = written;
-            auto fault = control_chip::resolve_args(record, args);
-            if (!fault) {
-                const auto decoded = control_chip::decode(record.sqe, record.operands, limits);
-                if (decoded.ok()) continue;
-                fault = decoded.fault();
-            }
+        for (const auto& record : records) {
+            const std::string refused = lowering::refusal(record, card_);
             const auto layer = record.sqe.layer;
-            return error(std::string("the card cannot do this: ") + control_chip::opcode_name(record.sqe.opcode) +
-                             ", byte " + std::to_string(fault->field) + ": " + fault->text,
-                         layer == 0 ? "" : "product '" + network_.products[layer - 1u].name + "'");
+            if (!refused.empty())
+                return error(refused, layer == 0 ? "" : "product '" + network_.products[layer - 1u].name + "'");
         }
         return {};
     }

@@ -11,6 +11,7 @@
 #include "lightcard/platform/compiler/int8_reference.h"
 #include "lightcard/platform/compiler/quant_tensor.h"
 #include "lightcard/tb/card/rig.h"
+#include "lightcard/tb/unit/shared_data.h"
 
 namespace lightcard::test {
 namespace {
@@ -19,8 +20,7 @@ namespace fs = std::filesystem;
 
 fs::path data_folder()
 {
-    const char* given = std::getenv("LIGHTCARD_DATA");
-    return (given ? fs::path(given) : fs::path(LIGHTCARD_SOURCE_DIR) / ".." / "shared" / "data") / "llm";
+    return shared_data() / "llm";
 }
 
 std::vector<int> golden_tokens()

@@ -18,17 +18,12 @@
 #include "lightcard/platform/compiler/numerics.h"
 #include "lightcard/platform/compiler/onnx_import.h"
 #include "lightcard/platform/compiler/quantise.h"
+#include "lightcard/tb/unit/shared_data.h"
 
 namespace lightcard::compiler {
 namespace {
 
 namespace fs = std::filesystem;
-
-fs::path data_folder()
-{
-    const char* given = std::getenv("LIGHTCARD_DATA");
-    return given ? fs::path(given) : fs::path(LIGHTCARD_SOURCE_DIR) / ".." / "shared" / "data";
-}
 
 std::vector<std::vector<float>> read_floats(const fs::path& path, std::size_t images)
 {
@@ -55,12 +50,12 @@ class GoldenInt8 : public testing::TestWithParam<Network> {};
 TEST_P(GoldenInt8, StaysWithinTheErrorOfEightBits)
 {
     const Network& network = GetParam();
-    const fs::path model = data_folder() / network.model;
+    const fs::path model = test::shared_data() / network.model;
     if (!fs::exists(model)) GTEST_SKIP() << model << " is missing";
     const auto graph = import_onnx(model.string());
     ASSERT_TRUE(graph) << graph.error().message();
-    const auto inputs = read_floats(data_folder() / "golden" / network.input, network.images);
-    const auto expected = read_floats(data_folder() / "golden" / network.output, network.images);
+    const auto inputs = read_floats(test::shared_data() / "golden" / network.input, network.images);
+    const auto expected = read_floats(test::shared_data() / "golden" / network.output, network.images);
     const auto card = load_card("lc128");
     ASSERT_TRUE(card);
     const std::vector<std::vector<float>> samples(

@@ -19,17 +19,12 @@
 #include "lightcard/platform/compiler/float_executor.h"
 #include "lightcard/platform/compiler/onnx_import.h"
 #include "lightcard/platform/compiler/onnx_reader.h"
+#include "lightcard/tb/unit/shared_data.h"
 
 namespace lightcard::compiler {
 namespace {
 
 namespace fs = std::filesystem;
-
-fs::path data_folder()
-{
-    const char* given = std::getenv("LIGHTCARD_DATA");
-    return given ? fs::path(given) : fs::path(LIGHTCARD_SOURCE_DIR) / ".." / "shared" / "data";
-}
 
 std::vector<float> read_floats(const fs::path& path)
 {
@@ -47,7 +42,7 @@ struct Golden {
 
 std::vector<Golden> manifest()
 {
-    std::ifstream file(data_folder() / "golden" / "manifest.csv");
+    std::ifstream file(test::shared_data() / "golden" / "manifest.csv");
     std::vector<Golden> rows;
     std::string line;
     std::getline(file, line);
@@ -83,13 +78,14 @@ TEST_P(GoldenNetwork, EqualsOnnxRuntime)
     const auto rows = manifest();
     const auto row =
         std::find_if(rows.begin(), rows.end(), [](const Golden& g) { return fs::path(g.model).stem() == GetParam(); });
-    if (row == rows.end()) GTEST_SKIP() << "no golden outputs for it in " << data_folder();
+    if (row == rows.end()) GTEST_SKIP() << "no golden outputs for it in " << test::shared_data();
     ImportOptions options;
     // The text recogniser leaves the width of a line open.
     options.dimensions["p2o.DynamicDimension.1"] = row->shape[3];
-    const auto graph = import_onnx((data_folder() / row->model).string(), options);
+    const auto graph = import_onnx((test::shared_data() / row->model).string(), options);
     ASSERT_TRUE(graph) << graph.error().message();
-    const auto inputs = read_floats(data_folder() / row->input), expected = read_floats(data_folder() / row->output);
+    const auto inputs = read_floats(test::shared_data() / row->input),
+               expected = read_floats(test::shared_data() / row->output);
     const auto images = static_cast<std::size_t>(row->shape[0]);
     const std::size_t in = inputs.size() / images, out = expected.size() / images;
     for (std::size_t i = 0; i < std::min<std::size_t>(images, 2); ++i) {
@@ -121,7 +117,7 @@ class LightModel : public testing::TestWithParam<const char*> {};
 
 TEST_P(LightModel, EqualsItsOutput)
 {
-    const fs::path folder = data_folder() / "topologies";
+    const fs::path folder = test::shared_data() / "topologies";
     const fs::path model = folder / (std::string(GetParam()) + ".onnx");
     if (!fs::exists(model)) GTEST_SKIP() << model << " is missing";
     const auto graph = import_onnx(model.string());
@@ -147,7 +143,7 @@ INSTANTIATE_TEST_SUITE_P(Networks, LightModel, testing::Values("light_resnet50",
 /// A language model with a KV cache: 120 greedy tokens, as three other programs have them.
 TEST(LanguageModel, GreedyTokens)
 {
-    const fs::path folder = data_folder() / "llm";
+    const fs::path folder = test::shared_data() / "llm";
     std::ifstream file(folder / "greedy120.txt");
     if (!file) GTEST_SKIP() << folder << " is missing";
     std::vector<std::int64_t> expected;

@@ -13,6 +13,7 @@
 #include "lightcard/platform/cli/workload_file.h"
 #include "lightcard/platform/compiler/network_shape.h"
 #include "lightcard/platform/compiler/onnx_import.h"
+#include "lightcard/tb/unit/shared_data.h"
 
 namespace lightcard {
 namespace {
@@ -125,9 +126,7 @@ TEST(Plan, VerdictsSayWhere)
 
 TEST(Workloads, GraphAndFileAgree)
 {
-    const char* given = std::getenv("LIGHTCARD_DATA");
-    const fs::path data = given ? fs::path(given) : fs::path(LIGHTCARD_SOURCE_DIR) / ".." / "shared" / "data";
-    const fs::path model = data / "topologies" / "light_resnet50.onnx";
+    const fs::path model = test::shared_data() / "topologies" / "light_resnet50.onnx";
     if (!fs::exists(model)) GTEST_SKIP() << model << " is missing";
     const auto graph = compiler::import_onnx(model.string());
     ASSERT_TRUE(graph) << graph.error().message();

@@ -19,6 +19,7 @@
 #include "lightcard/tb/unit/network_data.h"
 #include "lightcard/tb/unit/onnx_builder.h"
 #include "lightcard/tb/unit/record_machine.h"
+#include "lightcard/tb/unit/shared_data.h"
 
 namespace lightcard::compiler {
 namespace {
@@ -364,8 +365,7 @@ TEST(VisionTransformer, ResidualStreamHasSixteenBits)
 /// PP-OCRv4's recogniser: depthwise convolutions, gates, attention. The data is not in the repository.
 TEST(TextRecogniser, ReadsTheGoldenLine)
 {
-    const char* given = std::getenv("LIGHTCARD_DATA");
-    const std::string folder = given ? given : std::string(LIGHTCARD_SOURCE_DIR) + "/../shared/data";
+    const std::string folder = test::shared_data().string();
     const std::string model = folder + "/ocr/ch_PP-OCRv4_rec_infer.onnx";
     if (!std::filesystem::exists(model)) GTEST_SKIP() << model << " is missing";
     const auto read_floats = [&folder](const std::string& name) {

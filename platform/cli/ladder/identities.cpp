@@ -12,14 +12,8 @@ constexpr const char* kShapes = "layer shapes of the network";
 
 Row identity(const char* name, const char* source, double expected, double tolerance, const char* unit)
 {
-    Row row;
-    row.name = name;
+    Row row = row_of(name, source, expected, tolerance, unit);
     row.kind = Kind::identity;
-    row.source = source;
-    row.grade = "computed";
-    row.expected = expected;
-    row.tolerance = tolerance;
-    row.unit = unit;
     return row;
 }
 

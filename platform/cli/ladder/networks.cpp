@@ -283,14 +283,9 @@ nlohmann::json at_gain(int gain)
 Row network_row(const std::string& name, Kind kind, const char* source, double expected, double tolerance,
                 const char* unit)
 {
-    Row row;
-    row.name = name;
+    Row row = row_of(name, source, expected, tolerance, unit);
     row.kind = kind;
-    row.source = source;
     row.grade = "secondary";
-    row.expected = expected;
-    row.tolerance = tolerance;
-    row.unit = unit;
     row.needs = data("lenet_mnist.onnx");
     return row;
 }
