@@ -396,7 +396,7 @@ TEST(TextRecogniser, ReadsTheGoldenLine)
         same += best(reals) == best(golden);
     }
     std::cout << "same class as onnxruntime in " << same << " of " << kSteps << " steps\n";
-    EXPECT_GE(same, 34);  // measured: 36
+    EXPECT_GE(same, 36);  // of 40, as measured: exact integers, so every machine gives it
 }
 
 }  // namespace
