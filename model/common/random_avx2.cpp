@@ -4,45 +4,26 @@
 
 #if defined(__AVX2__)
 
-#include <immintrin.h>
-
-#include "lightcard/model/common/gaussian_table.h"
+#include "lightcard/model/common/random_avx2.h"
 
 namespace lightcard::random_kernels {
 namespace {
 
 constexpr std::uint32_t kBlocks = 8;  ///< counters worked on side by side: the latency of a round is theirs to fill
 
-struct Keys {
-    explicit Keys(const RoundKeys& keys)
-    {
-        for (int i = 0; i <= kRounds; ++i) of[i] = _mm_load_si128(reinterpret_cast<const __m128i*>(keys.of[i]));
-    }
-    __m128i of[kRounds + 1];
-};
-
-template <std::uint32_t count>
-inline __attribute__((always_inline)) void ars(const Keys& keys, __m128i (&c)[count])
-{
-    for (auto& block : c) block = _mm_xor_si128(block, keys.of[0]);
-    for (int round = 1; round < kRounds; ++round)
-        for (auto& block : c) block = _mm_aesenc_si128(block, keys.of[round]);
-    for (auto& block : c) block = _mm_aesenclast_si128(block, keys.of[kRounds]);
-}
-
-inline __attribute__((always_inline)) __m128i load(const std::uint32_t* at)
+LIGHTCARD_INLINE __m128i load(const std::uint32_t* at)
 {
     return _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
 }
 
-inline __attribute__((always_inline)) void store(std::uint32_t* at, __m128i words)
+LIGHTCARD_INLINE void store(std::uint32_t* at, __m128i words)
 {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(at), words);
 }
 
 /// `count` counters from `counter` on, steps of `one`.
 template <std::uint32_t count>
-inline __attribute__((always_inline)) void run(const Keys& keys, __m128i counter, __m128i one, __m128i (&c)[count])
+LIGHTCARD_INLINE void run(const Keys256& keys, __m128i counter, __m128i one, __m128i (&c)[count])
 {
     for (auto& block : c) {
         block = counter;
@@ -51,56 +32,9 @@ inline __attribute__((always_inline)) void run(const Keys& keys, __m128i counter
     ars(keys, c);
 }
 
-/// Coefficients of the eight commonest octaves, in registers: 255 of 256 draws need no others.
-struct Quantile {
-    __m256 common[detail::kGaussianDegree + 1];
-    Quantile()
-    {
-        for (int power = 0; power <= detail::kGaussianDegree; ++power)
-            common[power] = _mm256_loadu_ps(detail::kGaussianTable[power] + 24);
-    }
-};
-
-/// Horner's scheme with coefficients from `of(power)`.
-template <class Coefficient>
-inline __attribute__((always_inline)) __m256 polynomial(__m256 t, const Coefficient& of)
-{
-    __m256 z = of(5);
-    z = _mm256_fmadd_ps(z, t, of(4));
-    z = _mm256_fmadd_ps(z, t, of(3));
-    z = _mm256_fmadd_ps(z, t, of(2));
-    z = _mm256_fmadd_ps(z, t, of(1));
-    return _mm256_fmadd_ps(z, t, of(0));
-}
-
-__attribute__((noinline)) __m256 rare_octaves(__m256 t, __m256i octave)
-{
-    return polynomial(t, [&](int power) { return _mm256_i32gather_ps(detail::kGaussianTable[power], octave, 4); });
-}
-
-inline __attribute__((always_inline)) __m256 draw(const Quantile& quantile, __m256i words)
-{
-    const __m256i sign = _mm256_set1_epi32(static_cast<int>(0x80000000));
-    const __m256 k = _mm256_cvtepi32_ps(_mm256_andnot_si256(sign, words));
-    const __m256 tail = _mm256_fmadd_ps(k, _mm256_set1_ps(0x1.fffffep-1F), _mm256_set1_ps(0.5F));
-    const __m256i bits = _mm256_castps_si256(tail);
-    const __m256i octave = _mm256_sub_epi32(_mm256_srli_epi32(bits, 23), _mm256_set1_epi32(126));
-    const __m256i fraction =
-        _mm256_or_si256(_mm256_and_si256(bits, _mm256_set1_epi32(0x7FFFFF)), _mm256_set1_epi32(0x3F800000));
-    const __m256 t = _mm256_sub_ps(_mm256_castsi256_ps(fraction), _mm256_set1_ps(1.5F));
-    __m256 z;
-    if (__builtin_expect(_mm256_movemask_epi8(_mm256_cmpgt_epi32(_mm256_set1_epi32(24), octave)) != 0, 0)) {
-        z = rare_octaves(t, octave);
-    } else {
-        // A permutation looks at the low three bits of its index only: octave - 24.
-        z = polynomial(t, [&](int power) { return _mm256_permutevar8x32_ps(quantile.common[power], octave); });
-    }
-    return _mm256_xor_ps(z, _mm256_castsi256_ps(_mm256_and_si256(words, sign)));
-}
-
 void rows(const RoundKeys& round_keys, const std::uint32_t (&counter)[4], std::uint32_t blocks, std::uint32_t* words)
 {
-    const Keys keys(round_keys);
+    const Keys256 keys(round_keys);
     const __m128i one = _mm_setr_epi32(0, 0, 1, 0);
     __m128i next = load(counter);
     std::uint32_t done = 0;
@@ -120,7 +54,7 @@ void rows(const RoundKeys& round_keys, const std::uint32_t (&counter)[4], std::u
 void planes(const RoundKeys& round_keys, const std::uint32_t (&counter)[4], std::uint32_t blocks, std::uint32_t* words,
             std::uint32_t stride)
 {
-    const Keys keys(round_keys);
+    const Keys256 keys(round_keys);
     const __m128i one = _mm_setr_epi32(1, 0, 0, 0);
     __m128i next = load(counter);
     std::uint32_t done = 0;
@@ -151,7 +85,7 @@ void planes(const RoundKeys& round_keys, const std::uint32_t (&counter)[4], std:
 
 void each(const RoundKeys& round_keys, std::uint32_t (*counters)[4], std::uint32_t count)
 {
-    const Keys keys(round_keys);
+    const Keys256 keys(round_keys);
     std::uint32_t done = 0;
     for (; done + kBlocks <= count; done += kBlocks) {
         __m128i c[kBlocks];
@@ -168,7 +102,7 @@ void each(const RoundKeys& round_keys, std::uint32_t (*counters)[4], std::uint32
 
 void bulk_gaussian(const std::uint32_t* words, float* draws, std::uint64_t count)
 {
-    const Quantile quantile;
+    const Quantile<W256> quantile;
     for (std::uint64_t i = 0; i < count; i += 8)
         _mm256_storeu_ps(draws + i, draw(quantile, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(words + i))));
 }
@@ -185,7 +119,7 @@ void normals(const RoundKeys& keys, const std::uint32_t (&counter)[4], std::uint
         bulk_gaussian(words, draws + std::uint64_t{4} * done, vectors);
         if (count % 2 == 0) continue;
         alignas(32) float last[8];
-        const Quantile quantile;
+        const Quantile<W256> quantile;
         _mm256_store_ps(last, draw(quantile, _mm256_castsi128_si256(load(words + vectors))));
         _mm_storeu_ps(draws + std::uint64_t{4} * done + vectors, _mm_load_ps(last));
     }

@@ -4,11 +4,7 @@
 
 #if defined(__AVX512F__)
 
-#include <immintrin.h>
-
-#include "lightcard/model/common/gaussian_table.h"
-
-#define LIGHTCARD_ALWAYS inline __attribute__((always_inline))
+#include "lightcard/model/common/random_avx512.h"
 
 namespace lightcard::random_kernels {
 namespace {
@@ -17,37 +13,13 @@ constexpr std::uint32_t kRegister = 4;  ///< blocks a register
 constexpr std::uint32_t kRegisters = 8;
 constexpr std::uint32_t kBlocks = kRegister * kRegisters;
 
-struct Keys {
-    explicit Keys(const RoundKeys& keys)
-    {
-        for (int i = 0; i <= kRounds; ++i)
-            of[i] = _mm512_broadcast_i32x4(_mm_load_si128(reinterpret_cast<const __m128i*>(keys.of[i])));
-    }
-    __m512i of[kRounds + 1];
-};
-
-template <std::uint32_t count>
-LIGHTCARD_ALWAYS void ars(const Keys& keys, __m512i (&c)[count])
-{
-    for (auto& four : c) four = _mm512_xor_si512(four, keys.of[0]);
-    for (int round = 1; round < kRounds; ++round)
-        for (auto& four : c) four = _mm512_aesenc_epi128(four, keys.of[round]);
-    for (auto& four : c) four = _mm512_aesenclast_epi128(four, keys.of[kRounds]);
-}
-
-LIGHTCARD_ALWAYS __m512i four_of(__m128i block)
+LIGHTCARD_INLINE __m512i four_of(__m128i block)
 {
     return _mm512_broadcast_i32x4(block);
 }
 
-/// The counters of four blocks, `one` apart, from `counter` on.
-LIGHTCARD_ALWAYS __m512i start(const std::uint32_t (&counter)[4], __m512i steps)
-{
-    return _mm512_add_epi32(four_of(_mm_loadu_si128(reinterpret_cast<const __m128i*>(counter))), steps);
-}
-
 template <std::uint32_t count>
-LIGHTCARD_ALWAYS void run(const Keys& keys, __m512i& next, __m512i stride, __m512i (&c)[count])
+LIGHTCARD_INLINE void run(const Keys512& keys, __m512i& next, __m512i stride, __m512i (&c)[count])
 {
     for (auto& four : c) {
         four = next;
@@ -56,30 +28,20 @@ LIGHTCARD_ALWAYS void run(const Keys& keys, __m512i& next, __m512i stride, __m51
     ars(keys, c);
 }
 
-LIGHTCARD_ALWAYS __m512i steps_of_word_0()
-{
-    return _mm512_setr_epi32(0, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0);
-}
-
-LIGHTCARD_ALWAYS __m512i steps_of_word_2()
-{
-    return _mm512_setr_epi32(0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0);
-}
-
 /// Lanes of the words of `blocks` blocks, at most a register's.
-LIGHTCARD_ALWAYS __mmask16 lanes_of(std::uint32_t blocks)
+LIGHTCARD_INLINE __mmask16 lanes_of(std::uint32_t blocks)
 {
     return static_cast<__mmask16>(blocks >= kRegister ? 0xffff : (1u << 4 * blocks) - 1);
 }
 
 /// put(first block, words of four blocks, mask of their lanes) for every four of `blocks`.
 template <class Put>
-LIGHTCARD_ALWAYS void for_rows(const RoundKeys& round_keys, const std::uint32_t (&counter)[4], std::uint32_t blocks,
+LIGHTCARD_INLINE void for_rows(const RoundKeys& round_keys, const std::uint32_t (&counter)[4], std::uint32_t blocks,
                                const Put& put)
 {
-    const Keys keys(round_keys);
+    const Keys512 keys(round_keys);
     const __m512i stride = four_of(_mm_setr_epi32(0, 0, kRegister, 0));
-    __m512i next = start(counter, steps_of_word_2());
+    __m512i next = four_blocks(counter);
     std::uint32_t done = 0;
     for (; done + kBlocks <= blocks; done += kBlocks) {
         __m512i c[kRegisters];
@@ -103,9 +65,10 @@ void rows(const RoundKeys& keys, const std::uint32_t (&counter)[4], std::uint32_
 void planes(const RoundKeys& round_keys, const std::uint32_t (&counter)[4], std::uint32_t blocks, std::uint32_t* words,
             std::uint32_t stride)
 {
-    const Keys keys(round_keys);
+    const Keys512 keys(round_keys);
     const __m512i step = four_of(_mm_setr_epi32(kRegister, 0, 0, 0));
-    __m512i next = start(counter, steps_of_word_0());
+    __m512i next = _mm512_add_epi32(four_of(_mm_loadu_si128(reinterpret_cast<const __m128i*>(counter))),
+                                    _mm512_setr_epi32(0, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0));
     // Four registers of four blocks to one register a word: words 0 and 1 of two registers, then of all four.
     const __m512i pairs01 = _mm512_setr_epi32(0, 4, 8, 12, 16, 20, 24, 28, 1, 5, 9, 13, 17, 21, 25, 29);
     const __m512i pairs23 = _mm512_add_epi32(pairs01, _mm512_set1_epi32(2));
@@ -130,7 +93,7 @@ void planes(const RoundKeys& round_keys, const std::uint32_t (&counter)[4], std:
 
 void each(const RoundKeys& round_keys, std::uint32_t (*counters)[4], std::uint32_t count)
 {
-    const Keys keys(round_keys);
+    const Keys512 keys(round_keys);
     for (std::uint32_t done = 0; done < count; done += kRegister) {
         const __mmask16 lanes = lanes_of(count - done);
         __m512i c[1] = {_mm512_maskz_loadu_epi32(lanes, counters[done])};
@@ -139,61 +102,9 @@ void each(const RoundKeys& round_keys, std::uint32_t (*counters)[4], std::uint32
     }
 }
 
-/// Coefficients of the sixteen commonest octaves, in registers: one draw in 2^16 needs others.
-struct Quantile {
-    __m512 common[detail::kGaussianDegree + 1];
-    Quantile()
-    {
-        for (int power = 0; power <= detail::kGaussianDegree; ++power)
-            common[power] = _mm512_loadu_ps(detail::kGaussianTable[power] + 16);
-    }
-};
-
-/// Horner's scheme with coefficients from `of(power)`.
-template <class Coefficient>
-LIGHTCARD_ALWAYS __m512 polynomial(__m512 t, const Coefficient& of)
-{
-    __m512 z = of(5);
-    z = _mm512_fmadd_ps(z, t, of(4));
-    z = _mm512_fmadd_ps(z, t, of(3));
-    z = _mm512_fmadd_ps(z, t, of(2));
-    z = _mm512_fmadd_ps(z, t, of(1));
-    return _mm512_fmadd_ps(z, t, of(0));
-}
-
-__attribute__((noinline)) __m512 rare_octaves(__m512 t, __m512i octave)
-{
-    return polynomial(t, [&](int power) {
-        const float* row = detail::kGaussianTable[power];
-        return _mm512_permutex2var_ps(_mm512_loadu_ps(row), octave, _mm512_loadu_ps(row + 16));
-    });
-}
-
-LIGHTCARD_ALWAYS __m512 draw(const Quantile& quantile, __m512i words)
-{
-    const __m512i sign = _mm512_set1_epi32(static_cast<int>(0x80000000));
-    const __m512 k = _mm512_cvtepi32_ps(_mm512_andnot_si512(sign, words));
-    const __m512 tail = _mm512_fmadd_ps(k, _mm512_set1_ps(0x1.fffffep-1F), _mm512_set1_ps(0.5F));
-    const __m512i bits = _mm512_castps_si512(tail);
-    const __m512i octave = _mm512_sub_epi32(_mm512_srli_epi32(bits, 23), _mm512_set1_epi32(126));
-    // (bits & 0x7FFFFF) | 0x3F800000
-    const __m512i fraction =
-        _mm512_ternarylogic_epi32(bits, _mm512_set1_epi32(0x7FFFFF), _mm512_set1_epi32(0x3F800000), 0xEA);
-    const __m512 t = _mm512_sub_ps(_mm512_castsi512_ps(fraction), _mm512_set1_ps(1.5F));
-    __m512 z;
-    if (__builtin_expect(_mm512_cmplt_epi32_mask(octave, _mm512_set1_epi32(16)) != 0, 0)) {
-        z = rare_octaves(t, octave);
-    } else {
-        // A permutation looks at the low four bits of its index only: octave - 16.
-        z = polynomial(t, [&](int power) { return _mm512_permutexvar_ps(octave, quantile.common[power]); });
-    }
-    return _mm512_castsi512_ps(
-        _mm512_ternarylogic_epi32(_mm512_castps_si512(z), words, sign, 0x78));  // z ^ (words & sign)
-}
-
 void normals(const RoundKeys& keys, const std::uint32_t (&counter)[4], std::uint32_t blocks, float* draws)
 {
-    const Quantile quantile;
+    const Quantile<W512> quantile;
     for_rows(keys, counter, blocks, [&](std::uint32_t block, __m512i four, __mmask16 lanes) {
         _mm512_mask_storeu_ps(draws + std::uint64_t{4} * block, lanes, draw(quantile, four));
     });
@@ -201,7 +112,7 @@ void normals(const RoundKeys& keys, const std::uint32_t (&counter)[4], std::uint
 
 void bulk_gaussian(const std::uint32_t* words, float* draws, std::uint64_t count)
 {
-    const Quantile quantile;
+    const Quantile<W512> quantile;
     for (std::uint64_t i = 0; i < count; i += 16)
         _mm512_storeu_ps(draws + i, draw(quantile, _mm512_loadu_si512(words + i)));
 }

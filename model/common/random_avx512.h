@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+/// ARS-7 and the quantile in AVX-512 registers, for the files that are compiled for it.
+#pragma once
+
+#include <immintrin.h>
+
+#include "lightcard/model/common/quantile_vector.h"
+#include "lightcard/model/common/random_kernels.h"
+
+namespace lightcard::random_kernels {
+namespace {
+
+struct W512 {
+    using F = __m512;
+    using I = __m512i;
+    static constexpr std::uint32_t kLanes = 16;
+
+    static LIGHTCARD_INLINE F load(const float* at) { return _mm512_loadu_ps(at); }
+    static LIGHTCARD_INLINE F all(float x) { return _mm512_set1_ps(x); }
+    static LIGHTCARD_INLINE I all(std::int32_t x) { return _mm512_set1_epi32(x); }
+    static LIGHTCARD_INLINE F fma(F a, F b, F c) { return _mm512_fmadd_ps(a, b, c); }
+    static LIGHTCARD_INLINE F sub(F a, F b) { return _mm512_sub_ps(a, b); }
+    static LIGHTCARD_INLINE I sub(I a, I b) { return _mm512_sub_epi32(a, b); }
+    static LIGHTCARD_INLINE F to_float(I a) { return _mm512_cvtepi32_ps(a); }
+    static LIGHTCARD_INLINE I without_sign(I a) { return _mm512_andnot_si512(all(sign()), a); }
+    static LIGHTCARD_INLINE I exponent(F a) { return _mm512_srli_epi32(_mm512_castps_si512(a), 23); }
+    /// (bits & 0x7FFFFF) | 0x3F800000: in [1, 2).
+    static LIGHTCARD_INLINE F fraction(F a)
+    {
+        return _mm512_castsi512_ps(
+            _mm512_ternarylogic_epi32(_mm512_castps_si512(a), all(0x7FFFFF), all(0x3F800000), 0xEA));
+    }
+    static LIGHTCARD_INLINE bool any_below(I a, int limit) { return _mm512_cmplt_epi32_mask(a, all(limit)) != 0; }
+    static LIGHTCARD_INLINE F permute(F table, I index) { return _mm512_permutexvar_ps(index, table); }
+    static LIGHTCARD_INLINE F look_up(const float* table, I index)
+    {
+        return _mm512_permutex2var_ps(load(table), index, load(table + kLanes));
+    }
+    /// z ^ (words & sign)
+    static LIGHTCARD_INLINE F with_sign_of(F z, I words)
+    {
+        return _mm512_castsi512_ps(_mm512_ternarylogic_epi32(_mm512_castps_si512(z), words, all(sign()), 0x78));
+    }
+
+private:
+    static constexpr std::int32_t sign() { return INT32_MIN; }
+};
+
+struct Keys512 {
+    explicit Keys512(const RoundKeys& keys)
+    {
+        for (int i = 0; i <= kRounds; ++i)
+            of[i] = _mm512_broadcast_i32x4(_mm_load_si128(reinterpret_cast<const __m128i*>(keys.of[i])));
+    }
+    __m512i of[kRounds + 1];
+};
+
+/// Counters to words, four blocks a register.
+template <std::uint32_t count>
+LIGHTCARD_INLINE void ars(const Keys512& keys, __m512i (&c)[count])
+{
+    for (auto& four : c) four = _mm512_xor_si512(four, keys.of[0]);
+    for (int round = 1; round < kRounds; ++round)
+        for (auto& four : c) four = _mm512_aesenc_epi128(four, keys.of[round]);
+    for (auto& four : c) four = _mm512_aesenclast_epi128(four, keys.of[kRounds]);
+}
+
+/// Counters of four blocks one after the other in word 2, from `counter` on.
+LIGHTCARD_INLINE __m512i four_blocks(const std::uint32_t (&counter)[4])
+{
+    return _mm512_add_epi32(_mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(counter))),
+                            _mm512_setr_epi32(0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0));
+}
+
+}  // namespace
+}  // namespace lightcard::random_kernels
