@@ -7,14 +7,6 @@ namespace lightcard {
 
 namespace {
 
-constexpr std::uint64_t kOneRun = std::uint64_t{1} << 32;
-constexpr std::uint64_t kNoChunk = kOneRun - 1;
-
-std::uint64_t run_of(std::uint64_t next)
-{
-    return next / kOneRun;
-}
-
 void relax()
 {
 #if defined(__x86_64__) || defined(__i386__)
@@ -48,58 +40,146 @@ WorkerPool::~WorkerPool()
     {
         const std::lock_guard<std::mutex> lock(mutex_);
         stop_ = true;
+        changes_.fetch_add(1, std::memory_order_release);
     }
-    start_.notify_all();
+    changed_.notify_all();
     for (auto& thread : workers_) thread.join();
 }
 
-void WorkerPool::help()
+WorkerPool::Posted* WorkerPool::find(JobId id)
 {
-    auto next = next_.load(std::memory_order_acquire);
-    for (;;) {
-        // Of the run that `next` is of, or of a later one: then the claim below fails.
-        const auto chunks = chunks_.load(std::memory_order_acquire);
-        const auto* work = work_.load(std::memory_order_relaxed);
-        if ((next & kNoChunk) >= chunks) return;
-        if (!next_.compare_exchange_weak(next, next + 1, std::memory_order_acq_rel, std::memory_order_acquire))
-            continue;
-        std::exception_ptr failure;
-        try {
-            (*work)(static_cast<std::uint32_t>(next & kNoChunk));
-        } catch (...) {
-            failure = std::current_exception();
-        }
-        if (failure) {
-            const std::lock_guard<std::mutex> lock(mutex_);
-            if (!failure_) failure_ = failure;
-        }
-        if (left_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-            {
-                const std::lock_guard<std::mutex> lock(mutex_);
-            }  // the caller is either asleep or will see it
-            finished_.notify_all();
-        }
-        next = next_.load(std::memory_order_acquire);
+    return id < first_id_ ? nullptr : &posted_[static_cast<std::size_t>(id - first_id_)];
+}
+
+bool WorkerPool::ready(const Posted& posted, std::uint32_t chunk)
+{
+    for (const auto id : posted.job.chunks_after) {
+        const auto* before = find(id);
+        if (before != nullptr && before->state[chunk] != State::done) return false;
     }
+    return true;
+}
+
+/// The oldest chunk that can be done now. `take`: it is the caller's.
+WorkerPool::Claim WorkerPool::claim(bool take)
+{
+    for (auto& posted : posted_) {
+        if (posted.blockers > 0) continue;
+        for (auto chunk = posted.first; chunk < posted.job.chunks; ++chunk) {
+            if (posted.state[chunk] != State::waiting || !ready(posted, chunk)) continue;
+            if (take) {
+                posted.state[chunk] = State::running;
+                while (posted.first < posted.job.chunks && posted.state[posted.first] != State::waiting) ++posted.first;
+            }
+            return {&posted, chunk};
+        }
+    }
+    return {};
+}
+
+void WorkerPool::execute(Lock& lock, Claim claimed)
+{
+    auto& posted = *claimed.posted;
+    lock.unlock();
+    std::exception_ptr failure;
+    try {
+        posted.job.work(claimed.chunk);
+    } catch (...) {
+        failure = std::current_exception();
+    }
+    lock.lock();
+    if (failure && !posted.failure) posted.failure = failure;
+    posted.state[claimed.chunk] = State::done;
+    changes_.fetch_add(1, std::memory_order_release);
+    if (--posted.left > 0) return;
+    for (auto* dependent : posted.dependents) --dependent->blockers;
+    if (asleep_ > 0) changed_.notify_all();  // one of them may wait for this very job
+}
+
+/// There is more to do than what the caller does now.
+void WorkerPool::wake_another()
+{
+    if (asleep_ > 0 && claim(false).posted != nullptr) changed_.notify_one();
+}
+
+void WorkerPool::wait_for_change(Lock& lock)
+{
+    const auto seen = changes_.load(std::memory_order_relaxed);
+    const auto changed = [&] { return changes_.load(std::memory_order_acquire) != seen; };
+    lock.unlock();
+    const bool soon = spin(changed);
+    lock.lock();
+    if (soon) return;
+    ++asleep_;
+    changed_.wait(lock, changed);
+    --asleep_;
 }
 
 void WorkerPool::worker()
 {
-    std::uint64_t seen = 0;
-    for (;;) {
-        const auto ready = [&] {
-            return stop_.load(std::memory_order_acquire) || run_of(next_.load(std::memory_order_acquire)) != seen;
-        };
-        if (!spin(ready)) {
-            std::unique_lock<std::mutex> lock(mutex_);
-            ++asleep_;
-            start_.wait(lock, ready);
-            --asleep_;
+    Lock lock(mutex_);
+    while (!stop_) {
+        const auto claimed = claim(true);
+        if (claimed.posted == nullptr) {
+            wait_for_change(lock);
+            continue;
         }
-        if (stop_.load(std::memory_order_acquire)) return;
-        seen = run_of(next_.load(std::memory_order_acquire));
-        help();
+        wake_another();
+        execute(lock, claimed);
     }
+}
+
+WorkerPool::JobId WorkerPool::post(Job job)
+{
+    const Lock lock(mutex_);
+    posted_.emplace_back();
+    auto& posted = posted_.back();
+    posted.job = std::move(job);
+    posted.state.assign(posted.job.chunks, State::waiting);
+    posted.left = posted.job.chunks;
+    for (const auto id : posted.job.after) {
+        auto* before = find(id);
+        if (before == nullptr || before->left == 0) continue;
+        before->dependents.push_back(&posted);
+        ++posted.blockers;
+    }
+    changes_.fetch_add(1, std::memory_order_release);
+    if (asleep_ > 0 && posted.blockers == 0) changed_.notify_one();
+    return first_id_ + posted_.size() - 1;
+}
+
+bool WorkerPool::done(JobId id)
+{
+    const Lock lock(mutex_);
+    const auto* posted = find(id);
+    return posted == nullptr || posted->left == 0;
+}
+
+std::exception_ptr WorkerPool::finish(JobId id)
+{
+    std::deque<Posted> over;  // destroyed without the lock
+    std::exception_ptr failure;
+    Lock lock(mutex_);
+    auto& posted = *find(id);
+    while (posted.left > 0) {
+        const auto claimed = claim(true);
+        if (claimed.posted == nullptr) {
+            wait_for_change(lock);
+            continue;
+        }
+        wake_another();
+        execute(lock, claimed);
+    }
+    wake_another();
+    failure = posted.failure;
+    posted.finished = true;
+    while (!posted_.empty() && posted_.front().finished) {
+        over.push_back(std::move(posted_.front()));
+        posted_.pop_front();
+        ++first_id_;
+    }
+    lock.unlock();
+    return failure;
 }
 
 void WorkerPool::run(std::uint32_t chunks, const std::function<void(std::uint32_t)>& work)
@@ -109,27 +189,10 @@ void WorkerPool::run(std::uint32_t chunks, const std::function<void(std::uint32_
         for (std::uint32_t i = 0; i < chunks; ++i) work(i);
         return;
     }
-    // The run before is over: nobody holds a claim, and who still looks finds no chunk while this one is put up.
-    const auto run = run_of(next_.load(std::memory_order_relaxed)) + 1;
-    next_.store(run * kOneRun + kNoChunk, std::memory_order_release);
-    left_.store(chunks, std::memory_order_relaxed);
-    work_.store(&work, std::memory_order_relaxed);
-    bool sleepers = false;
-    {
-        const std::lock_guard<std::mutex> lock(mutex_);
-        failure_ = nullptr;
-        chunks_.store(chunks, std::memory_order_release);
-        next_.store((run + 1) * kOneRun, std::memory_order_release);
-        sleepers = asleep_ > 0;
-    }
-    if (sleepers) start_.notify_all();
-    help();
-    if (!spin([this] { return done(); })) {
-        std::unique_lock<std::mutex> lock(mutex_);
-        finished_.wait(lock, [this] { return done(); });
-    }
-    const std::lock_guard<std::mutex> lock(mutex_);
-    if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
+    Job job;
+    job.chunks = chunks;
+    job.work = [&work](std::uint32_t chunk) { work(chunk); };
+    if (const auto failure = finish(post(std::move(job)))) std::rethrow_exception(failure);
 }
 
 }  // namespace lightcard
