@@ -192,6 +192,8 @@ struct Card::Blocks : public sc_core::sc_module {
         dont_initialize();
     }
 
+    ~Blocks() override { chip.settle(); }
+
     void inbox_method()
     {
         for (auto& work : inbox.take()) {
@@ -378,6 +380,7 @@ struct Card::Blocks : public sc_core::sc_module {
 
     void settle()
     {
+        chip.settle();
         board.settle();
         memory.settle();
         link.settle();

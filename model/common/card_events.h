@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <functional>
 
+#include "lightcard/model/common/time.h"
+
 namespace lightcard {
 
 /// Numbers as in lightcard_abi.h (enum lc_event), where `info` and `value` are explained.
@@ -23,16 +25,21 @@ enum class EventType : std::uint8_t {
 constexpr std::uint32_t kEventTypes = 10;  ///< with none
 
 struct CardEvent {
+    static constexpr Picoseconds kNow = -1;
+
     EventType type = EventType::none;
     std::uint8_t info = 0;
     std::int64_t value = 0;
+    Picoseconds at = kNow;  ///< card time; an event may be found out after its time, before anybody looks
 };
 
 class CardEvents {
 public:
-    /// `event`: into the log, and to the driver. `error`: the unit's bit of ERR_STATUS ("LASER") with a status code.
+    /// `event`: into the log, and to the driver. `awaited`: he waits for the next one. `error`: the unit's bit of
+    /// ERR_STATUS ("LASER") with a status code.
     struct Handlers {
         std::function<void(const CardEvent&)> event;
+        std::function<bool()> awaited;
         std::function<void(const char* unit, std::uint16_t status, std::uint64_t address)> error;
     };
     void set_handlers(Handlers handlers) { handlers_ = std::move(handlers); }
@@ -45,6 +52,8 @@ public:
     {
         if (handlers_.error) handlers_.error(unit, status, address);
     }
+
+    bool awaited() const { return handlers_.awaited && handlers_.awaited(); }
 
 private:
     Handlers handlers_;

@@ -4,11 +4,14 @@
 ///
 /// One MVM transaction = one batch of vectors through one tile. It passes control chip -> DAC array ->
 /// photonic core -> ADC array in one b_transport chain: each block adds its time, its energy and its part of
-/// the noise, and the last one computes the result. None of them waits. A transaction of no vectors prepares: it is
-/// refused if the weights are not there, lights laser and bank, and says in `start` when light can flow.
+/// the noise, and the last one computes the result, or says how it is computed. None of them waits. A transaction of no
+/// vectors prepares: it is refused if the weights are not there, lights laser and bank, and says in `start` when light
+/// can flow.
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <vector>
 
 #include <systemc>
@@ -79,20 +82,16 @@ private:
     T& extension_;
 };
 
-/// Where the numbers of a batch of vectors come from and go to, chunk by chunk. Chunks share nothing: they may be done
-/// on any thread, at once and in any order.
-class VectorStream {
-public:
-    struct Chunk {
-        const std::uint8_t* codes;  ///< [code_passes][vectors of the chunk][rows]
-        std::int32_t* sums;         ///< [passes][vectors of the chunk][cols], to be written
-        void* scratch;              ///< the stream's own
-    };
-    virtual ~VectorStream() = default;
-    /// Vectors [begin, end) of the batch.
-    virtual Chunk open(std::uint32_t begin, std::uint32_t end) = 0;
-    virtual void close(std::uint32_t begin, std::uint32_t end, const Chunk& chunk) = 0;
+/// Some vectors of a batch, whole symbols of them, with memory of their own.
+struct MvmChunk {
+    std::uint32_t begin, end;   ///< vectors of the batch
+    const std::uint8_t* codes;  ///< [code_passes][end - begin][rows]
+    std::int32_t* sums;         ///< [passes][end - begin][cols], to be written
 };
+/// The product of a batch, to be taken chunk by chunk by whoever has the codes, later and on any thread: chunks share
+/// nothing. It keeps the weights as they were when the light was sent; the core's analog chain stays where it is, and
+/// who changes it waits for what is under way first.
+using MvmProduct = std::function<photonic_core::MvmStats(const MvmChunk&)>;
 
 struct MvmTransaction : Extension<MvmTransaction> {
     // From the control chip.
@@ -108,7 +107,7 @@ struct MvmTransaction : Extension<MvmTransaction> {
     std::uint32_t code_passes = 1;        ///< 2: signed inputs as a positive and a negative pass; these alternate
     const std::uint8_t* codes = nullptr;  ///< [code_passes][vectors][rows] DAC codes; null = timing only
     std::int32_t* sums = nullptr;         ///< [passes][vectors][cols] written by the ADC array
-    VectorStream* stream = nullptr;       ///< or this in the place of codes and sums
+    bool deferred = false;                ///< in the place of codes and sums: `product` is wanted
     Cause cause;
     Picoseconds earliest = 0;   ///< the core is free and the inputs are there
     Picoseconds announced = 0;  ///< since when `earliest` was known: the laser may be lit ahead of it
@@ -123,9 +122,11 @@ struct MvmTransaction : Extension<MvmTransaction> {
     const pcm_memory::EffectiveTile* tile = nullptr;
     const photonic_core::AnalogChain* chain = nullptr;
     const photonic_core::ColumnGain* gains = nullptr;
+    std::shared_ptr<const void> weights;  ///< keeps tile and gains
 
     // From the ADC array.
-    photonic_core::MvmStats stats;
+    photonic_core::MvmStats stats;  ///< unless deferred
+    MvmProduct product;
 };
 
 /// Measurements of a core on itself, by the way of the light: control chip -> DAC array -> photonic core -> ADC array.
@@ -176,7 +177,8 @@ struct ProgramTransaction : Extension<ProgramTransaction> {
     // fetch, for the photonic core:
     const pcm_memory::EffectiveTile* tile = nullptr;
     const photonic_core::ColumnGain* gains = nullptr;
-    double temperature = 0;  ///< C, of the die when the bank was written
+    std::shared_ptr<const void> keep;  ///< tile and gains stay as long as somebody has this
+    double temperature = 0;            ///< C, of the die when the bank was written
 };
 
 struct MsixExtension : Extension<MsixExtension> {

@@ -28,6 +28,7 @@ void ControlChip::admin_done(const lc_sqe& sqe, lc_status status, std::uint64_t 
 
 void ControlChip::admin(const DecodedCommand& command)
 {
+    jobs_.settle();  // before events and logs are looked at
     const auto& sqe = command.sqe;
     switch (command.opcode) {
         case LC_ADM_CREATE_CQ:
@@ -198,8 +199,9 @@ lc_identify ControlChip::identify() const
     return id;
 }
 
-std::vector<std::uint8_t> ControlChip::log_page(std::uint32_t page) const
+std::vector<std::uint8_t> ControlChip::log_page(std::uint32_t page)
 {
+    jobs_.settle();
     std::vector<std::uint8_t> bytes;
     if (page == LC_LOG_ERROR) {
         for (const auto& error : errors_) append(bytes, error);

@@ -55,6 +55,7 @@ bool Calibrator::start_ahead(Task& task, std::uint32_t bank)
 void Calibrator::finish()
 {
     ahead_ = false;
+    context_.jobs.settle();  // with the registers that their light was sent with
     CalibrationTransaction calibration;
     calibration.kind = CalibrationTransaction::Kind::commit;
     send(calibration);

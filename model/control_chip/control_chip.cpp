@@ -39,9 +39,10 @@ ControlChip::ControlChip(sc_core::sc_module_name name, const Parameters& paramet
                           }}),
       wake_("wake"),
       scratchpad_(parameters, services),
-      memories_(scratchpad_, memory, facts.dram_bytes, services),
+      jobs_(services.workers),
+      memories_(scratchpad_, memory, facts.dram_bytes, jobs_, services),
       scheduler_(*this),
-      context_{parameters_, services_, memories_, timeline_, scheduler_, counts_},
+      context_{parameters_, services_, memories_, timeline_, scheduler_, counts_, jobs_},
       telemetry_(services.telemetry),
       needs_calibration_(facts.cores)
 {
@@ -91,6 +92,7 @@ ControlChip::ControlChip(sc_core::sc_module_name name, const Parameters& paramet
     add_telemetry();
     CardEvents::Handlers handlers;
     handlers.event = [this](const CardEvent& event) { happened(event); };
+    handlers.awaited = [this] { return !event_waiters_.empty(); };
     handlers.error = [this](const char* unit, std::uint16_t status, std::uint64_t address) {
         raise_error(unit, static_cast<lc_status>(status), address);
     };
@@ -204,8 +206,24 @@ void ControlChip::do_item(DueItem item)
     }
 }
 
+/// A command of a queue completes: its numbers are there.
+void ControlChip::settle_command(Task& task)
+{
+    jobs_.settle();
+    const auto failure = jobs_.take_failure(task.sq, task.cid);
+    if (!failure || task.status != LC_SC_SUCCESS) return;
+    const auto record = failure->origin.record;
+    task.fail(LC_SC_INTERNAL, LC_FAIL(record == Task::kFromQueue ? LC_FAIL_SELF : record, 0));
+    try {
+        std::rethrow_exception(failure->why);
+    } catch (const std::exception& why) {
+        internal_error(task, why.what());
+    }
+}
+
 void ControlChip::task_finished(Task& task)
 {
+    if (!task.is_record()) settle_command(task);
     if (task.status == LC_SC_HOST_BUS) raise_error("DMA", task.status, LC_PTR_OFFSET(task.command.sqe.src));
     if (task.status == LC_SC_WORN_OUT || task.status == LC_SC_VERIFY_FAILED) raise_error("PCM", task.status, 0);
     if (task.status == LC_SC_LASER_LOST) raise_error("LASER", task.status, 0);
@@ -445,7 +463,9 @@ void ControlChip::happened(const CardEvent& event)
             needed = kGainKinds;
         }
     }
-    events_.add(event, static_cast<std::uint64_t>((now() - powered_on_) / kNanosecond),
+    jobs_.settle();  // what they have to tell comes first
+    const auto at = event.at == CardEvent::kNow ? now() : event.at;
+    events_.add(event, static_cast<std::uint64_t>((at - powered_on_) / kNanosecond),
                 static_cast<std::uint32_t>(bank_.get(f_.reset_count)));
     deliver_events();
 }
@@ -467,6 +487,8 @@ bool ControlChip::idle() const
 void ControlChip::reset(ResetLevel level, std::uint32_t cause)
 {
     host_.cancel();
+    jobs_.settle();
+    jobs_.forget_failures();
     // Drop from a copy of the rule: every task, running or not.
     scheduler_.drop([](const Task&) { return true; });
     timeline_.clear();

@@ -25,6 +25,7 @@
 #include "lightcard/model/control_chip/dma_engine.h"
 #include "lightcard/model/control_chip/event_log.h"
 #include "lightcard/model/control_chip/mvm_engine.h"
+#include "lightcard/model/control_chip/numeric_jobs.h"
 #include "lightcard/model/control_chip/power_control.h"
 #include "lightcard/model/control_chip/register_table.h"
 #include "lightcard/model/control_chip/scratchpad.h"
@@ -70,16 +71,22 @@ public:
     void fault_ended(const Fault& fault, bool used_up);
     bool booted() const { return boot_.error < 0 && now() - powered_on_ >= boot_.time; }
     const DecodeLimits& limits() const { return processor_->limits(); }
-    std::vector<std::uint8_t> log_page(std::uint32_t page) const;
+    std::vector<std::uint8_t> log_page(std::uint32_t page);
     const EventLog& events() const { return events_; }
     const std::deque<lc_log_error>& errors() const { return errors_; }
     std::uint64_t converted(std::uint32_t core) const { return mvm_[core]->converted(); }
-    std::uint64_t clipped(std::uint32_t core) const { return mvm_[core]->clipped(); }
+    std::uint64_t clipped(std::uint32_t core)
+    {
+        jobs_.settle();
+        return mvm_[core]->clipped();
+    }
     /// Stored value of a register, as a debugger sees it; by name, "CSTS".
     RegisterRead look(std::uint32_t offset, std::uint32_t bytes) { return bank_.read(offset, bytes); }
     /// How far card time is behind the clock on the wall; none: it is not compared with one.
     void set_lag(std::function<Picoseconds()> lag) { lag_ = std::move(lag); }
 
+    /// Waits for the numbers of every command so far. Before counts() are looked at, or blocks go away.
+    void settle() { jobs_.settle(); }
     const Counts& counts() const { return counts_; }
     const Scheduler& scheduler() const { return scheduler_; }
     const Scratchpad& scratchpad() const { return scratchpad_; }
@@ -124,6 +131,7 @@ private:
     void task_finished(Task& task) override;
     void finish_soon(TaskId id) override { timeline_.at(now(), Due::finish, id); }
     void internal_error(const Task& task, const char* text) override;
+    void settle_command(Task& task);
 
     // Timeline.
     void work_method();
@@ -178,6 +186,7 @@ private:
     Timeline timeline_;
     sc_core::sc_event wake_;
     Scratchpad scratchpad_;
+    NumericJobs jobs_;
     Memories memories_;
     Scheduler scheduler_;
     Counts counts_;

@@ -7,6 +7,7 @@
 #include "lightcard/model/common/host_port.h"
 #include "lightcard/model/common/services.h"
 #include "lightcard/model/control_chip/memories.h"
+#include "lightcard/model/control_chip/numeric_jobs.h"
 #include "lightcard/model/control_chip/parameters.h"
 #include "lightcard/model/control_chip/scheduler.h"
 #include "lightcard/model/control_chip/timeline.h"
@@ -14,7 +15,7 @@
 
 namespace lightcard::control_chip {
 
-/// Totals and per-layer sums the engines keep.
+/// Totals and per-layer sums the engines keep. What depends on data is there once jobs are settled.
 struct Counts {
     std::uint64_t mvms = 0, dac_samples = 0, adc_samples = 0, adc_clipped = 0;
     std::uint64_t commands = 0, failed_commands = 0, doorbells = 0;
@@ -78,6 +79,7 @@ struct EngineContext {
     Timeline& timeline;
     Scheduler& scheduler;
     Counts& counts;
+    NumericJobs& jobs;
 };
 
 }  // namespace lightcard::control_chip

@@ -33,11 +33,20 @@ std::uint8_t* Memories::sram_range(std::uint64_t pointer, std::uint64_t bytes)
     return sram_.data() + LC_PTR_OFFSET(pointer);
 }
 
+const std::uint8_t* Memories::look_at_sram(std::uint64_t pointer, std::uint64_t bytes)
+{
+    const auto* range = sram_range(pointer, bytes);
+    jobs_.before_read(bytes_of(pointer, bytes));
+    return range;
+}
+
 void Memories::move_sram(bool write, std::uint64_t offset, std::uint8_t* data, std::size_t bytes)
 {
     if (write) {
+        jobs_.before_write({offset, offset + bytes});
         std::memcpy(sram_.data() + offset, data, bytes);
     } else {
+        jobs_.before_read({offset, offset + bytes});
         std::memcpy(data, sram_.data() + offset, bytes);
     }
 }

@@ -7,7 +7,6 @@
 #include <stdexcept>
 
 #include "lightcard/model/common/transactions.h"
-#include "lightcard/model/control_chip/post_process.h"
 #include "lightcard/model/control_chip/window.h"
 
 namespace lightcard::control_chip {
@@ -21,7 +20,6 @@ constexpr std::uint64_t kSaturated = 100;      ///< a command that clips more th
 MvmEngine::MvmEngine(EngineContext context, tlm::tlm_initiator_socket<>& core, std::uint32_t index, std::uint32_t lanes)
     : context_(context),
       core_(core),
-      numbers_(context.memories),
       calibrator_(context, core, index),
       lanes_(lanes),
       index_(static_cast<std::uint8_t>(index))
@@ -54,17 +52,18 @@ bool MvmEngine::fits_inputs(const lc_mvm_op& op) const
     return !shape.is_signed || shape.code_passes == 2 || shape.full <= kLargestOffset;
 }
 
-std::vector<BlockScale> MvmEngine::scales_of(const lc_mvm_op& op)
+MvmNumbers::Scales MvmEngine::scales_of(const lc_mvm_op& op)
 {
-    std::vector<BlockScale> scales;
-    if (op.scale == 0 || !context_.services.run.computes()) return scales;
+    if (!context_.services.run.computes()) return nullptr;
+    auto scales = std::make_shared<std::vector<BlockScale>>();
+    if (op.scale == 0) return scales;
     const std::uint32_t outputs = shape_of(op).outputs;
-    const auto* packed = context_.memories.sram_range(op.scale, outputs * 2ull);
+    const auto* packed = context_.memories.look_at_sram(op.scale, outputs * 2ull);
     for (std::uint32_t o = 0; o < outputs; ++o) {
         std::uint16_t bf16 = 0;
         std::memcpy(&bf16, packed + o * 2ull, sizeof bf16);
         if (!block_scale_legal(bf16)) throw std::invalid_argument("scale of a column outside 2^-31 .. 255");
-        scales.push_back(block_scale(bf16));
+        scales->push_back(block_scale(bf16));
     }
     return scales;
 }
@@ -98,7 +97,7 @@ void MvmEngine::start(Task& task)
         count += vectors_of(op.in);
     }
     light_time_ = waited_ = 0;
-    command_samples_ = command_clipped_ = 0;
+    clipping_ = context_.services.run.computes() ? std::make_shared<Clipping>() : nullptr;
     dark_ = false;
     if (!fits_inputs(op)) {
         constexpr std::uint32_t kFullField = 64 + offsetof(lc_mvm_op, full);
@@ -182,9 +181,14 @@ void MvmEngine::conclude(Task& task)
 void MvmEngine::tell(Task& task)
 {
     if (dark_ && task.status == LC_SC_SUCCESS) task.fail(LC_SC_LASER_LOST, LC_FAIL(LC_FAIL_SELF, 0));
-    if (command_clipped_ * kSaturated > command_samples_) {
-        context_.services.events.raise({EventType::saturation, index_, static_cast<std::int64_t>(command_clipped_)});
-    }
+    if (clipping_ == nullptr) return;
+    context_.jobs.then([this, clipping = clipping_, at = context_.services.now()] {
+        if (clipping->clipped * kSaturated <= clipping->samples) return;
+        context_.services.events.raise(
+            {EventType::saturation, index_, static_cast<std::int64_t>(clipping->clipped), at});
+    });
+    // Who waits for an event is told of it at once.
+    if (context_.services.events.awaited()) context_.jobs.settle();
 }
 
 /// Converts the next `vectors` vectors, in batches that bound memory.
@@ -197,18 +201,18 @@ bool MvmEngine::run(Task& task, std::uint64_t vectors)
         const auto batch =
             static_cast<std::uint32_t>(std::min<std::uint64_t>(end - task.progress, kBatch / lanes_ * lanes_));
         MvmTransaction mvm;
-        VectorStream::Chunk whole{};
-        bool in_chunks = false;
+        std::shared_ptr<MvmNumbers> numbers;
+        std::unique_ptr<ChunkMemory::Chunk> whole;
         if (computes) {
-            numbers_.begin(op, shape_of(op), scales_, task.progress, batch, mvm);
+            numbers = std::make_shared<MvmNumbers>(op, shape_of(op), scales_, task.progress, batch, context_.memories,
+                                                   memory_);
             // Faults of the light and the converters are put into whole batches.
-            in_chunks = context_.services.faults.quiet() && task.progress % lanes_ == 0 && numbers_.chunks_apart();
-            if (in_chunks) {
-                mvm.stream = &numbers_;
-            } else {
-                whole = numbers_.open(0, batch);
-                mvm.codes = whole.codes;
-                mvm.sums = whole.sums;
+            mvm.deferred = context_.services.faults.quiet() && task.progress % lanes_ == 0 && numbers->chunks_apart();
+            if (!mvm.deferred) {
+                context_.jobs.settle();
+                whole = numbers->open(0, batch);
+                mvm.codes = whole->codes.data();
+                mvm.sums = whole->sums.data();
             }
         }
         if (!send(task, task.progress, batch, mvm)) {
@@ -223,9 +227,10 @@ bool MvmEngine::run(Task& task, std::uint64_t vectors)
         stream_end_ = std::max(light_start_ + light_time_, ports_end_);
         ready_ = stream_end_ + (mvm.ready - mvm.stream_end) + (op.full != 0 ? context_.parameters.scale_latency : 0);
         book(task, mvm);
-        if (computes && !in_chunks) numbers_.close(0, batch, whole);
-        if (computes) numbers_.rethrow();
+        if (computes) numbers->look_at_outputs();
+        if (whole != nullptr) numbers->close(0, batch, mvm.tile->column_sum.data(), std::move(whole));
         count(task, mvm);
+        if (computes) compute(task, numbers, mvm);
         context_.scheduler.engine(task.engine).items += batch;
         task.progress += batch;
     }
@@ -246,37 +251,88 @@ void MvmEngine::book(const Task& task, const MvmTransaction& mvm)
     if (shape.full != 0 || op.scale != 0) charge(accounts_.scale_sum, vectors * shape.outputs);
 }
 
-/// Totals, the layer's sums and its error by source.
+/// Totals, as far as they are known without the numbers.
 void MvmEngine::count(const Task& task, const MvmTransaction& mvm)
 {
     const auto& op = task.command.mvm();
-    const BlockShape shape = shape_of(op);
     const std::uint64_t light = static_cast<std::uint64_t>(mvm.vectors) * mvm.passes;
     auto& counts = context_.counts;
     auto& layer = counts.layer(task);
     counts.mvms += light;
     counts.dac_samples += light * op.rows;
     counts.adc_samples += light * op.cols;
-    counts.adc_clipped += mvm.stats.clipped;
-    command_samples_ += light * op.cols;
-    command_clipped_ += mvm.stats.clipped;
     converted_ += light * op.cols;
-    clipped_ += mvm.stats.clipped;
     dark_ = dark_ || mvm.dark;
     layer.tile_vectors += light;
-    if (!context_.services.run.computes()) {
+    if (clipping_ == nullptr) {
         layer.stats.samples += light * op.cols;
-        return;
+    } else {
+        clipping_->samples += light * op.cols;
     }
-    layer.stats.add(mvm.stats);
+}
+
+struct MvmEngine::Outcome {
+    Counts::Layer& layer;
+    std::shared_ptr<Clipping> clipping;
+    std::uint64_t light;  ///< vectors times passes
+    BlockShape shape;
+    const photonic_core::AnalogChain* chain;
+    const pcm_memory::EffectiveTile* tile;
+    std::shared_ptr<const void> weights;  ///< keeps the tile
+    double warming, detuning;
+};
+
+void MvmEngine::settle(const Outcome& outcome, const photonic_core::MvmStats& stats, const MvmNumbers& numbers)
+{
+    context_.counts.adc_clipped += stats.clipped;
+    outcome.clipping->clipped += stats.clipped;
+    clipped_ += stats.clipped;
+    outcome.layer.stats.add(stats);
     photonic_core::Averaging averaging;
-    averaging.passes = shape.repeats;
-    averaging.row_copies = shape.row_copies;
-    averaging.col_copies = shape.col_copies;
-    averaging.scale2 = mean_square_scale(numbers_.largest(), scales_);
-    const auto error = photonic_core::attribute(*mvm.chain, mvm.stats, *mvm.tile, light,
-                                                photonic_core::heated_light(*mvm.chain, mvm.warming, mvm.detuning));
-    layer.error.add(photonic_core::averaged(error, averaging));
+    averaging.passes = outcome.shape.repeats;
+    averaging.row_copies = outcome.shape.row_copies;
+    averaging.col_copies = outcome.shape.col_copies;
+    averaging.scale2 = mean_square_scale(numbers.largest(), numbers.scales());
+    const auto error =
+        photonic_core::attribute(*outcome.chain, stats, *outcome.tile, outcome.light,
+                                 photonic_core::heated_light(*outcome.chain, outcome.warming, outcome.detuning));
+    outcome.layer.error.add(photonic_core::averaged(error, averaging));
+}
+
+/// Posts the numbers of a batch; what is not deferred is there, and only settled.
+void MvmEngine::compute(const Task& task, const std::shared_ptr<MvmNumbers>& numbers, MvmTransaction& mvm)
+{
+    const std::uint64_t light = static_cast<std::uint64_t>(mvm.vectors) * mvm.passes;
+    const auto shape = shape_of(task.command.mvm());
+    Outcome outcome{context_.counts.layer(task),
+                    clipping_,
+                    light,
+                    shape,
+                    mvm.chain,
+                    mvm.tile,
+                    mvm.weights,
+                    mvm.warming,
+                    mvm.detuning};
+    if (!mvm.deferred) return settle(outcome, mvm.stats, *numbers);
+    const auto size = numbers->chunk_vectors(lanes_, context_.jobs.threads());
+    NumericJobs::Job job;
+    job.chunks = (mvm.vectors + size - 1) / size;
+    numbers->add_accesses(size, job);
+    auto parts = std::make_shared<std::vector<photonic_core::MvmStats>>(job.chunks);
+    job.work = [numbers, parts, size, vectors = mvm.vectors, product = std::move(mvm.product),
+                column_sum = mvm.tile->column_sum.data()](std::uint32_t i) {
+        const std::uint32_t begin = i * size, end = std::min(begin + size, vectors);
+        auto chunk = numbers->open(begin, end);
+        (*parts)[i] = product({begin, end, chunk->codes.data(), chunk->sums.data()});
+        numbers->close(begin, end, column_sum, std::move(chunk));
+    };
+    job.conclude = [this, numbers, parts, outcome = std::move(outcome)] {
+        photonic_core::MvmStats stats;
+        for (const auto& part : *parts) stats.add(part);
+        settle(outcome, stats, *numbers);
+    };
+    job.origin = {task.sq, task.cid, task.record};
+    context_.jobs.post(std::move(job));
 }
 
 /// One transaction through the core's chain, from the end of the stream so far.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// Drives one photonic core: gathers the input stream from the scratchpad, hands batches to the DAC array, keeps
-/// partial sums, post-processes and writes the output.
+/// partial sums, post-processes and writes the output. Time and energy are known when a batch is sent; its numbers are
+/// a job (numeric_jobs.h), and what they mean for counters and events is settled when the job is.
 ///
 /// Light and scratchpad ports stream side by side: after any number of vectors the stream is as far as the slower one.
 /// The core is free for the next command when its stream ends; results are there one fill-and-drain later. lt runs a
@@ -9,6 +10,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <vector>
 
 #include <systemc>
@@ -47,7 +49,7 @@ public:
     /// Running sample counts by weight id: noise of the same input differs from one use to the next.
     std::map<std::uint64_t, std::uint64_t>& sample_counts() { return samples_; }
     std::uint64_t converted() const { return converted_; }  ///< samples of this core's converters
-    std::uint64_t clipped() const { return clipped_; }      ///< of those
+    std::uint64_t clipped() const { return clipped_; }      ///< of those, as far as jobs are settled
     void share_sample_counts(std::map<std::uint64_t, std::uint64_t>& counts) { shared_ = &counts; }
 
     static Accounts open_accounts(Ledger& ledger, const Parameters& parameters);
@@ -63,15 +65,19 @@ private:
     bool send(Task& task, std::uint64_t first, std::uint32_t vectors, MvmTransaction& mvm);
     void refuse(Task& task, const MvmTransaction& mvm);
     BlockShape shape_of(const lc_mvm_op& op) const;
-    std::vector<BlockScale> scales_of(const lc_mvm_op& op);
+    MvmNumbers::Scales scales_of(const lc_mvm_op& op);
     bool fits_inputs(const lc_mvm_op& op) const;
+    void compute(const Task& task, const std::shared_ptr<MvmNumbers>& numbers, MvmTransaction& mvm);
     void book(const Task& task, const MvmTransaction& mvm);
     void count(const Task& task, const MvmTransaction& mvm);
+    /// What a batch's statistics add to counters and to its layer's error.
+    struct Outcome;
+    void settle(const Outcome& outcome, const photonic_core::MvmStats& stats, const MvmNumbers& numbers);
 
     EngineContext context_;
     tlm::tlm_initiator_socket<>& core_;
     tlm::tlm_generic_payload payload_;  ///< of the transaction under way
-    MvmNumbers numbers_;
+    ChunkMemory memory_;
     Calibrator calibrator_;
     std::uint32_t lanes_;
     Accounts accounts_;
@@ -84,9 +90,12 @@ private:
     Picoseconds waited_ = 0;                        ///< of the command, for laser and bank switch
     Picoseconds stream_end_ = 0, ready_ = 0;
     std::uint64_t converted_ = 0, clipped_ = 0;
-    std::uint64_t command_samples_ = 0, command_clipped_ = 0;
-    bool dark_ = false;               ///< a laser line was out during the command
-    std::vector<BlockScale> scales_;  ///< of the running command
+    struct Clipping {
+        std::uint64_t samples = 0, clipped = 0;
+    };
+    std::shared_ptr<Clipping> clipping_;  ///< of the running command; null = time alone
+    bool dark_ = false;                   ///< a laser line was out during the command
+    MvmNumbers::Scales scales_;           ///< of the running command
 };
 
 }  // namespace lightcard::control_chip

@@ -228,14 +228,36 @@ std::int32_t dot(const std::int16_t* codes, const Weight* weights, std::uint32_t
     return sum;
 }
 
-/// A GEMM whose rows are the vectors of a window, its batch the groups of a convolution.
-void run_convolution(const lc_gemm_op& op, std::uint8_t* sram)
+bool windowed(const lc_gemm_op& op)
 {
-    const std::uint32_t groups = std::max<std::uint32_t>(1, op.batch), depth = op.in.channels / groups;
-    const std::uint32_t area = std::uint32_t{op.in.kernel_h} * op.in.kernel_w, columns = op.n * groups;
-    const PostTable table(op.post == 0 ? nullptr : sram + LC_PTR_OFFSET(op.post), columns);
+    return (op.flags & LC_GEMM_WINDOW) != 0;
+}
+
+std::uint64_t batches_of(const lc_gemm_op& op)
+{
+    return std::max<std::uint32_t>(1, op.batch);
+}
+
+/// That have constants of their own.
+std::uint32_t columns_of(const lc_gemm_op& op)
+{
+    return op.n * (windowed(op) ? std::max<std::uint32_t>(1, op.batch) : 1);
+}
+
+PostTable constants_of(const lc_gemm_op& op, const std::uint8_t* sram)
+{
+    PostTable table(op.post == 0 ? nullptr : sram + LC_PTR_OFFSET(op.post), columns_of(op));
     if (op.out_format != LC_FMT_S32 && !table.shifts_legal())
         throw std::invalid_argument("post-processing shift outside 1..62");
+    return table;
+}
+
+/// A GEMM whose rows are the vectors of a window, its batch the groups of a convolution.
+void run_convolution(const lc_gemm_op& op, std::uint64_t first, std::uint64_t last, std::uint8_t* sram)
+{
+    const std::uint32_t groups = std::max<std::uint32_t>(1, op.batch), depth = op.in.channels / groups;
+    const std::uint32_t area = std::uint32_t{op.in.kernel_h} * op.in.kernel_w, columns = columns_of(op);
+    const PostTable table = constants_of(op, sram);
     const Clamp clamp{op.zero_point, op.clamp_lo, op.clamp_hi};
     const WindowGather gather(op.in, 0, area * op.in.channels);
     const FlatReader read{sram};
@@ -244,8 +266,8 @@ void run_convolution(const lc_gemm_op& op, std::uint8_t* sram)
     std::vector<std::int32_t> sums(columns);
     std::vector<std::uint8_t> results(std::size_t{columns} * element_bytes(op.out_format));
     const std::size_t result_bytes = std::size_t{op.n} * element_bytes(op.out_format);
-    Position at;
-    for (std::uint64_t v = 0; v < op.m; ++v, advance(op.in, at)) {
+    auto at = position_of(op.in, first);
+    for (auto v = first; v < last; ++v, advance(op.in, at)) {
         gather(at, read, 0, codes.data());
         for (std::uint32_t p = 0; p < area; ++p)
             for (std::uint32_t ch = 0; ch < op.in.channels; ++ch)
@@ -293,14 +315,24 @@ std::uint64_t vector_bytes(const lc_vector_op& op)
     }
 }
 
-void run_vector(const lc_vector_op& op, std::uint8_t* sram)
+std::uint64_t vector_positions(const lc_vector_op& op)
+{
+    return vectors_of(op.in);
+}
+
+void check_gather(const lc_vector_op& op, const std::uint8_t* sram)
+{
+    // Nothing is written through it.
+    const VectorWalk walk(op, const_cast<std::uint8_t*>(sram));
+    Position at;
+    for (std::uint64_t v = 0, end = vectors_of(op.in); v < end; ++v, advance(op.in, at)) index_of(op, walk, at);
+}
+
+void run_vector(const lc_vector_op& op, std::uint64_t first, std::uint64_t last, std::uint8_t* sram)
 {
     const VectorWalk walk(op, sram);
-    Position at;
-    if (op.kind == LC_VEC_GATHER)  // refused before anything is written
-        for (std::uint64_t v = 0, end = vectors_of(op.in); v < end; ++v, advance(op.in, at)) index_of(op, walk, at);
-    at = {};
-    for (std::uint64_t v = 0, end = vectors_of(op.in); v < end; ++v, advance(op.in, at)) {
+    auto at = position_of(op.in, first);
+    for (auto v = first; v < last; ++v, advance(op.in, at)) {
         switch (op.kind) {
             case LC_VEC_REQUANT:
                 rescale_pixel(op, walk, at);
@@ -336,7 +368,7 @@ void run_vector(const lc_vector_op& op, std::uint8_t* sram)
 
 std::uint64_t gemm_matrices(const lc_gemm_op& op)
 {
-    return std::uint64_t{std::max<std::uint32_t>(1, op.batch)} * std::max<std::uint32_t>(1, op.images);
+    return batches_of(op) * std::max<std::uint32_t>(1, op.images);
 }
 
 std::uint64_t gemm_work(const lc_gemm_op& op)
@@ -345,37 +377,102 @@ std::uint64_t gemm_work(const lc_gemm_op& op)
     return gemm_matrices(op) * op.m * op.n * op.k * planes;
 }
 
-void run_gemm(const lc_gemm_op& op, std::uint8_t* sram)
+std::uint64_t gemm_rows(const lc_gemm_op& op)
 {
-    if ((op.flags & LC_GEMM_WINDOW) != 0) return run_convolution(op, sram);
-    const auto* packed = op.post == 0 ? nullptr : sram + LC_PTR_OFFSET(op.post);
-    const PostTable table(packed, op.n);
-    if (op.out_format != LC_FMT_S32 && !table.shifts_legal())
-        throw std::invalid_argument("post-processing shift outside 1..62");
+    return windowed(op) ? op.m : gemm_matrices(op) * op.m;
+}
+
+std::uint64_t gemm_constants(const lc_gemm_op& op)
+{
+    return PostTable::bytes(columns_of(op));
+}
+
+void check_gemm(const lc_gemm_op& op, const std::uint8_t* sram)
+{
+    constants_of(op, sram);
+}
+
+void run_gemm(const lc_gemm_op& op, std::uint64_t first, std::uint64_t last, std::uint8_t* sram)
+{
+    if (windowed(op)) return run_convolution(op, first, last, sram);
+    const PostTable table = constants_of(op, sram);
     const Clamp clamp{op.zero_point, op.clamp_lo, op.clamp_hi};
     std::vector<std::int32_t> sums(op.n);
-    const std::uint64_t batches = std::max<std::uint32_t>(1, op.batch);
-    const std::uint64_t matrices = gemm_matrices(op);
+    const std::uint64_t batches = batches_of(op);
     const std::uint32_t a_step = element_bytes(op.a_format), b_step = element_bytes(op.b_format);
-    for (std::uint64_t matrix = 0; matrix < matrices; ++matrix) {
+    for (auto of_all = first; of_all < last; ++of_all) {
+        const std::uint64_t matrix = of_all / op.m, row = of_all % op.m;
         const std::uint64_t batch = matrix % batches, image = matrix / batches;
-        const auto* a = sram + LC_PTR_OFFSET(op.a) + batch * op.a_batch + image * op.a_image;
+        const auto* left = sram + LC_PTR_OFFSET(op.a) + batch * op.a_batch + image * op.a_image + row * op.a_stride;
         const auto* b = sram + LC_PTR_OFFSET(op.b) + batch * op.b_batch + image * op.b_image;
-        auto* out = sram + LC_PTR_OFFSET(op.out) + batch * op.out_batch + image * op.out_image;
-        for (std::uint32_t row = 0; row < op.m; ++row) {
-            const auto* left = a + static_cast<std::size_t>(row) * op.a_stride;
-            for (std::uint32_t col = 0; col < op.n; ++col) {
-                const auto* right = b + static_cast<std::size_t>(col) * op.b_stride;
-                std::int64_t sum = 0;
-                for (std::uint32_t k = 0; k < op.k; ++k)
-                    sum += std::int64_t{load_element(left + std::size_t{k} * a_step, op.a_format)} *
-                           load_element(right + std::size_t{k} * b_step, op.b_format);
-                sums[col] = saturate32(sum);
-            }
-            post_process_row(sums.data(), op.n, table, clamp, op.out_format,
-                             out + static_cast<std::size_t>(row) * op.out_stride);
+        auto* out = sram + LC_PTR_OFFSET(op.out) + batch * op.out_batch + image * op.out_image + row * op.out_stride;
+        for (std::uint32_t col = 0; col < op.n; ++col) {
+            const auto* right = b + static_cast<std::size_t>(col) * op.b_stride;
+            std::int64_t sum = 0;
+            for (std::uint32_t k = 0; k < op.k; ++k)
+                sum += std::int64_t{load_element(left + std::size_t{k} * a_step, op.a_format)} *
+                       load_element(right + std::size_t{k} * b_step, op.b_format);
+            sums[col] = saturate32(sum);
         }
+        post_process_row(sums.data(), op.n, table, clamp, op.out_format, out);
     }
+}
+
+bool Accesses::parts_apart() const
+{
+    return std::all_of(reads.begin(), reads.end(), [this](const Bytes& read) { return apart(read, writes); });
+}
+
+Accesses accesses_of(const lc_vector_op& op)
+{
+    const auto row = [&](std::uint32_t channel_stride, std::uint32_t format) {
+        const std::uint64_t element = element_bytes(format);
+        return (op.in.channels - 1) * (channel_stride != 0 ? channel_stride : element) + element;
+    };
+    Accesses accesses;
+    accesses.reads.push_back(bytes_of(op.in, row(op.in_channel_stride, op.in_format)));
+    accesses.writes = bytes_of(op.out, op.in, row(op.out_channel_stride, op.out_format));
+    const std::uint64_t out = element_bytes(op.out_format), channels = op.in.channels;
+    switch (op.kind) {
+        case LC_VEC_ADD:
+        case LC_VEC_MUL:
+            accesses.reads.push_back(bytes_of(op.in2, op.in, row(0, op.in2_format)));
+            break;
+        case LC_VEC_TABLE:
+            accesses.reads.push_back(bytes_of(op.table, 256 * out));
+            break;
+        case LC_VEC_NORM:
+            accesses.reads.push_back(bytes_of(op.table, 8 * channels));
+            break;
+        case LC_VEC_GATHER:
+            accesses.reads.push_back(bytes_of(op.table, op.rows * channels * out));
+            break;
+        default:
+            break;
+    }
+    return accesses;
+}
+
+Accesses accesses_of(const lc_gemm_op& op)
+{
+    const std::uint64_t batches = batches_of(op), images = std::max<std::uint32_t>(1, op.images);
+    const auto matrix = [&](std::uint64_t pointer, std::uint64_t rows, std::uint64_t stride, std::uint64_t batch,
+                            std::uint64_t image, std::uint64_t row) {
+        return bytes_of(pointer, (images - 1) * image + (batches - 1) * batch + (rows - 1) * stride + row);
+    };
+    Accesses accesses;
+    if (windowed(op)) {
+        accesses.reads.push_back(bytes_of(op.in, op.in.channels));
+    } else {
+        accesses.reads.push_back(
+            matrix(op.a, op.m, op.a_stride, op.a_batch, op.a_image, std::uint64_t{op.k} * element_bytes(op.a_format)));
+    }
+    accesses.reads.push_back(
+        matrix(op.b, op.n, op.b_stride, op.b_batch, op.b_image, std::uint64_t{op.k} * element_bytes(op.b_format)));
+    if (op.post != 0) accesses.reads.push_back(bytes_of(op.post, gemm_constants(op)));
+    accesses.writes = matrix(op.out, op.m, op.out_stride, op.out_batch, op.out_image,
+                             std::uint64_t{op.n} * element_bytes(op.out_format));
+    return accesses;
 }
 
 }  // namespace lightcard::control_chip

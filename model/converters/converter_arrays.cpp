@@ -90,37 +90,6 @@ photonic_core::MvmStats convert(const MvmTransaction& mvm, std::uint32_t pass, s
     return photonic_core::run_mvm(job);
 }
 
-/// As above, of a chunk that brings its own codes and sums. It starts with a whole symbol, so that no vector of it
-/// shares its light with one outside.
-photonic_core::MvmStats convert(const MvmTransaction& mvm, const VectorStream::Chunk& chunk, std::uint32_t pass,
-                                std::uint32_t begin, std::uint32_t end)
-{
-    photonic_core::MvmJob job;
-    job.chain = mvm.chain;
-    job.tile = mvm.tile;
-    job.gains = mvm.gains;
-    const std::size_t vectors = end - begin;
-    job.x = chunk.codes + pass % mvm.code_passes * vectors * mvm.rows;
-    job.x_stride = mvm.rows;
-    job.vectors = end - begin;
-    job.warming = mvm.warming;
-    job.detuning = mvm.detuning;
-    job.y = chunk.sums + pass * vectors * mvm.cols;
-    job.weight_id = mvm.weight_id;
-    job.first_sample = mvm.first_sample + begin;
-    job.pass = pass;
-    return photonic_core::run_mvm(job);
-}
-
-/// Vectors of a chunk: whole symbols, in a core's caches, and enough chunks for the threads to share.
-std::uint32_t chunk_vectors(const MvmTransaction& mvm, std::uint32_t threads)
-{
-    constexpr std::uint32_t kMost = 64, kLeast = 16, kChunksAThread = 4;
-    const std::uint32_t lanes = mvm.chain->statics ? mvm.chain->statics->lanes : 1;
-    const std::uint32_t share = threads < 2 ? kMost : mvm.vectors / (threads * kChunksAThread);
-    return (std::clamp(share, kLeast, kMost) + lanes - 1) / lanes * lanes;
-}
-
 }  // namespace
 
 void AdcArray::in_chunks(std::uint32_t chunks, const std::function<void(std::uint32_t)>& work)
@@ -166,20 +135,33 @@ void add_offsets(const AdcArray::Offsets& offsets, std::int32_t* sums, std::size
 
 }  // namespace
 
-void AdcArray::convert_stream(MvmTransaction& mvm)
+/// A chunk starts with a whole symbol, so that no vector of it shares its light with one outside.
+MvmProduct AdcArray::product(const MvmTransaction& mvm) const
 {
-    const auto size = chunk_vectors(mvm, services_.workers == nullptr ? 1 : services_.workers->threads());
-    const std::uint32_t chunks = (mvm.vectors + size - 1) / size;
-    const Offsets moved = offsets(mvm);
-    stats_.assign(chunks, {});
-    in_chunks(chunks, [&](std::uint32_t i) {
-        const std::uint32_t begin = i * size, end = std::min(begin + size, mvm.vectors);
-        const auto chunk = mvm.stream->open(begin, end);
-        for (std::uint32_t pass = 0; pass < mvm.passes; ++pass) stats_[i].add(convert(mvm, chunk, pass, begin, end));
-        add_offsets(moved, chunk.sums, std::size_t{end - begin} * mvm.passes, mvm.cols);
-        mvm.stream->close(begin, end, chunk);
-    });
-    for (const auto& part : stats_) mvm.stats.add(part);
+    photonic_core::MvmJob job;
+    job.chain = mvm.chain;
+    job.tile = mvm.tile;
+    job.gains = mvm.gains;
+    job.x_stride = mvm.rows;
+    job.warming = mvm.warming;
+    job.detuning = mvm.detuning;
+    job.weight_id = mvm.weight_id;
+    job.first_sample = mvm.first_sample;
+    return [job, weights = mvm.weights, offsets = offsets(mvm), passes = mvm.passes, code_passes = mvm.code_passes,
+            rows = mvm.rows, cols = mvm.cols](const MvmChunk& chunk) {
+        photonic_core::MvmStats stats;
+        auto part = job;
+        part.vectors = chunk.end - chunk.begin;
+        part.first_sample += chunk.begin;
+        const std::size_t vectors = part.vectors;
+        for (part.pass = 0; part.pass < passes; ++part.pass) {
+            part.x = chunk.codes + part.pass % code_passes * vectors * rows;
+            part.y = chunk.sums + part.pass * vectors * cols;
+            stats.add(photonic_core::run_mvm(part));
+        }
+        add_offsets(offsets, chunk.sums, vectors * passes, cols);
+        return stats;
+    };
 }
 
 /// Trimming the ADCs finds what a converter is off by, to within the error of the readings, and takes it off.
@@ -226,8 +208,8 @@ void AdcArray::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time&)
         payload.set_response_status(tlm::TLM_GENERIC_ERROR_RESPONSE);
         return;
     }
-    if (mvm->stream != nullptr) {
-        convert_stream(*mvm);
+    if (mvm->deferred) {
+        mvm->product = product(*mvm);
     } else if (mvm->codes != nullptr) {
         constexpr std::uint32_t kChunk = 64;  // vectors; small enough to balance two threads on small layers
         const std::uint32_t chunks = (mvm->vectors + kChunk - 1) / kChunk;

@@ -58,7 +58,7 @@ public:
 private:
     void b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
     void in_chunks(std::uint32_t chunks, const std::function<void(std::uint32_t)>& work);
-    void convert_stream(MvmTransaction& mvm);
+    MvmProduct product(const MvmTransaction& mvm) const;
     /// Of columns whose converter is off by a constant, or whose register takes one off.
     Offsets offsets(const MvmTransaction& mvm) const;
     void calibrate(const CalibrationTransaction& calibration);

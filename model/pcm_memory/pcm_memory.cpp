@@ -334,9 +334,10 @@ void PcmMemory::fetch(ProgramTransaction& program)
     if (!program.found) return;
     auto& cached = cache_[program.bank];
     if (!services_.run.computes()) {
-        cached.tile.rows = bank.rows;
-        cached.tile.cols = bank.cols;
-        program.tile = &cached.tile;
+        if (cached.weights == nullptr) cached.weights = std::make_shared<Weights>();
+        cached.weights->tile.rows = bank.rows;
+        cached.weights->tile.cols = bank.cols;
+        program.tile = &cached.weights->tile;
         return;
     }
     // Contrast moves with ln(age): a step of 1 % of the age (or a second) is far below a level, so the planes are
@@ -349,34 +350,36 @@ void PcmMemory::fetch(ProgramTransaction& program)
                       moved(age.retention, cached.age.retention, 0.001, 1e-3 * parameters_.retention_time);
     if (cached.epoch != bank.epoch || !cached.fresh || aged) {
         cached.limits = limits(program.bank, bank.rows, bank.cols);
-        cached.tile = maker_.make({chain_.seed, core_, program.bank, bank.epoch, &cached.limits, single()}, bank.rows,
-                                  bank.cols, bank.weights.data(), bank.rows, age);
-        cached.gains.clear();
+        auto made = std::make_shared<Weights>();
+        auto& [tile, gains] = *made;
+        tile = maker_.make({chain_.seed, core_, program.bank, bank.epoch, &cached.limits, single()}, bank.rows,
+                           bank.cols, bank.weights.data(), bank.rows, age);
         double mean_gain = 0, mean_gain2 = 0;
         for (std::uint32_t col = 0; col < bank.cols; ++col) {
             const auto& ranges = bank.ranges.empty() ? bank.adc_range : bank.ranges;
             const auto range = col < ranges.size() ? ranges[col] : 0;
-            cached.gains.push_back(photonic_core::column_gain(chain_, bank.rows, range));
+            gains.push_back(photonic_core::column_gain(chain_, bank.rows, range));
             if (col >= bank.gains.size()) continue;
             const auto gain = static_cast<double>(bank.gains[col]);
-            auto& digital = cached.gains.back().digital_gain;
-            digital =
-                std::max<std::int64_t>(1, static_cast<std::int64_t>(cached.gains.back().lsb * 65536.0 * gain + 0.5));
+            auto& digital = gains.back().digital_gain;
+            digital = std::max<std::int64_t>(1, static_cast<std::int64_t>(gains.back().lsb * 65536.0 * gain + 0.5));
             mean_gain += gain / bank.cols;
             mean_gain2 += gain * gain / bank.cols;
         }
         if (!bank.gains.empty()) {
-            cached.tile.output_gain = mean_gain;
-            cached.tile.output_gain2 = mean_gain2;
+            tile.output_gain = mean_gain;
+            tile.output_gain2 = mean_gain2;
         }
-        cached.tile.prepared = photonic_core::prepare_tile(chain_, cached.tile, cached.gains.data());
+        tile.prepared = photonic_core::prepare_tile(chain_, tile, gains.data());
+        cached.weights = std::move(made);
         cached.epoch = bank.epoch;
         cached.fresh = true;
         cached.age = age;
     }
     program.temperature = bank.temperature;
-    program.tile = &cached.tile;
-    program.gains = cached.gains.data();
+    program.tile = &cached.weights->tile;
+    program.gains = cached.weights->gains.data();
+    program.keep = cached.weights;
 }
 
 void PcmMemory::calibrate(const ProgramTransaction& program)

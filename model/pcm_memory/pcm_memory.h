@@ -9,6 +9,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -95,14 +96,18 @@ public:
     }
 
 private:
-    /// Effective weights of a bank, rebuilt when its epoch or its age has moved on.
+    /// What a product reads; products under way keep what they started with.
+    struct Weights {
+        EffectiveTile tile;
+        std::vector<photonic_core::ColumnGain> gains;
+    };
+    /// Effective weights of a bank, made anew when its epoch or its age has moved on.
     struct Cached {
         std::uint64_t epoch = 0;
         bool fresh = false;
         Exposure age;
         std::vector<PairLimits> limits;
-        EffectiveTile tile;
-        std::vector<photonic_core::ColumnGain> gains;
+        std::shared_ptr<Weights> weights;
     };
 
     /// Exposure of the cells up to a moment, and the temperature since.

@@ -2,6 +2,7 @@
 #include "lightcard/model/photonic_core/photonic_core.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "lightcard/model/control_chip/lightcard_abi.h"
 #include "lightcard/model/photonic_core/calibration.h"
@@ -191,6 +192,7 @@ bool PhotonicCore::fetch_weights(MvmTransaction& mvm, tlm::tlm_generic_payload& 
     mvm.bank_empty = fetch.empty;
     mvm.chain = &chain_;
     mvm.gains = fetch.gains;
+    mvm.weights = std::move(fetch.keep);
     if (fetch.tile == nullptr || mvm.rows != fetch.tile->rows || mvm.cols != fetch.tile->cols) {
         payload.set_response_status(tlm::TLM_GENERIC_ERROR_RESPONSE);
         return false;
