@@ -107,28 +107,10 @@ void bulk_gaussian(const std::uint32_t* words, float* draws, std::uint64_t count
         _mm256_storeu_ps(draws + i, draw(quantile, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(words + i))));
 }
 
-void normals(const RoundKeys& keys, const std::uint32_t (&counter)[4], std::uint32_t blocks, float* draws)
-{
-    constexpr std::uint32_t kChunk = 32;
-    for (std::uint32_t done = 0; done < blocks; done += kChunk) {
-        const std::uint32_t count = blocks - done < kChunk ? blocks - done : kChunk;
-        const std::uint32_t start[4] = {counter[0], counter[1], counter[2] + done, counter[3]};
-        alignas(32) std::uint32_t words[4 * kChunk];
-        rows(keys, start, count, words);
-        const std::uint32_t vectors = count / 2 * 8;
-        bulk_gaussian(words, draws + std::uint64_t{4} * done, vectors);
-        if (count % 2 == 0) continue;
-        alignas(32) float last[8];
-        const Quantile<W256> quantile;
-        _mm256_store_ps(last, draw(quantile, _mm256_castsi128_si256(load(words + vectors))));
-        _mm_storeu_ps(draws + std::uint64_t{4} * done + vectors, _mm_load_ps(last));
-    }
-}
-
 }  // namespace
 
 extern const Kernels kAvx2;
-const Kernels kAvx2 = {rows, planes, each, normals, bulk_gaussian};
+const Kernels kAvx2 = {rows, planes, each, bulk_gaussian};
 
 }  // namespace lightcard::random_kernels
 

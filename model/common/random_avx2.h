@@ -22,23 +22,33 @@ struct W256 {
     static LIGHTCARD_INLINE F sub(F a, F b) { return _mm256_sub_ps(a, b); }
     static LIGHTCARD_INLINE I sub(I a, I b) { return _mm256_sub_epi32(a, b); }
     static LIGHTCARD_INLINE F to_float(I a) { return _mm256_cvtepi32_ps(a); }
-    static LIGHTCARD_INLINE I without_sign(I a) { return _mm256_and_si256(a, all(INT32_MAX)); }
-    static LIGHTCARD_INLINE I exponent(F a) { return _mm256_srli_epi32(_mm256_castps_si256(a), 23); }
-    /// In [1, 2).
-    static LIGHTCARD_INLINE F fraction(F a)
+    static LIGHTCARD_INLINE I opaque(I a)
     {
-        return _mm256_castsi256_ps(
-            _mm256_or_si256(_mm256_and_si256(_mm256_castps_si256(a), all(0x7FFFFF)), all(0x3F800000)));
+        asm("" : "+x"(a));
+        return a;
     }
-    static LIGHTCARD_INLINE bool any_below(I a, int limit)
+    static LIGHTCARD_INLINE F opaque(F a)
     {
-        return _mm256_movemask_epi8(_mm256_cmpgt_epi32(all(limit), a)) != 0;
+        asm("" : "+x"(a));
+        return a;
+    }
+    static LIGHTCARD_INLINE I without(I a, I bits) { return _mm256_andnot_si256(bits, a); }
+    static LIGHTCARD_INLINE I exponent(F a) { return _mm256_srli_epi32(_mm256_castps_si256(a), 23); }
+    /// (a & kept) | set
+    static LIGHTCARD_INLINE F merge(F a, I kept, I set)
+    {
+        return _mm256_castsi256_ps(_mm256_or_si256(_mm256_and_si256(_mm256_castps_si256(a), kept), set));
+    }
+    static LIGHTCARD_INLINE bool any_below(I a, I limit)
+    {
+        return _mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpgt_epi32(limit, a))) != 0;
     }
     static LIGHTCARD_INLINE F permute(F table, I index) { return _mm256_permutevar8x32_ps(table, index); }
     static LIGHTCARD_INLINE F look_up(const float* table, I index) { return _mm256_i32gather_ps(table, index, 4); }
-    static LIGHTCARD_INLINE F with_sign_of(F z, I words)
+    /// z ^ (words & bits)
+    static LIGHTCARD_INLINE F with_bits_of(F z, I words, I bits)
     {
-        return _mm256_xor_ps(z, _mm256_castsi256_ps(_mm256_and_si256(words, all(INT32_MIN))));
+        return _mm256_xor_ps(z, _mm256_castsi256_ps(_mm256_and_si256(words, bits)));
     }
 };
 

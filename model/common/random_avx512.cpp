@@ -102,14 +102,6 @@ void each(const RoundKeys& round_keys, std::uint32_t (*counters)[4], std::uint32
     }
 }
 
-void normals(const RoundKeys& keys, const std::uint32_t (&counter)[4], std::uint32_t blocks, float* draws)
-{
-    const Quantile<W512> quantile;
-    for_rows(keys, counter, blocks, [&](std::uint32_t block, __m512i four, __mmask16 lanes) {
-        _mm512_mask_storeu_ps(draws + std::uint64_t{4} * block, lanes, draw(quantile, four));
-    });
-}
-
 void bulk_gaussian(const std::uint32_t* words, float* draws, std::uint64_t count)
 {
     const Quantile<W512> quantile;
@@ -120,7 +112,7 @@ void bulk_gaussian(const std::uint32_t* words, float* draws, std::uint64_t count
 }  // namespace
 
 extern const Kernels kAvx512;
-const Kernels kAvx512 = {rows, planes, each, normals, bulk_gaussian};
+const Kernels kAvx512 = {rows, planes, each, bulk_gaussian};
 
 }  // namespace lightcard::random_kernels
 

@@ -22,28 +22,34 @@ struct W512 {
     static LIGHTCARD_INLINE F sub(F a, F b) { return _mm512_sub_ps(a, b); }
     static LIGHTCARD_INLINE I sub(I a, I b) { return _mm512_sub_epi32(a, b); }
     static LIGHTCARD_INLINE F to_float(I a) { return _mm512_cvtepi32_ps(a); }
-    static LIGHTCARD_INLINE I without_sign(I a) { return _mm512_andnot_si512(all(sign()), a); }
-    static LIGHTCARD_INLINE I exponent(F a) { return _mm512_srli_epi32(_mm512_castps_si512(a), 23); }
-    /// (bits & 0x7FFFFF) | 0x3F800000: in [1, 2).
-    static LIGHTCARD_INLINE F fraction(F a)
+    static LIGHTCARD_INLINE I opaque(I a)
     {
-        return _mm512_castsi512_ps(
-            _mm512_ternarylogic_epi32(_mm512_castps_si512(a), all(0x7FFFFF), all(0x3F800000), 0xEA));
+        asm("" : "+v"(a));
+        return a;
     }
-    static LIGHTCARD_INLINE bool any_below(I a, int limit) { return _mm512_cmplt_epi32_mask(a, all(limit)) != 0; }
+    static LIGHTCARD_INLINE F opaque(F a)
+    {
+        asm("" : "+v"(a));
+        return a;
+    }
+    static LIGHTCARD_INLINE I without(I a, I bits) { return _mm512_andnot_si512(bits, a); }
+    static LIGHTCARD_INLINE I exponent(F a) { return _mm512_srli_epi32(_mm512_castps_si512(a), 23); }
+    /// (a & kept) | set
+    static LIGHTCARD_INLINE F merge(F a, I kept, I set)
+    {
+        return _mm512_castsi512_ps(_mm512_ternarylogic_epi32(_mm512_castps_si512(a), kept, set, 0xEA));
+    }
+    static LIGHTCARD_INLINE bool any_below(I a, I limit) { return _mm512_cmplt_epi32_mask(a, limit) != 0; }
     static LIGHTCARD_INLINE F permute(F table, I index) { return _mm512_permutexvar_ps(index, table); }
     static LIGHTCARD_INLINE F look_up(const float* table, I index)
     {
         return _mm512_permutex2var_ps(load(table), index, load(table + kLanes));
     }
-    /// z ^ (words & sign)
-    static LIGHTCARD_INLINE F with_sign_of(F z, I words)
+    /// z ^ (words & bits)
+    static LIGHTCARD_INLINE F with_bits_of(F z, I words, I bits)
     {
-        return _mm512_castsi512_ps(_mm512_ternarylogic_epi32(_mm512_castps_si512(z), words, all(sign()), 0x78));
+        return _mm512_castsi512_ps(_mm512_ternarylogic_epi32(_mm512_castps_si512(z), words, bits, 0x78));
     }
-
-private:
-    static constexpr std::int32_t sign() { return INT32_MIN; }
 };
 
 struct Keys512 {

@@ -38,8 +38,6 @@ struct Kernels {
                    std::uint32_t stride);
     /// Counters [count][4], replaced by their random words.
     void (*blocks)(const RoundKeys& keys, std::uint32_t (*counters)[4], std::uint32_t count);
-    /// gaussian() of the words that rows() gives, [block][4].
-    void (*normals)(const RoundKeys& keys, const std::uint32_t (&counter)[4], std::uint32_t blocks, float* draws);
     /// draws[i] = gaussian(words[i]) for `count` a multiple of 16.
     void (*gaussian)(const std::uint32_t* words, float* draws, std::uint64_t count);
 };

@@ -4,9 +4,8 @@
 
 #if defined(__AVX2__)
 
-#include <immintrin.h>
-
-#include "lightcard/model/photonic_core/chain_rows.h"
+#include "lightcard/model/common/random_avx2.h"
+#include "lightcard/model/photonic_core/chain_panel.h"
 
 namespace lightcard::photonic_core {
 namespace {
@@ -17,6 +16,7 @@ struct V {
     using I = __m256i;
     using Mask = __m256i;
     static constexpr std::uint32_t kLanes = 8;
+    static constexpr std::uint32_t kSideBySide = 2;  ///< vectors whose samples the registers hold at once
     static constexpr bool kAlwaysSplit = false;
 
     static LIGHTCARD_ALWAYS F load(const float* at) { return _mm256_loadu_ps(at); }
@@ -51,6 +51,8 @@ struct V {
     static LIGHTCARD_ALWAYS I add(I a, I b) { return _mm256_add_epi32(a, b); }
     static LIGHTCARD_ALWAYS I sub(I a, I b) { return _mm256_sub_epi32(a, b); }
     static LIGHTCARD_ALWAYS I mullo(I a, I b) { return _mm256_mullo_epi32(a, b); }
+    /// Of the lower halves of words, b's upper ones being 0.
+    static LIGHTCARD_ALWAYS I mul16(I a, I b) { return _mm256_madd_epi16(a, b); }
     template <int count>
     static LIGHTCARD_ALWAYS I srai(I a)
     {
@@ -62,11 +64,31 @@ struct V {
     static LIGHTCARD_ALWAYS I srli64(I a) { return _mm256_srli_epi64(a, 32); }
     static LIGHTCARD_ALWAYS I slli64(I a) { return _mm256_slli_epi64(a, 32); }
 
-    /// Lanes of the mask that equal the one or the other.
-    static LIGHTCARD_ALWAYS std::uint32_t count_either(I x, I a, I b, Mask mask)
+    static LIGHTCARD_ALWAYS I opaque(I a)
     {
-        const I either = _mm256_or_si256(_mm256_cmpeq_epi32(x, a), _mm256_cmpeq_epi32(x, b));
-        const int lanes = _mm256_movemask_ps(_mm256_castsi256_ps(_mm256_and_si256(either, mask)));
+        asm("" : "+x"(a));
+        return a;
+    }
+    static LIGHTCARD_ALWAYS F opaque(F a)
+    {
+        asm("" : "+x"(a));
+        return a;
+    }
+
+    struct Range {
+        Range(std::int32_t lowest, std::int32_t highest) : above(opaque(all(highest))), below(opaque(all(lowest))) {}
+        I above, below;
+    };
+    /// Lanes of the mask that are not in the range.
+    static LIGHTCARD_ALWAYS Mask outside(I x, const Range& range, Mask mask)
+    {
+        return _mm256_and_si256(_mm256_or_si256(_mm256_cmpgt_epi32(x, range.above), _mm256_cmpgt_epi32(range.below, x)),
+                                mask);
+    }
+    static LIGHTCARD_ALWAYS bool any(Mask mask) { return _mm256_testz_si256(mask, mask) == 0; }
+    static LIGHTCARD_ALWAYS std::uint32_t count(Mask mask)
+    {
+        const int lanes = _mm256_movemask_ps(_mm256_castsi256_ps(mask));
         return static_cast<std::uint32_t>(__builtin_popcount(static_cast<unsigned>(lanes)));
     }
     static LIGHTCARD_ALWAYS bool any_beyond(F x, F limit, Mask mask)
@@ -112,32 +134,116 @@ LIGHTCARD_ALWAYS __m256i broadcast_pair(const std::int16_t* at)
     return _mm256_castps_si256(_mm256_broadcast_ss(reinterpret_cast<const float*>(at)));
 }
 
-/// sum += words, in the register it is in: left to itself the compiler moves every sum to another one and back.
-LIGHTCARD_ALWAYS void accumulate(__m256i& sum, __m256i words)
+/// sum + words, in the register it is in: left to itself the compiler moves every sum to another one and back.
+LIGHTCARD_ALWAYS __m256i accumulated(__m256i sum, __m256i words)
 {
     asm("vpaddd %1, %0, %0" : "+x"(sum) : "x"(words));
+    return sum;
 }
 
-/// `count` vectors (a compile-time constant, so that the sums stay in registers) against one group of columns.
-template <std::uint32_t count>
-LIGHTCARD_ALWAYS void group(const std::int16_t* plane, std::uint32_t pairs, const std::int16_t* x,
-                            std::uint32_t x_stride, std::int32_t* sums, std::uint32_t sums_stride)
+/// sums[v * sums_stride + c] = sum over rows of x[v][row] plane[c][row] for one group, both s16. `vectors` is a
+/// compile-time constant, so that the sums stay in registers.
+template <std::uint32_t vectors>
+__attribute__((noinline)) void block(const std::int16_t* plane, std::uint32_t pairs, const std::int16_t* x,
+                                     std::uint32_t x_stride, std::int32_t* sums, std::uint32_t sums_stride)
 {
-    __m256i low[count], high[count];
-    for (std::uint32_t v = 0; v < count; ++v) low[v] = high[v] = _mm256_setzero_si256();
+    __m256i low[vectors], high[vectors];
+    each<vectors>([&](auto v) { low[v] = high[v] = _mm256_setzero_si256(); });
     for (std::uint32_t pair = 0; pair < pairs; ++pair, plane += 2 * kGroup, x += 2) {
         const __m256i w0 = load(plane), w1 = load(plane + kGroup);
-        for (std::uint32_t v = 0; v < count; ++v) {
+        each<vectors>([&](auto v) {
             const __m256i two = broadcast_pair(x + v * x_stride);
-            accumulate(low[v], _mm256_madd_epi16(two, w0));
-            accumulate(high[v], _mm256_madd_epi16(two, w1));
-        }
+            low[v] = accumulated(low[v], _mm256_madd_epi16(two, w0));
+            high[v] = accumulated(high[v], _mm256_madd_epi16(two, w1));
+        });
     }
-    for (std::uint32_t v = 0; v < count; ++v) {
+    each<vectors>([&](auto v) {
         store(sums + v * sums_stride, low[v]);
         store(sums + v * sums_stride + 8, high[v]);
-    }
+    });
 }
+
+/// The `P` of chain_panel.h: a group of one plane against four vectors are eight sums, two weights and two inputs in
+/// registers.
+struct P {
+    static constexpr std::uint32_t kVectors = 4, kGroups = 1;
+    using Sums = PanelSums<P>;
+
+    template <std::uint32_t>
+    class Streams {
+    public:
+        Streams(const PanelProducts& products, std::uint32_t group)
+        {
+            const auto of = [&](const void* plane) {
+                return plane == nullptr ? nullptr
+                                        : static_cast<const std::int16_t*>(plane) +
+                                              std::uint64_t{2} * kGroup * products.depth * group;
+            };
+            first_ = of(products.first), low_ = of(products.low), light_ = of(products.light);
+            dither_ = of(products.dither), read_ = of(products.read);
+        }
+
+        template <std::uint32_t vectors>
+        LIGHTCARD_ALWAYS void multiply(const PanelProducts& products, std::uint32_t vector, Sums& sums) const
+        {
+            const auto sum = [&](const std::int16_t* plane, const void* x, Sums::Lines<std::int32_t>& lines) {
+                if (plane == nullptr) return;
+                block<vectors>(plane, products.depth,
+                               static_cast<const std::int16_t*>(x) + std::uint64_t{vector} * products.stride,
+                               products.stride, lines[0][0], kGroup);
+            };
+            sum(first_, products.x, sums.first);
+            sum(low_, products.x, sums.low);
+            sum(light_, products.x, sums.light);
+            sum(dither_, products.dither_x, sums.dither);
+            sum(read_, products.squares, sums.read);
+        }
+
+    private:
+        const std::int16_t *first_, *low_, *light_, *dither_, *read_;
+    };
+
+    class Draws {
+    public:
+        explicit Draws(const random_kernels::RoundKeys& keys) : keys_(keys) {}
+
+        template <std::uint32_t vectors, std::uint32_t groups>
+        LIGHTCARD_ALWAYS void normals(const Panel& panel, std::uint32_t vector, std::uint32_t group,
+                                      Sums::Lines<float>& normal) const
+        {
+            const auto skipped = panel.skipped_draws;
+            for (std::uint32_t v = 0; v < vectors; ++v) {
+                if (__builtin_expect(skipped != 0, 0)) {
+                    alignas(32) float draws[2 * kGroup];
+                    of_blocks<8>(panel.terms[vector + v], group, draws);
+                    for (std::uint32_t at = 0; at < kGroup; at += 8)
+                        store(normal[v][0] + at, load(draws + skipped + at));
+                } else {
+                    of_blocks<4>(panel.terms[vector + v], group, normal[v][0]);
+                }
+            }
+        }
+
+    private:
+        /// The draws of that many blocks of four columns, from the first of a group on.
+        template <std::uint32_t blocks>
+        LIGHTCARD_ALWAYS void of_blocks(const VectorTerms& terms, std::uint32_t group, float* draws) const
+        {
+            const __m128i first = _mm_add_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(terms.counter)),
+                                                _mm_setr_epi32(0, 0, static_cast<int>(group * (kGroup / 4)), 0));
+            __m128i words[blocks];
+            for (std::uint32_t i = 0; i < blocks; ++i)
+                words[i] = _mm_add_epi32(first, _mm_setr_epi32(0, 0, static_cast<int>(i), 0));
+            random_kernels::ars(keys_, words);
+            for (std::uint32_t i = 0; i < blocks; i += 2)
+                store(draws + 4 * i,
+                      V::bits(random_kernels::draw(quantile_, _mm256_set_m128i(words[i + 1], words[i]))));
+        }
+
+        const random_kernels::Keys256 keys_;
+        const random_kernels::Quantile<random_kernels::W256> quantile_;
+    };
+};
 
 InputSums widen_inputs(const std::uint8_t* x, std::uint32_t rows, void* words_out)
 {
@@ -183,22 +289,9 @@ std::int32_t padded_dac_errors(const DacErrors& errors, std::uint32_t rows, void
 
 extern const ChainKernels kChainAvx2;
 const ChainKernels kChainAvx2 = {widen_inputs, curves_one_by_one, padded_dac_errors, squares,
-                                 noisy_row<V>, exact_row<V>,      quantised_row<V>};
+                                 noisy<V, P>,  exact<V, P>,       quantised<V, P>};
 
 namespace avx2 {
-
-void multiply(const std::int16_t* plane, std::uint32_t pairs, std::uint32_t groups, const std::int16_t* x,
-              std::uint32_t x_stride, std::uint32_t vectors, std::int32_t* sums, std::uint32_t sums_stride)
-{
-    const std::uint64_t group_words = std::uint64_t{pairs} * 2 * kGroup;
-    for (std::uint32_t g = 0; g < groups; ++g, plane += group_words, sums += kGroup) {
-        std::uint32_t v = 0;
-        for (; v + 4 <= vectors; v += 4)
-            group<4>(plane, pairs, x + v * x_stride, x_stride, sums + v * sums_stride, sums_stride);
-        for (; v < vectors; ++v)
-            group<1>(plane, pairs, x + v * x_stride, x_stride, sums + v * sums_stride, sums_stride);
-    }
-}
 
 void widen(const std::uint8_t* codes, std::int16_t* words, std::uint64_t count)
 {

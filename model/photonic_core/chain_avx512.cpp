@@ -4,9 +4,8 @@
 
 #if defined(__AVX512VNNI__)
 
-#include <immintrin.h>
-
-#include "lightcard/model/photonic_core/chain_rows.h"
+#include "lightcard/model/common/random_avx512.h"
+#include "lightcard/model/photonic_core/chain_panel.h"
 
 namespace lightcard::photonic_core {
 namespace {
@@ -17,6 +16,7 @@ struct V {
     using I = __m512i;
     using Mask = __mmask16;
     static constexpr std::uint32_t kLanes = 16;
+    static constexpr std::uint32_t kSideBySide = 4;  ///< vectors whose samples the registers hold at once
     static constexpr bool kAlwaysSplit = true;
 
     static LIGHTCARD_ALWAYS F load(const float* at) { return _mm512_loadu_ps(at); }
@@ -50,6 +50,8 @@ struct V {
     static LIGHTCARD_ALWAYS I add(I a, I b) { return _mm512_add_epi32(a, b); }
     static LIGHTCARD_ALWAYS I sub(I a, I b) { return _mm512_sub_epi32(a, b); }
     static LIGHTCARD_ALWAYS I mullo(I a, I b) { return _mm512_mullo_epi32(a, b); }
+    /// Of the lower halves of words, b's upper ones being 0.
+    static LIGHTCARD_ALWAYS I mul16(I a, I b) { return _mm512_madd_epi16(a, b); }
     template <int count>
     static LIGHTCARD_ALWAYS I srai(I a)
     {
@@ -61,11 +63,33 @@ struct V {
     static LIGHTCARD_ALWAYS I srli64(I a) { return _mm512_srli_epi64(a, 32); }
     static LIGHTCARD_ALWAYS I slli64(I a) { return _mm512_slli_epi64(a, 32); }
 
-    /// Lanes of the mask that equal the one or the other.
-    static LIGHTCARD_ALWAYS std::uint32_t count_either(I x, I a, I b, Mask mask)
+    static LIGHTCARD_ALWAYS I opaque(I a)
     {
-        const auto either = static_cast<Mask>(_mm512_cmpeq_epi32_mask(x, a) | _mm512_cmpeq_epi32_mask(x, b));
-        return static_cast<std::uint32_t>(__builtin_popcount(static_cast<unsigned>(either & mask)));
+        asm("" : "+v"(a));
+        return a;
+    }
+    static LIGHTCARD_ALWAYS F opaque(F a)
+    {
+        asm("" : "+v"(a));
+        return a;
+    }
+
+    struct Range {
+        Range(std::int32_t lowest, std::int32_t highest)
+            : first(opaque(all(lowest))), width(opaque(all(highest - lowest)))
+        {
+        }
+        I first, width;
+    };
+    /// Lanes of the mask that are not in the range.
+    static LIGHTCARD_ALWAYS Mask outside(I x, const Range& range, Mask mask)
+    {
+        return _mm512_mask_cmpgt_epu32_mask(mask, sub(x, range.first), range.width);
+    }
+    static LIGHTCARD_ALWAYS bool any(Mask mask) { return mask != 0; }
+    static LIGHTCARD_ALWAYS std::uint32_t count(Mask mask)
+    {
+        return static_cast<std::uint32_t>(__builtin_popcount(static_cast<unsigned>(mask)));
     }
     static LIGHTCARD_ALWAYS bool any_beyond(F x, F limit, Mask mask)
     {
@@ -99,16 +123,24 @@ LIGHTCARD_ALWAYS __m512i four_inputs(const std::uint8_t* at)
     return _mm512_set1_epi32(word);
 }
 
-/// `vectors` inputs (a compile-time constant, so that the sums stay in registers) against `streams` groups.
+/// One group of one plane: where its sums start, null = at 0, and where they go.
+struct Stream {
+    const std::int8_t* plane;
+    const std::int32_t* start;  ///< [16]
+    std::int32_t* sums;
+};
+
+/// sums[v * sums_stride + c] = start[c] + sum over rows of x[v][row] plane[c][row], for every stream. Both numbers are
+/// compile-time constants, so that the sums stay in registers.
 template <std::uint32_t streams, std::uint32_t vectors>
-LIGHTCARD_ALWAYS void block(const avx512::Stream* stream, std::uint32_t quads, const std::uint8_t* x,
-                            std::uint32_t x_stride, std::uint64_t first_sum, std::uint32_t sums_stride)
+LIGHTCARD_ALWAYS void block(const Stream (&stream)[streams], std::uint32_t quads, const std::uint8_t* x,
+                            std::uint32_t x_stride, std::uint32_t sums_stride)
 {
     __m512i sum[vectors][streams];
     const std::int8_t* plane[streams];
     for (std::uint32_t s = 0; s < streams; ++s) {
         plane[s] = stream[s].plane;
-        const __m512i start = V::load(stream[s].start);
+        const __m512i start = stream[s].start == nullptr ? V::all(0) : V::load(stream[s].start);
         for (std::uint32_t v = 0; v < vectors; ++v) sum[v][s] = start;
     }
     for (std::uint32_t quad = 0; quad < quads; ++quad, x += 4) {
@@ -120,23 +152,121 @@ LIGHTCARD_ALWAYS void block(const avx512::Stream* stream, std::uint32_t quads, c
         }
     }
     for (std::uint32_t v = 0; v < vectors; ++v)
-        for (std::uint32_t s = 0; s < streams; ++s)
-            V::store(stream[s].sums + first_sum + std::uint64_t{v} * sums_stride, sum[v][s]);
+        for (std::uint32_t s = 0; s < streams; ++s) V::store(stream[s].sums + v * sums_stride, sum[v][s]);
 }
 
-template <std::uint32_t streams>
-__attribute__((noinline)) void blocks(const avx512::Stream* stream, std::uint32_t quads, const std::uint8_t* x,
-                                      std::uint32_t x_stride, std::uint32_t vectors, std::uint32_t sums_stride)
-{
-    constexpr std::uint32_t kVectors = 4;
-    std::uint32_t v = 0;
-    for (; v + kVectors <= vectors; v += kVectors)
-        block<streams, kVectors>(stream, quads, x + std::uint64_t{v} * x_stride, x_stride,
-                                 std::uint64_t{v} * sums_stride, sums_stride);
-    for (; v < vectors; ++v)
-        block<streams, 1>(stream, quads, x + std::uint64_t{v} * x_stride, x_stride, std::uint64_t{v} * sums_stride,
-                          sums_stride);
-}
+/// The `P` of chain_panel.h: two groups of three planes against four vectors are 24 sums and six weights in registers.
+struct P {
+    static constexpr std::uint32_t kVectors = 4, kGroups = 2;
+    using Sums = PanelSums<P>;
+
+    template <std::uint32_t groups>
+    class Streams {
+    public:
+        Streams(const PanelProducts& products, std::uint32_t group) : first_group_(group)
+        {
+            const auto of = [&](const void* plane) {
+                return plane == nullptr
+                           ? nullptr
+                           : static_cast<const std::int8_t*>(plane) + std::uint64_t{64} * products.depth * group;
+            };
+            first_ = of(products.first), low_ = of(products.low), light_ = of(products.light);
+            dither_ = of(products.dither), read_ = of(products.read);
+        }
+
+        template <std::uint32_t vectors>
+        LIGHTCARD_ALWAYS void multiply(const PanelProducts& products, std::uint32_t vector, Sums& sums) const
+        {
+            const Inputs in{products.depth, products.stride, std::uint64_t{vector} * products.stride};
+            if (low_ != nullptr && light_ != nullptr) {
+                of<vectors, 3>(in, products.x, {first_, low_, light_}, {&sums.first, &sums.low, &sums.light});
+            } else if (low_ != nullptr) {
+                of<vectors, 2>(in, products.x, {first_, low_}, {&sums.first, &sums.low});
+            } else if (light_ != nullptr) {
+                of<vectors, 2>(in, products.x, {first_, light_}, {&sums.first, &sums.light});
+            } else {
+                of<vectors, 1>(in, products.x, {first_}, {&sums.first});
+            }
+            if (dither_ != nullptr)
+                of<vectors, 1>(in, products.dither_x, {dither_}, {&sums.dither},
+                               products.dither_start + first_group_ * kGroup);
+            if (read_ != nullptr) of<vectors, 1>(in, products.squares, {read_}, {&sums.read});
+        }
+
+    private:
+        using Lines = Sums::Lines<std::int32_t>;
+        struct Inputs {
+            std::uint32_t depth, stride;
+            std::uint64_t first;
+        };
+        template <std::uint32_t vectors, std::uint32_t planes>
+        static LIGHTCARD_ALWAYS void of(const Inputs& in, const void* x, const std::int8_t* const (&plane)[planes],
+                                        Lines* const (&sums)[planes], const std::int32_t* start = nullptr)
+        {
+            Stream streams[planes * groups];
+            for (std::uint32_t p = 0; p < planes; ++p)
+                for (std::uint32_t g = 0; g < groups; ++g)
+                    streams[p * groups + g] = {plane[p] + std::uint64_t{64} * in.depth * g,
+                                               start == nullptr ? nullptr : start + g * kGroup, (*sums[p])[0][g]};
+            block<planes * groups, vectors>(streams, in.depth, static_cast<const std::uint8_t*>(x) + in.first,
+                                            in.stride, kGroups * kGroup);
+        }
+
+        std::uint32_t first_group_;
+        const std::int8_t *first_, *low_, *light_, *dither_, *read_;
+    };
+
+    class Draws {
+    public:
+        explicit Draws(const random_kernels::RoundKeys& keys) : keys_(keys) {}
+
+        /// A group's sixteen draws are one register of counters.
+        template <std::uint32_t vectors, std::uint32_t groups>
+        LIGHTCARD_ALWAYS void normals(const Panel& panel, std::uint32_t vector, std::uint32_t group,
+                                      Sums::Lines<float>& normal) const
+        {
+            if (__builtin_expect(panel.skipped_draws != 0, 0))
+                return shifted<vectors, groups>(panel, vector, group, normal);
+            __m512i words[vectors * groups];
+            __m512 drawn[vectors * groups];
+            for (std::uint32_t v = 0; v < vectors; ++v)
+                for (std::uint32_t g = 0; g < groups; ++g)
+                    words[v * groups + g] = counters(panel.terms[vector + v], group + g);
+            random_kernels::ars(keys_, words);
+            random_kernels::draws<random_kernels::W512>(quantile_, words, drawn);
+            for (std::uint32_t v = 0; v < vectors; ++v)
+                for (std::uint32_t g = 0; g < groups; ++g) V::store(normal[v][g], V::bits(drawn[v * groups + g]));
+        }
+
+    private:
+        static LIGHTCARD_ALWAYS __m512i counters(const VectorTerms& terms, std::uint32_t group)
+        {
+            const auto blocks = static_cast<int>(group * (kGroup / 4));
+            return _mm512_add_epi32(random_kernels::four_blocks(terms.counter),
+                                    _mm512_broadcast_i32x4(_mm_setr_epi32(0, 0, blocks, 0)));
+        }
+
+        /// The first column's draw is not the first of its block of four.
+        template <std::uint32_t vectors, std::uint32_t groups>
+        __attribute__((noinline)) void shifted(const Panel& panel, std::uint32_t vector, std::uint32_t group,
+                                               Sums::Lines<float>& normal) const
+        {
+            for (std::uint32_t v = 0; v < vectors; ++v)
+                for (std::uint32_t g = 0; g < groups; ++g) {
+                    __m512i words[2] = {counters(panel.terms[vector + v], group + g),
+                                        counters(panel.terms[vector + v], group + g + 1)};
+                    random_kernels::ars(keys_, words);
+                    alignas(64) float draws[2 * kGroup];
+                    for (std::uint32_t i = 0; i < 2; ++i)
+                        V::store(draws + i * kGroup, V::bits(random_kernels::draw(quantile_, words[i])));
+                    V::store(normal[v][g], V::load(static_cast<const void*>(draws + panel.skipped_draws)));
+                }
+        }
+
+        const random_kernels::Keys512 keys_;
+        const random_kernels::Quantile<random_kernels::W512> quantile_;
+    };
+};
 
 InputSums copy_inputs(const std::uint8_t* x, std::uint32_t rows, void* out)
 {
@@ -232,18 +362,8 @@ std::uint32_t squares(const std::uint8_t* table, const std::uint8_t* x, std::uin
 }  // namespace
 
 extern const ChainKernels kChainAvx512;
-const ChainKernels kChainAvx512 = {copy_inputs,  curves,       dac_errors<V>,   squares,
-                                   noisy_row<V>, exact_row<V>, quantised_row<V>};
-
-void avx512::multiply(const Stream* streams, std::uint32_t count, std::uint32_t quads, const std::uint8_t* x,
-                      std::uint32_t x_stride, std::uint32_t vectors, std::uint32_t sums_stride)
-{
-    std::uint32_t s = 0;
-    for (; s + 6 <= count; s += 6) blocks<6>(streams + s, quads, x, x_stride, vectors, sums_stride);
-    for (; s + 4 <= count; s += 4) blocks<4>(streams + s, quads, x, x_stride, vectors, sums_stride);
-    for (; s + 2 <= count; s += 2) blocks<2>(streams + s, quads, x, x_stride, vectors, sums_stride);
-    for (; s < count; ++s) blocks<1>(streams + s, quads, x, x_stride, vectors, sums_stride);
-}
+const ChainKernels kChainAvx512 = {copy_inputs, curves,      dac_errors<V>,  squares,
+                                   noisy<V, P>, exact<V, P>, quantised<V, P>};
 
 }  // namespace lightcard::photonic_core
 

@@ -7,6 +7,8 @@
 
 #include <cstdint>
 
+#include "lightcard/model/common/random_kernels.h"
+
 namespace lightcard::photonic_core {
 
 inline constexpr std::uint32_t kGroup = 16;  ///< columns a group of a plane; strides of sums are multiples
@@ -37,7 +39,8 @@ struct DacErrors {
 struct alignas(64) ColumnGroup {
     float imbalance[kGroup], floor_acc[kGroup], inverse_lsb[kGroup];
     std::int32_t floor_light[kGroup];
-    std::int32_t gain_high[kGroup], gain_low[kGroup];  ///< digital_gain = 65536 high + low
+    std::int32_t gain_high[kGroup];  ///< digital_gain = 65536 high + low
+    std::int32_t gain_low[kGroup];   ///< [-2^15, 2^15), in the lower half of the word
 };
 struct Columns {
     const ColumnGroup* groups;
@@ -55,32 +58,61 @@ struct alignas(64) LaneGroup {
     float crosstalk[kGroup];  ///< weight steps that crossings add to every weight
 };
 
-/// Exact sums of one vector, [cols up to a group]: of both planes, or, with `lo`, of each.
-struct ExactSums {
-    const std::int32_t* hi;  ///< of the hi plane; without `lo` 256 S_hi + S_lo
-    const std::int32_t* lo;  ///< null = see hi
+/// Planes of a tile in the form of the kernels, null = not there; inputs of a block of vectors, [vector][stride].
+struct PanelProducts {
+    const void* first;  ///< AVX-512: the hi plane; AVX2: effective weights, or, of tall tiles, their hi plane
+    const void* low;    ///< the lo plane, where it has one of its own
+    const void* light;
+    const void* dither;                ///< the hi plane once more, against `dither_x`
+    const std::int32_t* dither_start;  ///< [cols up to a group] null = 0
+    const void* read;                  ///< against `squares`
+    const void *x, *dither_x, *squares;
+    std::uint32_t depth;   ///< groups of rows of a plane
+    std::uint32_t stride;  ///< of inputs
+    std::uint32_t groups;  ///< of columns
+    std::uint32_t vectors;
 };
 
-/// One vector: exact sums in, acc units out.
-struct Row {
-    ExactSums exact;
-    const std::int32_t* light;   ///< [cols up to a group] sum x common
-    const std::int32_t* dither;  ///< sum d hi; null = none
-    const std::int32_t* read;    ///< sum of squares times variance codes; null = none
-    const float* normal;         ///< [cols up to a group]
-    std::int32_t light_shift;    ///< light that adds to every column
-    std::int32_t read_shift;     ///< adds to every column's `read`
-    float x_sum, change, intensity, tilt, leak;
-    float read_unit, read_light;
-    float* analog;  ///< [cols] null: through the ADC into y; else the ADC's input in LSB, for an ADC that bends
-    std::int32_t* y;
+/// What the samples of one vector have in common beside their sums.
+struct VectorTerms {
+    const LaneGroup* lane;     ///< [groups]
+    std::int32_t* y;           ///< [cols] acc, what the ADC gives
+    std::uint32_t counter[4];  ///< of the first column's draw
+    std::int32_t light_shift;  ///< light that adds to every column
+    std::int32_t read_shift;   ///< adds to every column's `read`
+    float x_sum, change, intensity, leak, read_light;
 };
+
+/// Columns of one vector whose samples are wanted in front of the ADC, at most a group.
+struct AnalogSamples {
+    std::uint32_t vector, col, cols;  ///< the first column, and how many
+    const std::int32_t *first, *low;  ///< exact sums, [cols]: hi and lo; without `low` 256 S_hi + S_lo
+    const float* analog;              ///< [cols] LSB
+    bool bent;                        ///< by an ADC that bends; else some are at an end code
+};
+
+/// A block of vectors through the chain.
+struct Panel {
+    PanelProducts products;
+    const Columns* columns;
+    const VectorTerms* terms;               ///< [vectors]
+    const random_kernels::RoundKeys* keys;  ///< of the draws
+    std::uint32_t skipped_draws;            ///< of the first block of four, that lie before the first column
+    float tilt, read_unit;
+    bool bent;  ///< ADCs bend: `samples` does what is behind their inputs
+    void (*samples)(void* self, const AnalogSamples& samples);
+    void* self;
+};
+
 /// Exact sums over samples, in partial sums; `y` is [cols up to a group], a sum a column over at most 64 vectors.
 struct SampleSums {
     alignas(64) std::uint64_t light[8] = {}, light2[8] = {}, y2[8] = {}, read[8] = {};
     std::int32_t* y;
 };
 
+/// AVX-512: planes are s8, [group of 16 columns][four rows][16 columns][4 rows], inputs u8 in rows of a multiple of 64
+/// bytes: vpdpbusd adds four products to a 32-bit sum, without saturation. Unsigned planes are held less 128, and
+/// errors of inputs plus 128.
 struct ChainKernels {
     /// One vector's codes in the form its kernels multiply, zero up to the row's padding, and their sums.
     InputSums (*inputs)(const std::uint8_t* x, std::uint32_t rows, void* out);
@@ -90,12 +122,12 @@ struct ChainKernels {
     std::int32_t (*dac_errors)(const DacErrors& errors, std::uint32_t rows, void* out);
     /// table[code] of a vector's codes in that form; returns their sum. `table` has 256 entries.
     std::uint32_t (*squares)(const std::uint8_t* table, const std::uint8_t* x, std::uint32_t rows, void* out);
-    /// Returns samples at an end code (0 if `analog` is asked for).
-    std::uint32_t (*noisy_row)(const Columns& columns, const LaneGroup* lane, const Row& row, SampleSums& sums);
-    /// y = the sum in acc, rounded to the nearest, halves up.
-    void (*exact_row)(const ExactSums& exact, std::uint32_t cols, std::int32_t* y);
+    /// Fidelity stat. Returns samples at an end code that `panel.samples` was not asked to count.
+    std::uint32_t (*noisy)(const Panel& panel, SampleSums& sums);
+    /// y[v] = the sum in acc, rounded to the nearest, halves up.
+    void (*exact)(const PanelProducts& products, std::uint32_t cols, std::int32_t* const* y);
     /// The ADC alone. Returns samples at an end code.
-    std::uint32_t (*quantised_row)(const ExactSums& exact, const Columns& columns, std::int32_t* y);
+    std::uint32_t (*quantised)(const PanelProducts& products, const Columns& columns, std::int32_t* const* y);
 };
 
 #if defined(__x86_64__)
@@ -103,17 +135,13 @@ extern const ChainKernels kChainAvx2;    ///< needs has_avx2()
 extern const ChainKernels kChainAvx512;  ///< needs has_avx512()
 #endif
 
-/// Planes and inputs are s16, planes [group of 16 columns][pair of rows][16 columns][2 rows], so that one broadcast
-/// pair of inputs meets one pair of weights per column in vpmaddwd. An effective weight is one s16 word: x (256 hi +
-/// lo) summed over up to 256 rows fits s32, so both planes take one multiplication; taller tiles take two.
+/// AVX2: planes and inputs are s16, planes [group of 16 columns][pair of rows][16 columns][2 rows], so that one
+/// broadcast pair of inputs meets one pair of weights per column in vpmaddwd. An effective weight is one s16 word: x
+/// (256 hi + lo) summed over up to 256 rows fits s32, so both planes take one multiplication; taller tiles take two.
 /// (vpmaddubsw would be twice as wide, and saturate.)
 namespace avx2 {
 
 inline constexpr std::uint32_t kMostRows = 256;  ///< of a sum over both planes at once
-
-/// sums[v][c] = sum over rows of x[v][row] plane[c][row], both s16, `vectors` rows of x_stride and sums_stride.
-void multiply(const std::int16_t* plane, std::uint32_t pairs, std::uint32_t groups, const std::int16_t* x,
-              std::uint32_t x_stride, std::uint32_t vectors, std::int32_t* sums, std::uint32_t sums_stride);
 
 /// words[i] = codes[i]; `count` a multiple of 16.
 void widen(const std::uint8_t* codes, std::int16_t* words, std::uint64_t count);
@@ -121,22 +149,5 @@ void widen(const std::uint8_t* codes, std::int16_t* words, std::uint64_t count);
 void high_planes(const std::int16_t* weights, std::int16_t* hi, std::uint64_t count);
 
 }  // namespace avx2
-
-/// Planes are s8, [group of 16 columns][four rows][16 columns][4 rows], inputs u8 in rows of a multiple of 64 bytes:
-/// vpdpbusd adds four products to a 32-bit sum, without saturation. Unsigned planes are held less 128, and errors of
-/// inputs plus 128.
-namespace avx512 {
-
-/// One group of one plane: where its sums start, and where they go.
-struct Stream {
-    const std::int8_t* plane;
-    const std::int32_t* start;  ///< [16]
-    std::int32_t* sums;
-};
-/// stream.sums[v * sums_stride + c] = start[c] + sum over rows of x[v][row] plane[c][row], for every stream.
-void multiply(const Stream* streams, std::uint32_t count, std::uint32_t quads, const std::uint8_t* x,
-              std::uint32_t x_stride, std::uint32_t vectors, std::uint32_t sums_stride);
-
-}  // namespace avx512
 
 }  // namespace lightcard::photonic_core

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// What lies behind the exact sums, written once for every width of vector: included by chain_avx2.cpp and
 /// chain_avx512.cpp alone, each with a `V` in an anonymous namespace that names its registers and instructions.
+/// chain_panel.h walks it.
 #pragma once
 
 #include "lightcard/model/photonic_core/chain_kernels.h"
@@ -10,12 +11,32 @@
 namespace lightcard::photonic_core {
 namespace {
 
-/// (code * gain + 32768) >> 16, of which 32 bits are kept, with gain = 65536 high + low and |code| <= 2^15.
+/// What a panel has the same for all samples. In registers or memory of their own: left to itself the compiler makes
+/// them anew, by way of a general register, for every sixteen samples.
 template <class V>
-LIGHTCARD_ALWAYS typename V::I to_acc(typename V::I code, typename V::I high, typename V::I low)
+struct Constants {
+    explicit Constants(const Columns& columns)
+        : lowest(V::opaque(V::all(columns.lowest))),
+          highest(V::opaque(V::all(columns.highest))),
+          dither_step(V::opaque(V::all(columns.dither_step))),
+          near_a_tie(V::opaque(V::all(0.5F + columns.lowest * 0x1p-21F))),
+          inside(static_cast<std::int32_t>(columns.lowest) + 1, static_cast<std::int32_t>(columns.highest) - 1)
+    {
+    }
+    typename V::F lowest, highest, dither_step, near_a_tie;
+    typename V::F one_256th = V::opaque(V::all(1.0F / 256.0F));
+    typename V::Range inside;  ///< codes that are no end code
+    typename V::I half = V::opaque(V::all(32768)), half_acc = V::opaque(V::all(128));
+};
+
+/// (code * gain + 32768) >> 16, of which 32 bits are kept, with gain = 65536 high + low, -2^15 <= low < 2^15 and |code|
+/// <= 2^15.
+template <class V>
+LIGHTCARD_ALWAYS typename V::I to_acc(const Constants<V>& constants, typename V::I code, const ColumnGroup& column,
+                                      std::uint32_t at)
 {
-    const auto fraction = V::add(V::mullo(code, low), V::all(32768));
-    return V::add(V::mullo(code, high), V::template srai<16>(fraction));
+    const auto fraction = V::add(V::mul16(code, V::load(column.gain_low + at)), constants.half);
+    return V::add(V::mullo(code, V::load(column.gain_high + at)), V::template srai<16>(fraction));
 }
 
 /// Partial sums of 32-bit words and of squares of them, in 64 bits: the words of a pair of lanes are added as one and
@@ -46,27 +67,41 @@ struct SquareSums {
 };
 
 template <class V>
-struct RowSums {
+struct Totals {
     WordSums<V> light, read;
     SquareSums<V> light2, y2;
 };
 
+/// Exact sums of one vector and one group of columns, [kGroup]; those that a panel has no plane for are not read.
+struct GroupSums {
+    const std::int32_t *first, *low, *light, *dither, *read;
+    const float* normal;
+};
+
 /// The exact sum rounded to single precision, once; up to 512 rows all sums are below 2^24.
 template <class V, bool split>
-LIGHTCARD_ALWAYS typename V::F exact_value(const ExactSums& exact, std::uint32_t c)
+LIGHTCARD_ALWAYS typename V::F exact_value(const Constants<V>& constants, const GroupSums& of, std::uint32_t at)
 {
-    const auto first = V::to_float(V::load(exact.hi + c));
-    if constexpr (!split) return V::mul(first, V::all(1.0F / 256.0F));
-    return V::fma(V::to_float(V::load(exact.lo + c)), V::all(1.0F / 256.0F), first);  // the product is exact
+    const auto first = V::to_float(V::load(of.first + at));
+    if constexpr (!split) return V::mul(first, constants.one_256th);
+    return V::fma(V::to_float(V::load(of.low + at)), constants.one_256th, first);  // the product is exact
 }
 
 /// The same in acc, halves up.
 template <class V, bool split>
-LIGHTCARD_ALWAYS typename V::I exact_acc(const ExactSums& exact, std::uint32_t c)
+LIGHTCARD_ALWAYS typename V::I exact_acc(const Constants<V>& constants, const GroupSums& of, std::uint32_t at)
 {
-    const auto first = V::load(exact.hi + c);
-    if constexpr (!split) return V::template srai<8>(V::add(first, V::all(128)));
-    return V::add(first, V::template srai<8>(V::add(V::load(exact.lo + c), V::all(128))));
+    const auto first = V::load(of.first + at);
+    if constexpr (!split) return V::template srai<8>(V::add(first, constants.half_acc));
+    return V::add(first, V::template srai<8>(V::add(V::load(of.low + at), constants.half_acc)));
+}
+
+/// what(i) for i below n, written out.
+template <std::uint32_t n, class What>
+LIGHTCARD_ALWAYS void each(const What& what)
+{
+#pragma GCC unroll 8
+    for (std::uint32_t i = 0; i < n; ++i) what(i);
 }
 
 template <class V, bool whole>
@@ -79,84 +114,133 @@ LIGHTCARD_ALWAYS void store_columns(std::int32_t* y, std::uint32_t c, typename V
     }
 }
 
-/// V::kLanes columns of one vector; the order of operations is that of docs/model-equations.md section 3. Conversions
-/// to integers round half to even, as the processor does by default.
-template <class V, bool split, bool whole>
-LIGHTCARD_ALWAYS std::uint32_t noisy_columns(const Columns& columns, const LaneGroup* lanes, const Row& row,
-                                             std::uint32_t c, std::int32_t* y_sums, RowSums<V>& sums)
+/// What goes into the ADC of V::kLanes columns of `n` vectors, in LSB, from column `c` on; the order of operations is
+/// that of docs/model-equations.md section 3. Step by step for all of them: one sample's steps wait for each other, and
+/// few of them fit what a core looks ahead. Counts them unless `totals` is null.
+template <class V, bool split, bool whole, std::uint32_t n>
+LIGHTCARD_ALWAYS void analog_columns(const Panel& panel, const Constants<V>& constants, const VectorTerms* terms,
+                                     const GroupSums (&of)[n], std::uint32_t c, std::int32_t* y_sums, Totals<V>* totals,
+                                     typename V::F (&analog)[n])
 {
-    const auto mask = whole ? V::all_lanes() : V::lanes_below(columns.cols - c);
-    const ColumnGroup& column = columns.groups[c / kGroup];
-    const LaneGroup& lane = lanes[c / kGroup];
+    const ColumnGroup& column = panel.columns->groups[c / kGroup];
     const std::uint32_t at = c % kGroup;
+    const auto mask = whole ? V::all_lanes() : V::lanes_below(panel.columns->cols - c);
     const auto all = [](float x) { return V::all(x); };
+    const auto lane = [&](std::uint32_t i) -> const LaneGroup& { return terms[i].lane[c / kGroup]; };
 
-    auto u = V::fma(V::load(lane.crosstalk + at), all(row.x_sum), exact_value<V, split>(row.exact, c));
-    if (row.dither != nullptr) u = V::fma(V::to_float(V::load(row.dither + c)), all(columns.dither_step), u);
+    typename V::F u[n], light[n], mean[n], variance[n], sigma[n];
+    typename V::I bright[n];
+    each<n>([&](auto i) { u[i] = exact_value<V, split>(constants, of[i], at); });
+    each<n>([&](auto i) { u[i] = V::fma(V::load(lane(i).crosstalk + at), all(terms[i].x_sum), u[i]); });
+    if (panel.products.dither != nullptr)
+        each<n>([&](auto i) { u[i] = V::fma(V::to_float(V::load(of[i].dither + at)), constants.dither_step, u[i]); });
 
-    auto bright = V::add(V::load(row.light + c), V::add(V::all(row.light_shift), V::load(column.floor_light + at)));
-    auto y = exact_acc<V, split>(row.exact, c);
-    if (!whole) {
-        bright = V::only(bright, mask);
-        y = V::only(y, mask);
+    const auto floor_light = V::load(column.floor_light + at);
+    each<n>([&](auto i) {
+        bright[i] = V::add(V::load(of[i].light + at), V::add(V::all(terms[i].light_shift), floor_light));
+        if (!whole) bright[i] = V::only(bright[i], mask);
+    });
+    each<n>([&](auto i) { light[i] = V::mul(V::to_float(bright[i]), all(terms[i].intensity)); });
+    each<n>([&](auto i) { variance[i] = V::fma(V::load(lane(i).shot + at), light[i], V::load(lane(i).dark + at)); });
+    if (panel.products.read != nullptr)
+        each<n>([&](auto i) {
+            auto codes = V::add(V::load(of[i].read + at), V::all(terms[i].read_shift));
+            if (!whole) codes = V::only(codes, mask);
+            if (totals != nullptr) totals->read.add(codes, V::srli64(codes));
+            const auto read = V::mul(V::to_float(codes), all(panel.read_unit));
+            variance[i] = V::fma(V::mul(read, all(terms[i].read_light)), all(terms[i].read_light), variance[i]);
+        });
+    each<n>([&](auto i) { sigma[i] = V::sqrt(variance[i]); });
+    // Roots take their time: what nothing waits for fills it.
+    if (totals != nullptr) {
+        typename V::I y[n], sum = V::load(y_sums + c);
+        each<n>([&](auto i) {
+            y[i] = exact_acc<V, split>(constants, of[i], at);
+            if (!whole) y[i] = V::only(y[i], mask);
+            sum = V::add(sum, y[i]);
+        });
+        V::store(y_sums + c, sum);
+        each<n>([&](auto i) {
+            const auto upper = V::srli64(bright[i]);
+            totals->light.add(bright[i], upper);
+            totals->light2.add(bright[i], upper);
+            totals->y2.add(y[i], V::srli64(y[i]));
+        });
     }
-    const auto bright_upper = V::srli64(bright);
-    sums.light.add(bright, bright_upper);
-    sums.light2.add(bright, bright_upper);
-    sums.y2.add(y, V::srli64(y));
-    V::store(y_sums + c, V::add(V::load(y_sums + c), y));
 
-    const auto light = V::mul(V::to_float(bright), all(row.intensity));
-    const auto lit = V::add(u, V::load(column.floor_acc + at));
-    const auto common = V::fma(all(row.leak), V::load(column.imbalance + at), all(row.tilt));
-    const auto mean = V::fma(common, light, V::fma(all(row.change), lit, u));
-    auto variance = V::fma(V::load(lane.shot + at), light, V::load(lane.dark + at));
-    if (row.read != nullptr) {
-        auto codes = V::add(V::load(row.read + c), V::all(row.read_shift));
-        if (!whole) codes = V::only(codes, mask);
-        sums.read.add(codes, V::srli64(codes));
-        const auto read = V::mul(V::to_float(codes), all(row.read_unit));
-        variance = V::fma(V::mul(read, all(row.read_light)), all(row.read_light), variance);
-    }
-    const auto z = V::fma(V::sqrt(variance), V::load(row.normal + c), mean);
-    const auto v = V::fma(z, V::load(lane.scale + at), V::load(lane.offset + at));
-    if (row.analog != nullptr) {
-        store_columns<V, whole>(reinterpret_cast<std::int32_t*>(row.analog), c, V::bits(v), mask);
-        return 0;
-    }
-    const auto code = V::rounded(V::min(V::max(v, all(columns.lowest)), all(columns.highest)));
-    const auto acc = to_acc<V>(code, V::load(column.gain_high + at), V::load(column.gain_low + at));
-    store_columns<V, whole>(row.y, c, acc, mask);
-    return V::count_either(code, V::rounded(all(columns.lowest)), V::rounded(all(columns.highest)), mask);
+    const auto floor_acc = V::load(column.floor_acc + at), imbalance = V::load(column.imbalance + at);
+    each<n>([&](auto i) { mean[i] = V::fma(all(terms[i].change), V::add(u[i], floor_acc), u[i]); });
+    each<n>(
+        [&](auto i) { mean[i] = V::fma(V::fma(all(terms[i].leak), imbalance, all(panel.tilt)), light[i], mean[i]); });
+    each<n>([&](auto i) { mean[i] = V::fma(sigma[i], V::load(of[i].normal + at), mean[i]); });
+    each<n>([&](auto i) { analog[i] = V::fma(mean[i], V::load(lane(i).scale + at), V::load(lane(i).offset + at)); });
 }
 
-/// Takes copies: what is stored could alias anything else.
-template <class V, bool split>
-LIGHTCARD_ALWAYS std::uint32_t noisy_row_of(const Columns columns, const LaneGroup* lane, const Row row,
-                                            SampleSums& total)
+/// Samples of one group of one vector in front of the ADC, to whom they are of interest.
+template <class V, bool split, bool whole>
+__attribute__((noinline)) void give_analog(const Panel& panel, const Constants<V>& constants, std::uint32_t vector,
+                                           const GroupSums& of, std::uint32_t first, std::int32_t* y_sums,
+                                           Totals<V>* totals)
 {
-    RowSums<V> sums;
-    std::int32_t* y_sums = total.y;
-    std::uint32_t c = 0, clipped = 0;
-    for (; c + V::kLanes <= columns.cols; c += V::kLanes)
-        clipped += noisy_columns<V, split, true>(columns, lane, row, c, y_sums, sums);
-    if (c < columns.cols) clipped += noisy_columns<V, split, false>(columns, lane, row, c, y_sums, sums);
-    sums.light.to(total.light);
-    sums.light2.to(total.light2);
-    sums.y2.to(total.y2);
-    if (row.read != nullptr) sums.read.to(total.read);
-    return clipped;
+    alignas(64) float analog[kGroup];
+    const std::uint32_t left = panel.columns->cols - first, cols = left < kGroup ? left : kGroup;
+    const GroupSums one[1] = {of};
+    for (std::uint32_t at = 0; at < cols; at += V::kLanes) {
+        typename V::F v[1];
+        analog_columns<V, split, whole, 1>(panel, constants, panel.terms + vector, one, first + at, y_sums, totals, v);
+        V::store(analog + at, V::bits(v[0]));
+    }
+    panel.samples(panel.self, {vector, first, cols, of.first, split ? of.low : nullptr, analog, panel.bent});
+}
+
+/// One group of `n` vectors, from `vector` on. Returns samples at an end code.
+template <class V, bool split, bool whole, std::uint32_t n>
+LIGHTCARD_ALWAYS std::uint32_t noisy_group(const Panel& panel, const Constants<V>& constants, std::uint32_t vector,
+                                           const GroupSums (&of)[n], std::uint32_t first, std::int32_t* y_sums,
+                                           Totals<V>& totals)
+{
+    if (__builtin_expect(panel.bent, 0)) {
+        for (std::uint32_t i = 0; i < n; ++i)
+            give_analog<V, split, whole>(panel, constants, vector + i, of[i], first, y_sums, &totals);
+        return 0;
+    }
+    const Columns& columns = *panel.columns;
+    const VectorTerms* terms = panel.terms + vector;
+    std::uint32_t clipped[n] = {}, all = 0;
+    for (std::uint32_t at = 0; at < kGroup && (whole || first + at < columns.cols); at += V::kLanes) {
+        const std::uint32_t c = first + at;
+        const auto mask = whole ? V::all_lanes() : V::lanes_below(columns.cols - c);
+        typename V::F v[n];
+        typename V::I code[n];
+        analog_columns<V, split, whole, n>(panel, constants, terms, of, c, y_sums, &totals, v);
+        each<n>([&](auto i) { code[i] = V::rounded(V::min(V::max(v[i], constants.lowest), constants.highest)); });
+        each<n>([&](auto i) {
+            const auto ends = V::outside(code[i], constants.inside, mask);
+            if (__builtin_expect(V::any(ends), 0)) clipped[i] += V::count(ends);
+        });
+        each<n>([&](auto i) {
+            store_columns<V, whole>(terms[i].y, c, to_acc<V>(constants, code[i], columns.groups[c / kGroup], at), mask);
+        });
+    }
+    for (std::uint32_t i = 0; i < n; ++i) all += clipped[i];
+    if (__builtin_expect(all == 0, 1)) return 0;
+    for (std::uint32_t i = 0; i < n; ++i)
+        if (clipped[i] > 0)
+            give_analog<V, split, whole>(panel, constants, vector + i, of[i], first, y_sums,
+                                         static_cast<Totals<V>*>(nullptr));
+    return all;
 }
 
 /// What the division says, for the sums next to a tie: the ADC's code is defined by it (quantised_samples()).
 template <bool split>
-__attribute__((noinline)) void divided_codes(const ExactSums& exact, const Columns& columns, std::uint32_t c,
+__attribute__((noinline)) void divided_codes(const GroupSums& of, const Columns& columns, std::uint32_t c,
                                              std::uint32_t lanes, std::int32_t* codes)
 {
     constexpr double kMagic = 0x1.8p52;
     const auto lowest = static_cast<double>(columns.lowest), highest = static_cast<double>(columns.highest);
     for (std::uint32_t i = 0; i < lanes; ++i) {
-        const double y = split ? exact.hi[c + i] + exact.lo[c + i] / 256.0 : exact.hi[c + i] / 256.0;
+        const std::uint32_t at = c % kGroup + i;
+        const double y = split ? of.first[at] + of.low[at] / 256.0 : of.first[at] / 256.0;
         const double code = y / columns.lsb[c + i];
         const double above = code < lowest ? lowest : code;
         const double within = highest < above ? highest : above;
@@ -166,67 +250,24 @@ __attribute__((noinline)) void divided_codes(const ExactSums& exact, const Colum
 
 /// Single precision errs by less than 2^-22 of a code (three roundings), so it decides all but sums next to a tie.
 template <class V, bool split, bool whole>
-LIGHTCARD_ALWAYS std::uint32_t quantised_columns(const ExactSums& exact, const Columns& columns, std::uint32_t c,
-                                                 std::int32_t* y)
+LIGHTCARD_ALWAYS std::uint32_t quantised_columns(const Constants<V>& constants, const GroupSums& of,
+                                                 const Columns& columns, std::uint32_t c, std::int32_t* y)
 {
     const auto mask = whole ? V::all_lanes() : V::lanes_below(columns.cols - c);
     const ColumnGroup& column = columns.groups[c / kGroup];
     const std::uint32_t at = c % kGroup;
-    const auto lowest = V::all(columns.lowest), highest = V::all(columns.highest);
-    const auto near_a_tie = V::all(0.5F + columns.lowest * 0x1p-21F);
-    const auto quotient = V::mul(exact_value<V, split>(exact, c), V::load(column.inverse_lsb + at));
-    const auto within = V::min(V::max(quotient, lowest), highest);
+    const auto quotient = V::mul(exact_value<V, split>(constants, of, at), V::load(column.inverse_lsb + at));
+    const auto within = V::min(V::max(quotient, constants.lowest), constants.highest);
     auto code = V::rounded(within);
-    if (__builtin_expect(V::any_beyond(V::sub(within, V::to_float(code)), near_a_tie, mask), 0)) {
+    if (__builtin_expect(V::any_beyond(V::sub(within, V::to_float(code)), constants.near_a_tie, mask), 0)) {
         alignas(64) std::int32_t codes[V::kLanes] = {};
         const std::uint32_t left = columns.cols - c;
-        divided_codes<split>(exact, columns, c, left < V::kLanes ? left : V::kLanes, codes);
+        divided_codes<split>(of, columns, c, left < V::kLanes ? left : V::kLanes, codes);
         code = V::load(codes);
     }
-    const auto acc = to_acc<V>(code, V::load(column.gain_high + at), V::load(column.gain_low + at));
-    store_columns<V, whole>(y, c, acc, mask);
-    return V::count_either(code, V::rounded(lowest), V::rounded(highest), mask);
-}
-
-template <class V, bool split>
-LIGHTCARD_ALWAYS std::uint32_t quantised_row_of(const ExactSums& exact, const Columns& columns, std::int32_t* y)
-{
-    std::uint32_t c = 0, clipped = 0;
-    for (; c + V::kLanes <= columns.cols; c += V::kLanes)
-        clipped += quantised_columns<V, split, true>(exact, columns, c, y);
-    if (c < columns.cols) clipped += quantised_columns<V, split, false>(exact, columns, c, y);
-    return clipped;
-}
-
-template <class V, bool split>
-LIGHTCARD_ALWAYS void exact_row_of(const ExactSums& exact, std::uint32_t cols, std::int32_t* y)
-{
-    std::uint32_t c = 0;
-    for (; c + V::kLanes <= cols; c += V::kLanes) V::store(y + c, exact_acc<V, split>(exact, c));
-    if (c < cols) V::store(y + c, exact_acc<V, split>(exact, c), V::lanes_below(cols - c));
-}
-
-// The table's entries.
-
-template <class V>
-std::uint32_t noisy_row(const Columns& columns, const LaneGroup* lane, const Row& row, SampleSums& sums)
-{
-    if (V::kAlwaysSplit || row.exact.lo != nullptr) return noisy_row_of<V, true>(columns, lane, row, sums);
-    return noisy_row_of<V, V::kAlwaysSplit>(columns, lane, row, sums);
-}
-
-template <class V>
-std::uint32_t quantised_row(const ExactSums& exact, const Columns& columns, std::int32_t* y)
-{
-    if (V::kAlwaysSplit || exact.lo != nullptr) return quantised_row_of<V, true>(exact, columns, y);
-    return quantised_row_of<V, V::kAlwaysSplit>(exact, columns, y);
-}
-
-template <class V>
-void exact_row(const ExactSums& exact, std::uint32_t cols, std::int32_t* y)
-{
-    if (V::kAlwaysSplit || exact.lo != nullptr) return exact_row_of<V, true>(exact, cols, y);
-    exact_row_of<V, V::kAlwaysSplit>(exact, cols, y);
+    store_columns<V, whole>(y, c, to_acc<V>(constants, code, column, at), mask);
+    const auto ends = V::outside(code, constants.inside, mask);
+    return __builtin_expect(V::any(ends), 0) ? V::count(ends) : 0;
 }
 
 inline void curves_one_by_one(const CurveJob& job)

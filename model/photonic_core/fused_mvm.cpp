@@ -20,7 +20,8 @@ namespace lightcard::photonic_core {
 
 namespace {
 
-constexpr std::uint32_t kBlock = 16;  ///< vectors: a block's inputs and sums stay in the first-level cache
+constexpr std::uint32_t kBlock =
+    64;  ///< vectors: their inputs, and planes of a few columns, stay in the first-level cache
 
 /// Uninitialised memory, on a cache line.
 template <class T>
@@ -52,163 +53,97 @@ struct Needs {
     bool light, dither, read;
 };
 
-/// Sums of a block of vectors in AVX2, whose planes and inputs are 16-bit words.
-class WordSums {
+/// Planes and inputs of a block of vectors in AVX2: 16-bit words.
+class WordInputs {
 public:
     static const ChainKernels& chain() { return kChainAvx2; }
     static const random_kernels::Kernels& random() { return random_kernels::kAvx2; }
 
-    WordSums(const PreparedTile& tile, const Needs& needs)
-        : tile_(tile),
-          needs_(needs),
-          row_stride_(tile.row_groups * 2),
-          sum_stride_(tile.groups * kGroup),
-          tall_(!tile.words.low.empty()),
-          plane_words_(std::size_t{row_stride_} * sum_stride_),
+    WordInputs(const PreparedTile& tile, const Needs& needs, std::uint32_t vectors)
+        : tall_(!tile.words.low.empty()),
+          stride_(tile.row_groups * 2),
+          plane_words_(std::size_t{stride_} * tile.groups * kGroup),
           hi_(if_needed(needs.dither && !tall_, plane_words_)),
-          common_(if_needed(needs.light, plane_words_)),
+          light_(if_needed(needs.light, plane_words_)),
           read_(if_needed(needs.read, plane_words_)),
-          x_(std::size_t{kBlock} * row_stride_),
-          dither_(if_needed(needs.dither, x_size())),
-          squares_(if_needed(needs.read, x_size())),
-          total_(sum_size()),
-          low_(if_needed(tall_, sum_size())),
-          light_(if_needed(needs.light, sum_size())),
-          dither_sums_(if_needed(needs.dither, sum_size())),
-          read_sums_(if_needed(needs.read, sum_size()))
+          x_(std::size_t{vectors} * stride_),
+          dither_(if_needed(needs.dither, std::size_t{vectors} * stride_)),
+          squares_(if_needed(needs.read, std::size_t{vectors} * stride_))
     {
         if (needs.dither && !tall_) avx2::high_planes(tile.words.weights.data(), hi_.data(), plane_words_);
-        if (needs.light) avx2::widen(tile.words.common.data(), common_.data(), plane_words_);
+        if (needs.light) avx2::widen(tile.words.common.data(), light_.data(), plane_words_);
         if (needs.read) avx2::widen(tile.words.read.data(), read_.data(), plane_words_);
+        products_.first = tile.words.weights.data();
+        if (tall_) products_.low = tile.words.low.data();
+        products_.light = light_.data();
+        if (needs.dither) products_.dither = tall_ ? products_.first : hi_.data();
+        products_.read = read_.data();
     }
 
     // Where the kernels write a vector's inputs.
-    void* x(std::uint32_t v) { return x_.row(v, row_stride_); }
-    void* dither(std::uint32_t v) { return dither_.row(v, row_stride_); }
-    void* squares(std::uint32_t v) { return squares_.row(v, row_stride_); }
+    void* x(std::uint32_t v) { return x_.row(v, stride_); }
+    void* dither(std::uint32_t v) { return dither_.row(v, stride_); }
+    void* squares(std::uint32_t v) { return squares_.row(v, stride_); }
 
-    void multiply(std::uint32_t count)
+    PanelProducts products() const
     {
-        multiply(tile_.words.weights.data(), x_, count, total_);
-        if (tall_) multiply(tile_.words.low.data(), x_, count, low_);
-        if (needs_.light) multiply(common_.data(), x_, count, light_);
-        if (needs_.dither) multiply(tall_ ? tile_.words.weights.data() : hi_.data(), dither_, count, dither_sums_);
-        if (needs_.read) multiply(read_.data(), squares_, count, read_sums_);
+        PanelProducts products = products_;
+        products.x = x_.data(), products.dither_x = dither_.data(), products.squares = squares_.data();
+        products.stride = stride_;
+        return products;
     }
-
-    ExactSums exact(std::uint32_t v) const
-    {
-        return {total_.row(v, sum_stride_), tall_ ? low_.row(v, sum_stride_) : nullptr};
-    }
-    const std::int32_t* light(std::uint32_t v) const { return light_.row(v, sum_stride_); }
-    const std::int32_t* dithered(std::uint32_t v) const { return dither_sums_.row(v, sum_stride_); }
-    const std::int32_t* read(std::uint32_t v) const { return read_sums_.row(v, sum_stride_); }
     /// What codes of an unsigned plane are short of, times the sum of the inputs.
     static std::int32_t missing(std::uint32_t) { return 0; }
 
 private:
-    std::size_t x_size() const { return std::size_t{kBlock} * row_stride_; }
-    std::size_t sum_size() const { return std::size_t{kBlock} * sum_stride_; }
-
-    void multiply(const std::int16_t* plane, const Scratch<std::int16_t>& x, std::uint32_t count,
-                  Scratch<std::int32_t>& sums)
-    {
-        avx2::multiply(plane, tile_.row_groups, tile_.groups, x.data(), row_stride_, count, sums.data(), sum_stride_);
-    }
-
-    const PreparedTile& tile_;
-    const Needs needs_;
-    const std::uint32_t row_stride_, sum_stride_;
     const bool tall_;
+    const std::uint32_t stride_;
     const std::size_t plane_words_;
-    Scratch<std::int16_t> hi_, common_, read_;                             ///< planes as words
-    Scratch<std::int16_t> x_, dither_, squares_;                           ///< [vector][row_stride_]
-    Scratch<std::int32_t> total_, low_, light_, dither_sums_, read_sums_;  ///< [vector][sum_stride_]
+    Scratch<std::int16_t> hi_, light_, read_;     ///< planes as words
+    Scratch<std::int16_t> x_, dither_, squares_;  ///< [vector][stride_]
+    PanelProducts products_{};
 };
 
-/// The same in AVX-512, whose planes and inputs are bytes; planes that read the same inputs are summed together.
-class ByteSums {
+/// The same in AVX-512: bytes.
+class ByteInputs {
 public:
     static const ChainKernels& chain() { return kChainAvx512; }
     static const random_kernels::Kernels& random() { return random_kernels::kAvx512; }
 
-    ByteSums(const PreparedTile& tile, const Needs& needs)
-        : tile_(tile),
-          needs_(needs),
-          row_stride_((tile.row_groups * 4 + kLine - 1) / kLine * kLine),
-          sum_stride_(tile.groups * kGroup),
-          has_low_(!tile.bytes.lo.empty()),
-          x_(x_size()),
-          dither_(if_needed(needs.dither, x_size())),
-          squares_(if_needed(needs.read, x_size())),
-          zeros_(sum_stride_),
-          hi_(sum_size()),
-          lo_(if_needed(has_low_, sum_size())),
-          light_(if_needed(needs.light, sum_size())),
-          dither_sums_(if_needed(needs.dither, sum_size())),
-          read_sums_(if_needed(needs.read, sum_size()))
+    ByteInputs(const PreparedTile& tile, const Needs& needs, std::uint32_t vectors)
+        : stride_((tile.row_groups * 4 + kLine - 1) / kLine * kLine),
+          x_(std::size_t{vectors} * stride_),
+          dither_(if_needed(needs.dither, std::size_t{vectors} * stride_)),
+          squares_(if_needed(needs.read, std::size_t{vectors} * stride_))
     {
-        std::memset(zeros_.data(), 0, sum_stride_ * sizeof(std::int32_t));
-        for (std::uint32_t group = 0; group < tile.groups; ++group) {
-            add(of_x_, tile.bytes.hi, zeros_.data(), hi_, group);
-            if (has_low_) add(of_x_, tile.bytes.lo, zeros_.data(), lo_, group);
-            if (needs.light) add(of_x_, tile.bytes.common, zeros_.data(), light_, group);
-            if (needs.dither) add(of_dither_, tile.bytes.hi, tile.bytes.dither_start.data(), dither_sums_, group);
-            if (needs.read) add(of_squares_, tile.bytes.read, zeros_.data(), read_sums_, group);
-        }
+        products_.first = tile.bytes.hi.data();
+        if (!tile.bytes.lo.empty()) products_.low = tile.bytes.lo.data();
+        if (needs.light) products_.light = tile.bytes.common.data();
+        if (needs.dither) products_.dither = products_.first, products_.dither_start = tile.bytes.dither_start.data();
+        if (needs.read) products_.read = tile.bytes.read.data();
     }
 
-    void* x(std::uint32_t v) { return x_.row(v, row_stride_); }
-    void* dither(std::uint32_t v) { return dither_.row(v, row_stride_); }
-    void* squares(std::uint32_t v) { return squares_.row(v, row_stride_); }
+    void* x(std::uint32_t v) { return x_.row(v, stride_); }
+    void* dither(std::uint32_t v) { return dither_.row(v, stride_); }
+    void* squares(std::uint32_t v) { return squares_.row(v, stride_); }
 
-    void multiply(std::uint32_t count)
+    PanelProducts products() const
     {
-        multiply(of_x_, x_, count);
-        if (needs_.dither) multiply(of_dither_, dither_, count);
-        if (needs_.read) multiply(of_squares_, squares_, count);
+        PanelProducts products = products_;
+        products.x = x_.data(), products.dither_x = dither_.data(), products.squares = squares_.data();
+        products.stride = stride_;
+        return products;
     }
-
-    ExactSums exact(std::uint32_t v) const
-    {
-        return {hi_.row(v, sum_stride_), has_low_ ? lo_.row(v, sum_stride_) : zeros_.data()};
-    }
-    const std::int32_t* light(std::uint32_t v) const { return light_.row(v, sum_stride_); }
-    const std::int32_t* dithered(std::uint32_t v) const { return dither_sums_.row(v, sum_stride_); }
-    const std::int32_t* read(std::uint32_t v) const { return read_sums_.row(v, sum_stride_); }
     static std::int32_t missing(std::uint32_t sum) { return 128 * static_cast<std::int32_t>(sum); }
 
 private:
     static constexpr std::uint32_t kLine = 64;
-    using Streams = std::vector<avx512::Stream>;
-
-    std::size_t x_size() const { return std::size_t{kBlock} * row_stride_; }
-    std::size_t sum_size() const { return std::size_t{kBlock} * sum_stride_; }
-
-    void add(Streams& streams, const std::vector<PreparedTile::Line>& plane, const std::int32_t* start,
-             Scratch<std::int32_t>& sums, std::uint32_t group)
-    {
-        const std::size_t first = std::size_t{group} * tile_.row_groups;
-        streams.push_back({plane[first].of, start + group * kGroup, sums.data() + group * kGroup});
-    }
-
-    void multiply(const Streams& streams, const Scratch<std::uint8_t>& x, std::uint32_t count)
-    {
-        avx512::multiply(streams.data(), static_cast<std::uint32_t>(streams.size()), tile_.row_groups, x.data(),
-                         row_stride_, count, sum_stride_);
-    }
-
-    const PreparedTile& tile_;
-    const Needs needs_;
-    const std::uint32_t row_stride_, sum_stride_;
-    const bool has_low_;
-    Scratch<std::uint8_t> x_, dither_, squares_;  ///< [vector][row_stride_]
-    Scratch<std::int32_t> zeros_;
-    Scratch<std::int32_t> hi_, lo_, light_, dither_sums_, read_sums_;  ///< [vector][sum_stride_]
-    Streams of_x_, of_dither_, of_squares_;
+    const std::uint32_t stride_;
+    Scratch<std::uint8_t> x_, dither_, squares_;  ///< [vector][stride_]
+    PanelProducts products_{};
 };
 
-template <class Sums>
+template <class Inputs>
 class FusedMvm {
 public:
     FusedMvm(const MvmJob& job, const PreparedTile& tile)
@@ -219,18 +154,16 @@ public:
           cols_(job.tile->cols),
           padded_rows_((rows_ + 15) / 16 * 16),
           needs_{chain_.noisy, chain_.noisy && chain_.dither_step > 0, chain_.noisy && !tile.squares.empty()},
-          sums_(tile, needs_),
+          block_(std::min(kBlock, job.vectors)),
+          inputs_(tile, needs_, block_),
           keys_(random_kernels::round_keys(sample_counter(key_of(0), NoiseSource::sample).key)),
           words_(if_needed(chain_.noisy, padded_rows_ + kMargin)),
-          normals_(if_needed(chain_.noisy, tile.groups * kGroup + kMargin)),
           bends_(needs_.dither && !chain_.statics->dac.empty()),
           curves_(if_needed(needs_.dither, std::size_t{bends_ ? kCurves : 1} * padded_rows_)),
           dark_(if_needed(chain_.noisy, padded_rows_)),
           below_(if_needed(chain_.noisy, padded_rows_)),
           above_(if_needed(chain_.noisy, padded_rows_)),
-          analog_(tile.groups * kGroup),
           y_sums_(tile.groups * kGroup),
-          uncounted_(tile.groups * kGroup),
           columns_(columns())
     {
         if (!chain_.noisy) return;
@@ -255,7 +188,8 @@ public:
         for (std::uint32_t first = 0; first < job_.vectors; first += kBlock) {
             const std::uint32_t count = std::min(kBlock, job_.vectors - first);
             if (bends_ && first % kCurves == 0) look_up_curves(first);
-            for (std::uint32_t v = 0; v < count; ++v) inputs_[v] = kernels_.inputs(input(first + v), rows_, sums_.x(v));
+            for (std::uint32_t v = 0; v < count; ++v)
+                code_sums_[v] = kernels_.inputs(input(first + v), rows_, inputs_.x(v));
             if (chain_.noisy) {
                 noisy_block(first, count, stats);
             } else {
@@ -295,54 +229,65 @@ private:
         for (std::uint32_t i = 0; i < std::min(statics.lanes, job_.vectors); ++i) {
             const std::uint32_t lane = lane_of(job_, i);
             const std::size_t from = std::size_t{lane} * statics.n;
-            for (std::uint32_t c = 0; c < cols_; ++c) {
-                LaneGroup& group = lanes_[std::size_t{lane} * tile_.groups + c / kGroup];
-                const std::uint32_t at = c % kGroup;
-                group.dark[at] = columns.receiver_variance * statics.shortfall2[from + c] + columns.adc_variance[c];
-                group.shot[at] = shot * statics.shortfall[from + c];
-                group.scale[at] = columns.inverse_lsb[c] * statics.adc_gain[from + c];
-                group.offset[at] = statics.adc_offset[from + c];
-                group.crosstalk[at] = statics.crosstalk[c];
+            for (std::uint32_t first = 0; first < cols_; first += kGroup) {
+                LaneGroup& group = lanes_[std::size_t{lane} * tile_.groups + first / kGroup];
+                const float *loss = statics.shortfall.data() + from + first,
+                            *loss2 = statics.shortfall2.data() + from + first,
+                            *gain = statics.adc_gain.data() + from + first,
+                            *offset = statics.adc_offset.data() + from + first;
+                const float *adc_variance = columns.adc_variance.data() + first,
+                            *inverse_lsb = columns.inverse_lsb.data() + first,
+                            *crosstalk = statics.crosstalk.data() + first;
+                const std::uint32_t width = std::min(kGroup, cols_ - first);
+                for (std::uint32_t at = 0; at < width; ++at) {
+                    group.dark[at] = columns.receiver_variance * loss2[at] + adc_variance[at];
+                    group.shot[at] = shot * loss[at];
+                    group.scale[at] = inverse_lsb[at] * gain[at];
+                    group.offset[at] = offset[at];
+                    group.crosstalk[at] = crosstalk[at];
+                }
             }
         }
+    }
+
+    /// The products of a block's first `count` vectors.
+    PanelProducts products(std::uint32_t count) const
+    {
+        PanelProducts products = inputs_.products();
+        products.depth = tile_.row_groups;
+        products.groups = tile_.groups;
+        products.vectors = count;
+        return products;
     }
 
     void exact_block(std::uint32_t first, std::uint32_t count, MvmStats& stats)
     {
-        sums_.multiply(count);
-        for (std::uint32_t v = 0; v < count; ++v) {
-            if (!chain_.converters) {
-                kernels_.exact_row(sums_.exact(v), cols_, output(first + v));
-            } else {
-                stats.clipped += kernels_.quantised_row(sums_.exact(v), columns_, output(first + v));
-            }
-        }
+        std::array<std::int32_t*, kBlock> y;
+        for (std::uint32_t v = 0; v < count; ++v) y[v] = output(first + v);
+        if (!chain_.converters) return kernels_.exact(products(count), cols_, y.data());
+        stats.clipped += kernels_.quantised(products(count), columns_, y.data());
     }
 
     void noisy_block(std::uint32_t first, std::uint32_t count, MvmStats& stats)
     {
-        dither_sum_.fill(0);
-        read_shift_.fill(0);
-        for (std::uint32_t v = 0; v < count; ++v) {
-            if (needs_.dither) draw_dither(first + v, v);
-            if (needs_.read)
-                read_shift_[v] =
-                    Sums::missing(kernels_.squares(tile_.squares.data(), input(first + v), rows_, sums_.squares(v)));
-        }
-        sums_.multiply(count);
         draw_intensities(first, count);
+        for (std::uint32_t v = 0; v < count; ++v) {
+            const std::int32_t dither_sum = needs_.dither ? draw_dither(first + v, v) : 0;
+            set_terms(first + v, v, dither_sum);
+            if (needs_.read)
+                terms_[v].read_shift = Inputs::missing(
+                    kernels_.squares(tile_.squares.data(), input(first + v), rows_, inputs_.squares(v)));
+            const std::uint64_t x_sum = code_sums_[v].sum;
+            stats.sum_x += x_sum;
+            stats.sum_x2 += code_sums_[v].square;
+            stats.sum_xsum2 += x_sum * x_sum;
+        }
         SampleSums sums;
         sums.y = y_sums_.data();
         std::fill_n(sums.y, tile_.groups * kGroup, 0);
-        for (std::uint32_t v = 0; v < count; ++v) {
-            const std::uint64_t x_sum = inputs_[v].sum;
-            stats.sum_x += x_sum;
-            stats.sum_x2 += inputs_[v].square;
-            stats.sum_xsum2 += x_sum * x_sum;
-            const Clipped clipped = noisy_vector(first + v, v, sums);
-            stats.clipped += clipped.samples;
-            stats.sum_clip2 += clipped.error2;
-        }
+        first_ = first;
+        stats_ = &stats;
+        stats.clipped += kernels_.noisy(panel(count), sums);
         const auto total = [](const std::uint64_t(&sum)[8]) { return std::accumulate(sum, sum + 8, std::uint64_t{0}); };
         stats.sum_common += total(sums.light);
         stats.sum_common2 += total(sums.light2);
@@ -350,6 +295,68 @@ private:
         stats.sum_y2 += y2;
         stats.sum_lit2 += y2 + lit_beyond(count);
         stats.sum_read += total(sums.read);
+    }
+
+    Panel panel(std::uint32_t count)
+    {
+        Panel panel{};
+        panel.products = products(count);
+        panel.columns = &columns_;
+        panel.terms = terms_.data();
+        panel.keys = &keys_;
+        panel.skipped_draws = job_.first_row % 4;
+        panel.tilt = heated_.tilt;
+        panel.read_unit = read_unit_;
+        panel.bent = !chain_.statics->adc_inl.empty();
+        panel.self = this;
+        panel.samples = [](void* self, const AnalogSamples& of) { static_cast<FusedMvm*>(self)->analog_samples(of); };
+        return panel;
+    }
+
+    void set_terms(std::uint32_t vector, std::uint32_t v, std::int32_t dither_sum)
+    {
+        const std::uint32_t x_sum = code_sums_[v].sum;
+        const AddedInputs added = added_inputs(chain_, x_sum, dither_sum, 0);
+        const float rin = rin_[v];
+        VectorTerms& terms = terms_[v];
+        terms.lane = lanes_.data() + std::size_t{lane_of(job_, vector)} * tile_.groups;
+        terms.y = output(vector);
+        std::copy_n(counter_of(vector, NoiseSource::sample, job_.first_row).counter, 4, terms.counter);
+        terms.light_shift = leaked_light(chain_, x_sum, 0) + Inputs::missing(x_sum);
+        terms.x_sum = static_cast<float>(x_sum) + added.sum;
+        terms.change = rin + (1.0F + rin) * heated_.change;
+        terms.intensity = (1.0F + terms.change) * (1.0F + added.spill);
+        terms.leak = rin_leak_[v];
+        terms.read_light = (1.0F + rin) * (1.0F + heated_.change);
+        terms.read_shift = 0;
+    }
+
+    /// What the ADC makes of samples that the kernel leaves to it, or what those at an end code lose.
+    void analog_samples(const AnalogSamples& of)
+    {
+        const std::uint32_t vector = first_ + of.vector;
+        std::array<float, kGroup> analog;
+        std::copy_n(of.analog, of.cols, analog.data());
+        SampleRow row;
+        row.first = of.col;
+        row.cols = of.cols;
+        row.lane = lane_of(job_, vector);
+        row.analog = analog.data();
+        row.pedestal = pedestal_of(chain_, code_sums_[of.vector].sum);
+        if (of.low != nullptr) {
+            row.hi = of.first;
+            row.lo = of.low;
+        } else {
+            row.total = of.first;
+        }
+        row.y = output(vector) + of.col;
+        if (!of.bent) {
+            stats_->sum_clip2 += clipping_error2(chain_, tile_.columns, row);
+            return;
+        }
+        const Clipped clipped = bent_samples(chain_, tile_.columns, row);
+        stats_->clipped += clipped.samples;
+        stats_->sum_clip2 += clipped.error2;
     }
 
     /// sum (y + f)^2 - sum y^2 over a block, f being the light of a column's modulators at code 0.
@@ -397,14 +404,15 @@ private:
         }
     }
 
-    void draw_dither(std::uint32_t vector, std::uint32_t v)
+    /// Returns the sum of the errors.
+    std::int32_t draw_dither(std::uint32_t vector, std::uint32_t v)
     {
         const auto beside = neighbours(job_, vector);
         errors_.curve = curves_.row(bends_ ? vector % kCurves : 0, padded_rows_);
         errors_.below = neighbour(beside[0], below_);
         errors_.above = neighbour(beside[1], above_);
         random_.rows(keys_, counter_of(vector, NoiseSource::dac, 0).counter, (rows_ + 3) / 4, words_.data());
-        dither_sum_[v] = kernels_.dac_errors(errors_, rows_, sums_.dither(v));
+        return kernels_.dac_errors(errors_, rows_, inputs_.dither(v));
     }
 
     /// As sample_counter() of the vector's key, without the key.
@@ -442,86 +450,32 @@ private:
         for (std::uint32_t v = 0; v < count; ++v) errors[v] = intensity_error(intensity_sigma_, draws[v]);
     }
 
-    Clipped noisy_vector(std::uint32_t vector, std::uint32_t v, SampleSums& sums)
-    {
-        const SampleCounter start = counter_of(vector, NoiseSource::sample, job_.first_row);
-        random_.normals(keys_, start.counter, (cols_ + job_.first_row % 4 + 3) / 4, normals_.data());
-
-        const std::uint32_t x_sum = inputs_[v].sum;
-        const AddedInputs added = added_inputs(chain_, x_sum, dither_sum_[v], 0);
-        const float rin = rin_[v];
-        Row row{};
-        row.exact = sums_.exact(v);
-        row.light = sums_.light(v);
-        if (needs_.dither) row.dither = sums_.dithered(v);
-        if (needs_.read) row.read = sums_.read(v);
-        row.normal = normals_.data() + job_.first_row % 4;
-        row.light_shift = leaked_light(chain_, x_sum, 0) + Sums::missing(x_sum);
-        row.read_shift = read_shift_[v];
-        row.x_sum = static_cast<float>(x_sum) + added.sum;
-        row.change = rin + (1.0F + rin) * heated_.change;
-        row.intensity = (1.0F + row.change) * (1.0F + added.spill);
-        row.tilt = heated_.tilt;
-        row.leak = rin_leak_[v];
-        row.read_unit = read_unit_;
-        row.read_light = (1.0F + rin) * (1.0F + heated_.change);
-        row.y = output(vector);
-
-        const StaticErrors& statics = *chain_.statics;
-        const std::uint32_t lane = lane_of(job_, vector);
-        const LaneGroup* of_lane = lanes_.data() + std::size_t{lane} * tile_.groups;
-        SampleRow sample;
-        sample.cols = cols_;
-        sample.lane = lane;
-        sample.analog = analog_.data();
-        sample.pedestal = pedestal_of(chain_, x_sum);
-        if (row.exact.lo != nullptr) {
-            sample.hi = row.exact.hi;
-            sample.lo = row.exact.lo;
-        } else {
-            sample.total = row.exact.hi;
-        }
-        sample.y = row.y;
-        if (statics.adc_inl.empty()) {
-            Clipped clipped{kernels_.noisy_row(columns_, of_lane, row, sums), 0};
-            if (clipped.samples == 0) return clipped;
-            // Few vectors have such samples: once more, up to the ADC, to see what they lose.
-            SampleSums counted{};
-            counted.y = uncounted_.data();
-            row.analog = analog_.data();
-            kernels_.noisy_row(columns_, of_lane, row, counted);
-            clipped.error2 = clipping_error2(chain_, tile_.columns, sample);
-            return clipped;
-        }
-        row.analog = analog_.data();
-        kernels_.noisy_row(columns_, of_lane, row, sums);
-        return bent_samples(chain_, tile_.columns, sample);
-    }
-
-    const ChainKernels& kernels_ = Sums::chain();
-    const random_kernels::Kernels& random_ = Sums::random();
+    const ChainKernels& kernels_ = Inputs::chain();
+    const random_kernels::Kernels& random_ = Inputs::random();
     const MvmJob& job_;
     const AnalogChain& chain_;
     const PreparedTile& tile_;
     const std::uint32_t rows_, cols_, padded_rows_;
     const Needs needs_;
-    Sums sums_;
+    const std::uint32_t block_;  ///< vectors of a block
+    Inputs inputs_;
     const random_kernels::RoundKeys keys_;
     Scratch<std::uint32_t> words_;
-    Scratch<float> normals_;
     const bool bends_;
     Scratch<std::int8_t> curves_;  ///< [vector mod kCurves][padded_rows_]
     Scratch<std::uint8_t> dark_, below_, above_;
-    Scratch<float> analog_;
-    Scratch<std::int32_t> y_sums_, uncounted_;
+    Scratch<std::int32_t> y_sums_;
     std::vector<LaneGroup> lanes_;  ///< [lane][group] of lanes in use
     const Columns columns_;
     Heating heated_{};
     DacErrors errors_{};
     float intensity_sigma_ = 0;
     float read_unit_ = 0;
-    std::array<InputSums, kBlock> inputs_{};
-    std::array<std::int32_t, kBlock> dither_sum_{}, read_shift_{};
+    // Of the block at work:
+    std::uint32_t first_ = 0;  ///< its first vector
+    MvmStats* stats_ = nullptr;
+    std::array<InputSums, kBlock> code_sums_{};
+    std::array<VectorTerms, kBlock> terms_{};
     std::array<float, kBlock> rin_{}, rin_leak_{};
 };
 
@@ -529,8 +483,8 @@ private:
 
 void run_fused(const MvmJob& job, const PreparedTile& tile, MvmStats& stats)
 {
-    if (tile.kernel == KernelIsa::avx2) return FusedMvm<WordSums>(job, tile).run(stats);
-    FusedMvm<ByteSums>(job, tile).run(stats);
+    if (tile.kernel == KernelIsa::avx2) return FusedMvm<WordInputs>(job, tile).run(stats);
+    FusedMvm<ByteInputs>(job, tile).run(stats);
 }
 
 #else

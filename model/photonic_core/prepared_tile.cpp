@@ -106,7 +106,7 @@ PreparedTile::PreparedTile(const AnalogChain& chain, const pcm_memory::Effective
         group.floor_acc[at] = static_cast<float>(columns.floor_acc[c]);
         group.inverse_lsb[at] = columns.inverse_lsb[c];
         group.floor_light[at] = columns.floor_light[c];
-        group.gain_high[at] = static_cast<std::int32_t>(columns.digital_gain[c] >> 16);
+        group.gain_high[at] = static_cast<std::int32_t>((columns.digital_gain[c] + 0x8000) >> 16);
         group.gain_low[at] = static_cast<std::int32_t>(columns.digital_gain[c] & 0xffff);
     }
 }

@@ -98,7 +98,7 @@ void bend(const SampleRow& row, const float* adc_inl, float half)
     for (std::uint32_t c = 0; c < row.cols; ++c) {
         const float position = (row.analog[c] + half) * (converters::kKnots / (2 * half));
         const auto knot = static_cast<std::uint32_t>(std::clamp(position, 0.0F, kLast));
-        row.analog[c] += adc_inl[std::size_t{c} * converters::kKnots + knot];
+        row.analog[c] += adc_inl[(std::size_t{row.first} + c) * converters::kKnots + knot];
     }
 }
 
@@ -189,7 +189,7 @@ std::int64_t clipping_error2(const AnalogChain& chain, const ColumnConstants& co
         const auto v = static_cast<double>(row.analog[c]);
         const double code = std::clamp(v, -half, half - 1), beyond = code - v;
         if (std::abs(beyond) <= 0.5) continue;  // that is rounding
-        const double step = static_cast<double>(columns.digital_gain[c]) / 65536.0;
+        const double step = static_cast<double>(columns.digital_gain[row.first + c]) / 65536.0;
         // One cell a weight: the codes start at 0, half a range below the middle.
         const double middle = row.pedestal > 0 ? row.pedestal - half * step : 0;
         const std::int32_t y = row.total != nullptr ? (row.total[c] + 128) >> 8 : row.hi[c] + ((row.lo[c] + 128) >> 8);
@@ -204,7 +204,7 @@ namespace {
 Clipped digitise(const AnalogChain& chain, const ColumnConstants& columns, const SampleRow& row)
 {
     const float half = static_cast<float>(chain.adc_codes / 2);
-    Clipped clipped{convert(row, columns.digital_gain.data(), -half, half - 1.0F), 0};
+    Clipped clipped{convert(row, columns.digital_gain.data() + row.first, -half, half - 1.0F), 0};
     if (clipped.samples > 0) clipped.error2 = clipping_error2(chain, columns, row);
     return clipped;
 }

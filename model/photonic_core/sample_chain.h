@@ -31,6 +31,7 @@ ColumnConstants column_constants(const AnalogChain& chain, const pcm_memory::Eff
 /// One vector: exact sums in, acc units out.
 struct SampleRow {
     std::uint32_t cols = 0;
+    std::uint32_t first = 0;  ///< column of the tile that the row starts at; not 0: bent_samples(), clipping_error2()
     const std::int32_t* hi = nullptr;
     const std::int32_t* lo = nullptr;  ///< all zero if the tile has no lo plane
     // Only read if noisy:

@@ -2,7 +2,8 @@
 // The products of ResNet-50, tile by tile through the normative chain, against OpenBLAS sgemm of the bare products:
 // variants in turn, CPU time, medians. scripts/bench runs it; stdout is JSON.
 //
-//   resnet50_bench [ROUNDS [KERNEL]]      KERNEL: auto, portable, avx2, avx512_vnni; sgemm = that alone
+//   resnet50_bench [ROUNDS [KERNEL [VARIANT]]]      KERNEL: auto, portable, avx2, avx512_vnni; sgemm = that alone.
+//                                                   VARIANT: one row alone, for a profiler
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -188,6 +189,10 @@ int main(int argc, char** argv)
     openblas_set_num_threads(1);
     variants.insert(variants.begin(), {"sgemm", [&] { sgemm.run(); }});
 #endif
+    if (argc > 3)
+        variants.erase(std::remove_if(variants.begin(), variants.end(),
+                                      [&](const auto& variant) { return variant.first != argv[3]; }),
+                       variants.end());
     std::map<std::string, std::vector<double>> times, ratios;
     for (int round = 0; round <= rounds; ++round) {  // round 0 warms up
         double unit = 0;
