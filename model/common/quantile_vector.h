@@ -76,11 +76,10 @@ LIGHTCARD_INLINE void draws(const Quantile<W>& quantile, const typename W::I (&w
         z[i] = W::permute(quantile.common[detail::kGaussianDegree], exponent[i]);
     }
 #pragma GCC unroll 8
-    for (int power = detail::kGaussianDegree - 1; power >= 0; --power) {
-        const auto coefficients = quantile.common[power];
+    for (int power = detail::kGaussianDegree - 1; power >= 0; --power)
 #pragma GCC unroll 8
-        for (std::uint32_t i = 0; i < count; ++i) z[i] = W::fma(z[i], t[i], W::permute(coefficients, exponent[i]));
-    }
+        for (std::uint32_t i = 0; i < count; ++i)
+            z[i] = W::fma(z[i], t[i], W::permute(quantile.common[power], exponent[i]));
 #pragma GCC unroll 8
     for (std::uint32_t i = 0; i < count; ++i) {
         if (__builtin_expect(W::any_below(k[i], quantile.rare), 0)) z[i] = rare_octaves<W>(t[i], exponent[i]);
