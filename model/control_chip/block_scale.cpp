@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <limits>
 
+#include "lightcard/model/common/simd.h"
 #include "lightcard/model/control_chip/post_process.h"
 
 namespace lightcard::control_chip {
@@ -43,7 +44,7 @@ std::int32_t value_of(const BlockShape& shape, std::uint8_t raw)
     return shape.is_signed ? static_cast<std::int8_t>(raw) : raw;
 }
 
-std::uint32_t largest_magnitude(const std::vector<std::int16_t>& values)
+LIGHTCARD_CLONES std::uint32_t largest_magnitude(const std::vector<std::int16_t>& values)
 {
     std::int32_t most = 0;
     for (const std::int32_t value : values) most = std::max(most, std::abs(value));
@@ -51,7 +52,7 @@ std::uint32_t largest_magnitude(const std::vector<std::int16_t>& values)
 }
 
 /// Every code as a share of the largest.
-void scale_vector(const BlockShape& shape, std::uint32_t largest, std::vector<std::int16_t>& values)
+LIGHTCARD_CLONES void scale_vector(const BlockShape& shape, std::uint32_t largest, std::vector<std::int16_t>& values)
 {
     if (largest == 0) return;
     const Scaler scale(shape.full, largest);
@@ -62,7 +63,8 @@ void scale_vector(const BlockShape& shape, std::uint32_t largest, std::vector<st
 }
 
 /// Codes that cannot be negative, straight from the tensor to the light; returns their largest.
-std::uint8_t scale_unsigned(std::uint32_t full, const std::uint8_t* raw, std::uint32_t inputs, std::uint8_t* codes)
+LIGHTCARD_CLONES std::uint8_t scale_unsigned(std::uint32_t full, const std::uint8_t* raw, std::uint32_t inputs,
+                                             std::uint8_t* codes)
 {
     std::uint8_t most = 0;
     for (std::uint32_t i = 0; i < inputs; ++i) most = std::max(most, raw[i]);
@@ -117,8 +119,9 @@ std::int32_t contribution(std::int64_t sum, std::int64_t largest, const BlockSca
 /// contribution() of one conversion a sum: samples of one pass and no copies, in place. In fp64, which compilers do
 /// several of at once, and exact: |sum| is below 2^33, largest and mantissa below 2^8, and what is added, 1/2, lies
 /// within 53 bits of the product of all three.
-void scale_samples(std::uint32_t vectors, const std::vector<double>& offset, const std::vector<std::uint8_t>& largest,
-                   const std::vector<double>& factor, std::int32_t* samples)
+LIGHTCARD_CLONES void scale_samples(std::uint32_t vectors, const std::vector<double>& offset,
+                                    const std::vector<std::uint8_t>& largest, const std::vector<double>& factor,
+                                    std::int32_t* samples)
 {
     constexpr double kLeast = std::numeric_limits<std::int32_t>::min(),
                      kMost = std::numeric_limits<std::int32_t>::max();
@@ -145,8 +148,10 @@ bool block_scale_legal(std::uint16_t bf16)
 
 BlockScale block_scale(std::uint16_t bf16)
 {
-    if (bf16 == 0) return {0, 0};
-    return {128 | (bf16 & 127), kExponentOfOne - (bf16 >> 7)};
+    if (bf16 == 0) return {0, 0, 0};
+    const std::int64_t mantissa = 128 | (bf16 & 127);
+    const std::uint32_t shift = kExponentOfOne - (bf16 >> 7);
+    return {mantissa, shift, static_cast<double>(mantissa) / static_cast<double>(std::uint64_t{1} << shift)};
 }
 
 BlockShape::BlockShape(const lc_mvm_op& op, bool two_pass)
@@ -201,9 +206,7 @@ void combine_samples(const BlockShape& shape, std::uint32_t vectors, const std::
     if (shape.passes() == 1 && divisor == 1 && !plain) {
         std::vector<double> factor(shape.outputs, 1.0), taken(shape.outputs, 0.0);
         for (std::uint32_t o = 0; o < shape.outputs; ++o) {
-            if (!scales.empty())
-                factor[o] =
-                    static_cast<double>(scales[o].mantissa) / static_cast<double>(std::uint64_t{1} << scales[o].shift);
+            if (!scales.empty()) factor[o] = scales[o].value;
             if (offset) taken[o] = static_cast<double>(std::int64_t{kSignedOffset} * column_sum[o]);
         }
         return scale_samples(vectors, taken, largest, factor, samples.data());
@@ -232,10 +235,7 @@ double mean_square_scale(const std::vector<std::uint8_t>& largest, const std::ve
 {
     double vectors = 0, columns = 0;
     for (const double most : largest) vectors += most * most;
-    for (const BlockScale& scale : scales) {
-        const double value = static_cast<double>(scale.mantissa) / static_cast<double>(std::uint64_t{1} << scale.shift);
-        columns += value * value;
-    }
+    for (const BlockScale& scale : scales) columns += scale.value * scale.value;
     const double vector = largest.empty() ? 1 : vectors / static_cast<double>(largest.size());
     return vector * (scales.empty() ? 1 : columns / static_cast<double>(scales.size()));
 }

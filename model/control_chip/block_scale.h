@@ -16,6 +16,7 @@ namespace lightcard::control_chip {
 struct BlockScale {
     std::int64_t mantissa = 1;  ///< 0, or 128 .. 255; 1 where a command has no scales
     std::uint32_t shift = 0;
+    double value = 1;  ///< the same, exactly
 };
 constexpr std::uint32_t kMostBlockShift = 38;
 /// Nothing below 2^-31 but zero, nothing from 256 up, no sign: what the rescaling multiplier takes.

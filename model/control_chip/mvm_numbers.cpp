@@ -3,9 +3,10 @@
 
 #include <algorithm>
 #include <cstring>
-#include <limits>
 #include <stdexcept>
 #include <utility>
+
+#include "lightcard/model/control_chip/row_ops.h"
 
 namespace lightcard::control_chip {
 
@@ -66,10 +67,13 @@ bool MvmNumbers::chunks_apart() const
 
 std::uint32_t MvmNumbers::chunk_vectors(std::uint32_t lanes, std::uint32_t threads) const
 {
-    constexpr std::uint32_t kMost = 64, kLeast = 16, kChunksAThread = 4;
+    constexpr std::uint32_t kMost = 64, kLeast = 16;
     const auto vectors = static_cast<std::uint32_t>(largest_.size());
-    const std::uint32_t share = threads < 2 ? kMost : vectors / (threads * kChunksAThread);
-    return (std::clamp(share, kLeast, kMost) + lanes - 1) / lanes * lanes;
+    // One more than threads, so that none waits while commands follow each other chunk by chunk.
+    const std::uint32_t few = threads < 2 ? 1 : std::min(threads + 1, std::max(1u, vectors / kLeast));
+    const std::uint32_t chunks = std::max(few, (vectors + kMost - 1) / kMost);
+    const std::uint32_t size = threads < 2 ? kMost : (vectors + chunks - 1) / chunks;
+    return (size + lanes - 1) / lanes * lanes;
 }
 
 void MvmNumbers::add_accesses(std::uint32_t chunk_vectors, NumericJobs::Job& job) const
@@ -133,18 +137,8 @@ void MvmNumbers::add_partial_sums(std::uint64_t first, std::vector<std::int32_t>
 {
     if (is_first() && is_last()) return;
     std::uint8_t* partial = partial_ + first * sum_bytes();
-    if (!is_first()) {
-        for (std::size_t i = 0; i < count; ++i) {
-            std::int32_t before = 0;
-            std::memcpy(&before, partial + i * 4, sizeof before);
-            // Saturated: towards the sign of what was there, which both had if the sum left 32 bits.
-            std::int32_t sum = 0;
-            const bool over = __builtin_add_overflow(sums[i], before, &sum);
-            sums[i] = over ? (before < 0 ? std::numeric_limits<std::int32_t>::min()
-                                         : std::numeric_limits<std::int32_t>::max())
-                           : sum;
-        }
-    }
+    // Saturated: towards the sign of what was there, which both had if the sum left 32 bits.
+    if (!is_first()) add_saturated(partial, static_cast<std::uint32_t>(count), sums.data());
     if (!is_last()) std::memcpy(partial, sums.data(), count * 4);
 }
 

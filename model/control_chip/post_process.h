@@ -27,19 +27,22 @@ inline std::int64_t rescale(std::int64_t product, std::uint32_t shift)
 /// Constants of `cols` columns, packed s32 bias, s32 multiplier, u8 shift.
 struct PostTable {
     std::vector<std::int32_t> bias, multiplier;
-    std::vector<std::uint8_t> shift;
+    std::vector<std::int64_t> shift, half;  ///< half: what rescale() adds
 
-    PostTable(const std::uint8_t* packed, std::uint32_t cols) : bias(cols), multiplier(cols), shift(cols)
+    PostTable(const std::uint8_t* packed, std::uint32_t cols) : bias(cols), multiplier(cols), shift(cols), half(cols)
     {
         if (packed == nullptr) return;
         std::memcpy(bias.data(), packed, cols * 4ull);
         std::memcpy(multiplier.data(), packed + cols * 4ull, cols * 4ull);
-        std::memcpy(shift.data(), packed + cols * 8ull, cols);
+        for (std::uint32_t col = 0; col < cols; ++col) {
+            shift[col] = packed[cols * 8ull + col];
+            half[col] = shift[col] >= 1 && shift[col] <= 62 ? std::int64_t{1} << (shift[col] - 1) : 0;
+        }
     }
     static std::size_t bytes(std::uint32_t cols) { return cols * 9ull; }
     bool shifts_legal() const
     {
-        return std::all_of(shift.begin(), shift.end(), [](std::uint8_t s) { return s >= 1 && s <= 62; });
+        return std::all_of(shift.begin(), shift.end(), [](std::int64_t s) { return s >= 1 && s <= 62; });
     }
 };
 
@@ -80,20 +83,6 @@ inline void store_element(std::uint8_t* at, std::uint32_t format, std::int32_t v
         std::memcpy(at, &half, 2);
     } else {
         *at = static_cast<std::uint8_t>(value);
-    }
-}
-
-/// One row of accumulators to the output: s32 adds the bias, narrower formats rescale and clamp.
-inline void post_process_row(const std::int32_t* sums, std::uint32_t cols, const PostTable& table, const Clamp& clamp,
-                             std::uint32_t format, std::uint8_t* out)
-{
-    for (std::uint32_t col = 0; col < cols; ++col) {
-        const auto biased = saturate32(static_cast<std::int64_t>(sums[col]) + table.bias[col]);
-        const auto value =
-            format == LC_FMT_S32
-                ? biased
-                : clamp(rescale(static_cast<std::int64_t>(biased) * table.multiplier[col], table.shift[col]));
-        store_element(out + static_cast<std::size_t>(col) * element_bytes(format), format, value);
     }
 }
 

@@ -3,12 +3,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <stdexcept>
 #include <vector>
 
 #include "lightcard/model/common/det_math.h"
-#include "lightcard/model/control_chip/post_process.h"
+#include "lightcard/model/control_chip/row_ops.h"
 #include "lightcard/model/control_chip/window.h"
 
 namespace lightcard::control_chip {
@@ -64,31 +63,47 @@ Clamp clamp_of(const lc_vector_op& op)
     return {op.zero_point, op.clamp_lo, op.clamp_hi};
 }
 
-void rescale_pixel(const lc_vector_op& op, const VectorWalk& walk, Position at)
+/// Elements of a position in work, [channels].
+struct Rows {
+    explicit Rows(const lc_vector_op& op) : a(op.in.channels), b(op.in.channels) {}
+    std::vector<std::int32_t> a, b;
+};
+
+void load_pixel(const lc_vector_op& op, const VectorWalk& walk, const std::uint8_t* pixel,
+                std::vector<std::int32_t>& row)
 {
-    const Clamp clamp = clamp_of(op);
-    const auto* a = walk.input(at, 0, 0);
-    auto* out = walk.output(at);
-    for (std::uint32_t ch = 0; ch < op.in.channels; ++ch) {
-        const auto product = static_cast<std::int64_t>(walk.element(a, ch)) * op.mult;
-        store_element(out + ch * walk.out_step(), op.out_format, clamp(rescale(product, op.shift)));
+    if (pixel == nullptr) {
+        std::fill(row.begin(), row.end(), 0);
+    } else {
+        load_row(pixel, {op.in_format, walk.in_step()}, op.in.channels, row.data());
     }
 }
 
-/// ADD and MUL.
-void combine_pixel(const lc_vector_op& op, const VectorWalk& walk, Position at)
+void store_pixel(const lc_vector_op& op, const VectorWalk& walk, const std::vector<std::int32_t>& row, Position at)
 {
-    const Clamp clamp = clamp_of(op);
-    const auto* a = walk.input(at, 0, 0);
-    const auto* b = walk.second(at);
+    store_row(row.data(), {op.out_format, walk.out_step()}, op.in.channels, walk.output(at));
+}
+
+void rescale_pixel(const lc_vector_op& op, const VectorWalk& walk, Position at, Rows& rows)
+{
+    load_pixel(op, walk, walk.input(at, 0, 0), rows.a);
+    rescale_row({op.mult, op.shift, clamp_of(op)}, op.in.channels, rows.a.data());
+    store_pixel(op, walk, rows.a, at);
+}
+
+/// ADD and MUL.
+void combine_pixel(const lc_vector_op& op, const VectorWalk& walk, Position at, Rows& rows)
+{
     const std::uint32_t step = (op.flags & LC_VEC_IN2_SCALAR) != 0 ? 0 : element_bytes(op.in2_format);
-    auto* out = walk.output(at);
-    for (std::uint32_t ch = 0; ch < op.in.channels; ++ch) {
-        const std::int64_t left = walk.element(a, ch);
-        const std::int64_t right = load_element(b + static_cast<std::size_t>(ch) * step, op.in2_format);
-        const auto product = op.kind == LC_VEC_MUL ? left * right * op.mult : left * op.mult + right * op.mult2;
-        store_element(out + ch * walk.out_step(), op.out_format, clamp(rescale(product, op.shift)));
+    load_pixel(op, walk, walk.input(at, 0, 0), rows.a);
+    load_row(walk.second(at), {op.in2_format, step}, op.in.channels, rows.b.data());
+    const Rescaling by{op.mult, op.shift, clamp_of(op)};
+    if (op.kind == LC_VEC_MUL) {
+        multiply_rows(by, rows.b.data(), op.in.channels, rows.a.data());
+    } else {
+        add_rows(by, op.mult2, rows.b.data(), op.in.channels, rows.a.data());
     }
+    store_pixel(op, walk, rows.a, at);
 }
 
 /// floor(value + 1/2) + zero point, clamped; what is no number becomes the lower end.
@@ -99,7 +114,24 @@ std::int32_t to_code(double value, const Clamp& clamp)
     return code < clamp.hi ? static_cast<std::int32_t>(code) : clamp.hi;
 }
 
-void pool_pixel(const lc_vector_op& op, const VectorWalk& walk, Position at)
+/// Positions outside never win; a window with nothing inside gives zero.
+void max_pixel(const lc_vector_op& op, const VectorWalk& walk, Position at, Rows& rows)
+{
+    bool any = false;
+    for (std::uint32_t kh = 0; kh < op.in.kernel_h; ++kh) {
+        for (std::uint32_t kw = 0; kw < op.in.kernel_w; ++kw) {
+            const auto* pixel = walk.input(at, kh, kw);
+            if (pixel == nullptr) continue;
+            load_pixel(op, walk, pixel, any ? rows.b : rows.a);
+            if (any) keep_largest(rows.b.data(), op.in.channels, rows.a.data());
+            any = true;
+        }
+    }
+    if (!any) std::fill(rows.a.begin(), rows.a.end(), 0);
+    store_pixel(op, walk, rows.a, at);
+}
+
+void mean_pixel(const lc_vector_op& op, const VectorWalk& walk, Position at)
 {
     std::vector<const std::uint8_t*> inside;
     for (std::uint32_t kh = 0; kh < op.in.kernel_h; ++kh) {
@@ -108,21 +140,14 @@ void pool_pixel(const lc_vector_op& op, const VectorWalk& walk, Position at)
         }
     }
     auto* out = walk.output(at);
-    const Clamp clamp{op.zero_point, op.clamp_lo, op.clamp_hi};
+    const Clamp clamp = clamp_of(op);
+    const bool valid = (op.flags & LC_VEC_VALID_COUNT) != 0;
+    const auto count = static_cast<std::uint32_t>(std::max<std::size_t>(1, inside.size()));
     for (std::uint32_t ch = 0; ch < op.in.channels; ++ch) {
-        std::int32_t result = 0;
-        if (op.kind == LC_VEC_MAXPOOL) {
-            // Positions outside never win; a window with nothing inside gives zero.
-            result = inside.empty() ? 0 : std::numeric_limits<std::int32_t>::min();
-            for (const auto* pixel : inside) result = std::max(result, walk.element(pixel, ch));
-        } else {
-            std::int64_t sum = 0;
-            for (const auto* pixel : inside) sum += walk.element(pixel, ch);
-            const bool valid = (op.flags & LC_VEC_VALID_COUNT) != 0;
-            const auto count = static_cast<std::uint32_t>(std::max<std::size_t>(1, inside.size()));
-            result = clamp(valid ? rounded_mean(sum * op.mult, count, op.shift) : rescale(sum * op.mult, op.shift));
-        }
-        store_element(out + ch * walk.out_step(), op.out_format, result);
+        std::int64_t sum = 0;
+        for (const auto* pixel : inside) sum += walk.element(pixel, ch);
+        const auto mean = valid ? rounded_mean(sum * op.mult, count, op.shift) : rescale(sum * op.mult, op.shift);
+        store_element(out + ch * walk.out_step(), op.out_format, clamp(mean));
     }
 }
 
@@ -219,75 +244,6 @@ void move_pixel(const lc_vector_op& op, const VectorWalk& walk, Position at)
     }
 }
 
-/// sum_k codes[k] * weights[k]; k <= kMaxGemmDepth keeps it within s32 (2^15 * 255 * 255 < 2^31).
-template <class Weight>
-std::int32_t dot(const std::int16_t* codes, const Weight* weights, std::uint32_t k)
-{
-    std::int32_t sum = 0;
-    for (std::uint32_t i = 0; i < k; ++i) sum += std::int32_t{codes[i]} * weights[i];
-    return sum;
-}
-
-bool windowed(const lc_gemm_op& op)
-{
-    return (op.flags & LC_GEMM_WINDOW) != 0;
-}
-
-std::uint64_t batches_of(const lc_gemm_op& op)
-{
-    return std::max<std::uint32_t>(1, op.batch);
-}
-
-/// That have constants of their own.
-std::uint32_t columns_of(const lc_gemm_op& op)
-{
-    return op.n * (windowed(op) ? std::max<std::uint32_t>(1, op.batch) : 1);
-}
-
-PostTable constants_of(const lc_gemm_op& op, const std::uint8_t* sram)
-{
-    PostTable table(op.post == 0 ? nullptr : sram + LC_PTR_OFFSET(op.post), columns_of(op));
-    if (op.out_format != LC_FMT_S32 && !table.shifts_legal())
-        throw std::invalid_argument("post-processing shift outside 1..62");
-    return table;
-}
-
-/// A GEMM whose rows are the vectors of a window, its batch the groups of a convolution.
-void run_convolution(const lc_gemm_op& op, std::uint64_t first, std::uint64_t last, std::uint8_t* sram)
-{
-    const std::uint32_t groups = std::max<std::uint32_t>(1, op.batch), depth = op.in.channels / groups;
-    const std::uint32_t area = std::uint32_t{op.in.kernel_h} * op.in.kernel_w, columns = columns_of(op);
-    const PostTable table = constants_of(op, sram);
-    const Clamp clamp{op.zero_point, op.clamp_lo, op.clamp_hi};
-    const WindowGather gather(op.in, 0, area * op.in.channels);
-    const FlatReader read{sram};
-    std::vector<std::uint8_t> codes(std::size_t{area} * op.in.channels);
-    std::vector<std::int16_t> grouped(codes.size());  // [group][kh][kw][channel of the group]
-    std::vector<std::int32_t> sums(columns);
-    std::vector<std::uint8_t> results(std::size_t{columns} * element_bytes(op.out_format));
-    const std::size_t result_bytes = std::size_t{op.n} * element_bytes(op.out_format);
-    auto at = position_of(op.in, first);
-    for (auto v = first; v < last; ++v, advance(op.in, at)) {
-        gather(at, read, 0, codes.data());
-        for (std::uint32_t p = 0; p < area; ++p)
-            for (std::uint32_t ch = 0; ch < op.in.channels; ++ch)
-                grouped[(std::size_t{ch / depth} * area + p) * depth + ch % depth] = static_cast<std::int16_t>(
-                    load_element(codes.data() + std::size_t{p} * op.in.channels + ch, op.a_format));
-        for (std::uint32_t column = 0; column < columns; ++column) {
-            const std::uint32_t group = column / op.n;
-            const auto* left = grouped.data() + std::size_t{group} * op.k;
-            const auto* right =
-                sram + LC_PTR_OFFSET(op.b) + group * op.b_batch + std::size_t{column % op.n} * op.b_stride;
-            sums[column] = op.b_format == LC_FMT_S8 ? dot(left, reinterpret_cast<const std::int8_t*>(right), op.k)
-                                                    : dot(left, right, op.k);
-        }
-        post_process_row(sums.data(), columns, table, clamp, op.out_format, results.data());
-        auto* out = sram + LC_PTR_OFFSET(op.out) + v * op.out_stride;
-        for (std::uint32_t group = 0; group < groups; ++group)
-            std::memcpy(out + group * op.out_batch, results.data() + group * result_bytes, result_bytes);
-    }
-}
-
 }  // namespace
 
 std::uint64_t vector_elements(const lc_vector_op& op)
@@ -331,19 +287,22 @@ void check_gather(const lc_vector_op& op, const std::uint8_t* sram)
 void run_vector(const lc_vector_op& op, std::uint64_t first, std::uint64_t last, std::uint8_t* sram)
 {
     const VectorWalk walk(op, sram);
+    Rows rows(op);
     auto at = position_of(op.in, first);
     for (auto v = first; v < last; ++v, advance(op.in, at)) {
         switch (op.kind) {
             case LC_VEC_REQUANT:
-                rescale_pixel(op, walk, at);
+                rescale_pixel(op, walk, at, rows);
                 break;
             case LC_VEC_ADD:
             case LC_VEC_MUL:
-                combine_pixel(op, walk, at);
+                combine_pixel(op, walk, at, rows);
                 break;
             case LC_VEC_MAXPOOL:
+                max_pixel(op, walk, at, rows);
+                break;
             case LC_VEC_AVGPOOL:
-                pool_pixel(op, walk, at);
+                mean_pixel(op, walk, at);
                 break;
             case LC_VEC_SOFTMAX:
                 softmax_pixel(op, walk, at);
@@ -363,58 +322,6 @@ void run_vector(const lc_vector_op& op, std::uint64_t first, std::uint64_t last,
             default:
                 return;
         }
-    }
-}
-
-std::uint64_t gemm_matrices(const lc_gemm_op& op)
-{
-    return batches_of(op) * std::max<std::uint32_t>(1, op.images);
-}
-
-std::uint64_t gemm_work(const lc_gemm_op& op)
-{
-    const std::uint64_t planes = element_bytes(op.a_format) * std::uint64_t{element_bytes(op.b_format)};
-    return gemm_matrices(op) * op.m * op.n * op.k * planes;
-}
-
-std::uint64_t gemm_rows(const lc_gemm_op& op)
-{
-    return windowed(op) ? op.m : gemm_matrices(op) * op.m;
-}
-
-std::uint64_t gemm_constants(const lc_gemm_op& op)
-{
-    return PostTable::bytes(columns_of(op));
-}
-
-void check_gemm(const lc_gemm_op& op, const std::uint8_t* sram)
-{
-    constants_of(op, sram);
-}
-
-void run_gemm(const lc_gemm_op& op, std::uint64_t first, std::uint64_t last, std::uint8_t* sram)
-{
-    if (windowed(op)) return run_convolution(op, first, last, sram);
-    const PostTable table = constants_of(op, sram);
-    const Clamp clamp{op.zero_point, op.clamp_lo, op.clamp_hi};
-    std::vector<std::int32_t> sums(op.n);
-    const std::uint64_t batches = batches_of(op);
-    const std::uint32_t a_step = element_bytes(op.a_format), b_step = element_bytes(op.b_format);
-    for (auto of_all = first; of_all < last; ++of_all) {
-        const std::uint64_t matrix = of_all / op.m, row = of_all % op.m;
-        const std::uint64_t batch = matrix % batches, image = matrix / batches;
-        const auto* left = sram + LC_PTR_OFFSET(op.a) + batch * op.a_batch + image * op.a_image + row * op.a_stride;
-        const auto* b = sram + LC_PTR_OFFSET(op.b) + batch * op.b_batch + image * op.b_image;
-        auto* out = sram + LC_PTR_OFFSET(op.out) + batch * op.out_batch + image * op.out_image + row * op.out_stride;
-        for (std::uint32_t col = 0; col < op.n; ++col) {
-            const auto* right = b + static_cast<std::size_t>(col) * op.b_stride;
-            std::int64_t sum = 0;
-            for (std::uint32_t k = 0; k < op.k; ++k)
-                sum += std::int64_t{load_element(left + std::size_t{k} * a_step, op.a_format)} *
-                       load_element(right + std::size_t{k} * b_step, op.b_format);
-            sums[col] = saturate32(sum);
-        }
-        post_process_row(sums.data(), op.n, table, clamp, op.out_format, out);
     }
 }
 
@@ -450,28 +357,6 @@ Accesses accesses_of(const lc_vector_op& op)
         default:
             break;
     }
-    return accesses;
-}
-
-Accesses accesses_of(const lc_gemm_op& op)
-{
-    const std::uint64_t batches = batches_of(op), images = std::max<std::uint32_t>(1, op.images);
-    const auto matrix = [&](std::uint64_t pointer, std::uint64_t rows, std::uint64_t stride, std::uint64_t batch,
-                            std::uint64_t image, std::uint64_t row) {
-        return bytes_of(pointer, (images - 1) * image + (batches - 1) * batch + (rows - 1) * stride + row);
-    };
-    Accesses accesses;
-    if (windowed(op)) {
-        accesses.reads.push_back(bytes_of(op.in, op.in.channels));
-    } else {
-        accesses.reads.push_back(
-            matrix(op.a, op.m, op.a_stride, op.a_batch, op.a_image, std::uint64_t{op.k} * element_bytes(op.a_format)));
-    }
-    accesses.reads.push_back(
-        matrix(op.b, op.n, op.b_stride, op.b_batch, op.b_image, std::uint64_t{op.k} * element_bytes(op.b_format)));
-    if (op.post != 0) accesses.reads.push_back(bytes_of(op.post, gemm_constants(op)));
-    accesses.writes = matrix(op.out, op.m, op.out_stride, op.out_batch, op.out_image,
-                             std::uint64_t{op.n} * element_bytes(op.out_format));
     return accesses;
 }
 
