@@ -11,15 +11,13 @@ namespace lightcard::photonic_core {
 namespace {
 
 /// Eight columns at a time.
-struct V {
-    using F = __m256;
-    using I = __m256i;
+struct V : random_kernels::W256 {
+    using W = random_kernels::W256;
     using Mask = __m256i;
-    static constexpr std::uint32_t kLanes = 8;
     static constexpr std::uint32_t kSideBySide = 2;  ///< vectors whose samples the registers hold at once
     static constexpr bool kAlwaysSplit = false;
 
-    static LIGHTCARD_ALWAYS F load(const float* at) { return _mm256_loadu_ps(at); }
+    using W::load;
     static LIGHTCARD_ALWAYS I load(const void* at) { return _mm256_loadu_si256(static_cast<const I*>(at)); }
     static LIGHTCARD_ALWAYS void store(void* at, I words) { _mm256_storeu_si256(static_cast<I*>(at), words); }
     static LIGHTCARD_ALWAYS void store(std::int32_t* at, I words, Mask mask)
@@ -35,21 +33,15 @@ struct V {
     }
     static LIGHTCARD_ALWAYS I only(I words, Mask mask) { return _mm256_and_si256(words, mask); }
 
-    static LIGHTCARD_ALWAYS F all(float x) { return _mm256_set1_ps(x); }
-    static LIGHTCARD_ALWAYS I all(std::int32_t x) { return _mm256_set1_epi32(x); }
     static LIGHTCARD_ALWAYS F add(F a, F b) { return _mm256_add_ps(a, b); }
-    static LIGHTCARD_ALWAYS F sub(F a, F b) { return _mm256_sub_ps(a, b); }
     static LIGHTCARD_ALWAYS F mul(F a, F b) { return _mm256_mul_ps(a, b); }
-    static LIGHTCARD_ALWAYS F fma(F a, F b, F c) { return _mm256_fmadd_ps(a, b, c); }
     static LIGHTCARD_ALWAYS F min(F a, F b) { return _mm256_min_ps(a, b); }
     static LIGHTCARD_ALWAYS F max(F a, F b) { return _mm256_max_ps(a, b); }
     static LIGHTCARD_ALWAYS F sqrt(F a) { return _mm256_sqrt_ps(a); }
-    static LIGHTCARD_ALWAYS F to_float(I a) { return _mm256_cvtepi32_ps(a); }
     static LIGHTCARD_ALWAYS I rounded(F a) { return _mm256_cvtps_epi32(a); }
     static LIGHTCARD_ALWAYS I bits(F a) { return _mm256_castps_si256(a); }
 
     static LIGHTCARD_ALWAYS I add(I a, I b) { return _mm256_add_epi32(a, b); }
-    static LIGHTCARD_ALWAYS I sub(I a, I b) { return _mm256_sub_epi32(a, b); }
     static LIGHTCARD_ALWAYS I mullo(I a, I b) { return _mm256_mullo_epi32(a, b); }
     /// Of the lower halves of words, b's upper ones being 0.
     static LIGHTCARD_ALWAYS I mul16(I a, I b) { return _mm256_madd_epi16(a, b); }
@@ -63,17 +55,6 @@ struct V {
     static LIGHTCARD_ALWAYS I mul64(I a, I b) { return _mm256_mul_epi32(a, b); }
     static LIGHTCARD_ALWAYS I srli64(I a) { return _mm256_srli_epi64(a, 32); }
     static LIGHTCARD_ALWAYS I slli64(I a) { return _mm256_slli_epi64(a, 32); }
-
-    static LIGHTCARD_ALWAYS I opaque(I a)
-    {
-        asm("" : "+x"(a));
-        return a;
-    }
-    static LIGHTCARD_ALWAYS F opaque(F a)
-    {
-        asm("" : "+x"(a));
-        return a;
-    }
 
     struct Range {
         Range(std::int32_t lowest, std::int32_t highest) : above(opaque(all(highest))), below(opaque(all(lowest))) {}

@@ -11,15 +11,13 @@ namespace lightcard::photonic_core {
 namespace {
 
 /// Sixteen columns at a time.
-struct V {
-    using F = __m512;
-    using I = __m512i;
+struct V : random_kernels::W512 {
+    using W = random_kernels::W512;
     using Mask = __mmask16;
-    static constexpr std::uint32_t kLanes = 16;
     static constexpr std::uint32_t kSideBySide = 4;  ///< vectors whose samples the registers hold at once
     static constexpr bool kAlwaysSplit = true;
 
-    static LIGHTCARD_ALWAYS F load(const float* at) { return _mm512_loadu_ps(at); }
+    using W::load;
     static LIGHTCARD_ALWAYS I load(const void* at) { return _mm512_loadu_si512(at); }
     static LIGHTCARD_ALWAYS void store(void* at, I words) { _mm512_storeu_si512(at, words); }
     static LIGHTCARD_ALWAYS void store(std::int32_t* at, I words, Mask mask)
@@ -34,21 +32,15 @@ struct V {
     }
     static LIGHTCARD_ALWAYS I only(I words, Mask mask) { return _mm512_maskz_mov_epi32(mask, words); }
 
-    static LIGHTCARD_ALWAYS F all(float x) { return _mm512_set1_ps(x); }
-    static LIGHTCARD_ALWAYS I all(std::int32_t x) { return _mm512_set1_epi32(x); }
     static LIGHTCARD_ALWAYS F add(F a, F b) { return _mm512_add_ps(a, b); }
-    static LIGHTCARD_ALWAYS F sub(F a, F b) { return _mm512_sub_ps(a, b); }
     static LIGHTCARD_ALWAYS F mul(F a, F b) { return _mm512_mul_ps(a, b); }
-    static LIGHTCARD_ALWAYS F fma(F a, F b, F c) { return _mm512_fmadd_ps(a, b, c); }
     static LIGHTCARD_ALWAYS F min(F a, F b) { return _mm512_min_ps(a, b); }
     static LIGHTCARD_ALWAYS F max(F a, F b) { return _mm512_max_ps(a, b); }
     static LIGHTCARD_ALWAYS F sqrt(F a) { return _mm512_sqrt_ps(a); }
-    static LIGHTCARD_ALWAYS F to_float(I a) { return _mm512_cvtepi32_ps(a); }
     static LIGHTCARD_ALWAYS I rounded(F a) { return _mm512_cvtps_epi32(a); }
     static LIGHTCARD_ALWAYS I bits(F a) { return _mm512_castps_si512(a); }
 
     static LIGHTCARD_ALWAYS I add(I a, I b) { return _mm512_add_epi32(a, b); }
-    static LIGHTCARD_ALWAYS I sub(I a, I b) { return _mm512_sub_epi32(a, b); }
     static LIGHTCARD_ALWAYS I mullo(I a, I b) { return _mm512_mullo_epi32(a, b); }
     /// Of the lower halves of words, b's upper ones being 0.
     static LIGHTCARD_ALWAYS I mul16(I a, I b) { return _mm512_madd_epi16(a, b); }
@@ -62,17 +54,6 @@ struct V {
     static LIGHTCARD_ALWAYS I mul64(I a, I b) { return _mm512_mul_epi32(a, b); }
     static LIGHTCARD_ALWAYS I srli64(I a) { return _mm512_srli_epi64(a, 32); }
     static LIGHTCARD_ALWAYS I slli64(I a) { return _mm512_slli_epi64(a, 32); }
-
-    static LIGHTCARD_ALWAYS I opaque(I a)
-    {
-        asm("" : "+v"(a));
-        return a;
-    }
-    static LIGHTCARD_ALWAYS F opaque(F a)
-    {
-        asm("" : "+v"(a));
-        return a;
-    }
 
     struct Range {
         Range(std::int32_t lowest, std::int32_t highest)

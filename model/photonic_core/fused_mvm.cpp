@@ -53,94 +53,98 @@ struct Needs {
     bool light, dither, read;
 };
 
-/// Planes and inputs of a block of vectors in AVX2: 16-bit words.
-class WordInputs {
+/// Inputs of a block of vectors, and the planes they meet.
+template <class T>
+class PanelInputs {
 public:
-    static const ChainKernels& chain() { return kChainAvx2; }
-    static const random_kernels::Kernels& random() { return random_kernels::kAvx2; }
-
-    WordInputs(const PreparedTile& tile, const Needs& needs, std::uint32_t vectors)
-        : tall_(!tile.words.low.empty()),
-          stride_(tile.row_groups * 2),
-          plane_words_(std::size_t{stride_} * tile.groups * kGroup),
-          hi_(if_needed(needs.dither && !tall_, plane_words_)),
-          light_(if_needed(needs.light, plane_words_)),
-          read_(if_needed(needs.read, plane_words_)),
-          x_(std::size_t{vectors} * stride_),
-          dither_(if_needed(needs.dither, std::size_t{vectors} * stride_)),
-          squares_(if_needed(needs.read, std::size_t{vectors} * stride_))
-    {
-        if (needs.dither && !tall_) avx2::high_planes(tile.words.weights.data(), hi_.data(), plane_words_);
-        if (needs.light) avx2::widen(tile.words.common.data(), light_.data(), plane_words_);
-        if (needs.read) avx2::widen(tile.words.read.data(), read_.data(), plane_words_);
-        products_.first = tile.words.weights.data();
-        if (tall_) products_.low = tile.words.low.data();
-        products_.light = light_.data();
-        if (needs.dither) products_.dither = tall_ ? products_.first : hi_.data();
-        products_.read = read_.data();
-    }
-
     // Where the kernels write a vector's inputs.
     void* x(std::uint32_t v) { return x_.row(v, stride_); }
     void* dither(std::uint32_t v) { return dither_.row(v, stride_); }
     void* squares(std::uint32_t v) { return squares_.row(v, stride_); }
 
-    PanelProducts products() const
+    /// The products of the first `vectors`.
+    PanelProducts products(std::uint32_t vectors) const
     {
-        PanelProducts products = products_;
+        PanelProducts products = planes_;
         products.x = x_.data(), products.dither_x = dither_.data(), products.squares = squares_.data();
         products.stride = stride_;
+        products.vectors = vectors;
         return products;
     }
+
+protected:
+    PanelInputs(const PreparedTile& tile, const Needs& needs, std::uint32_t vectors, std::uint32_t stride)
+        : stride_(stride),
+          x_(std::size_t{vectors} * stride),
+          dither_(if_needed(needs.dither, std::size_t{vectors} * stride)),
+          squares_(if_needed(needs.read, std::size_t{vectors} * stride))
+    {
+        planes_.depth = tile.row_groups;
+        planes_.groups = tile.groups;
+    }
+
+    PanelProducts planes_{};
+
+private:
+    const std::uint32_t stride_;
+    Scratch<T> x_, dither_, squares_;  ///< [vector][stride_]
+};
+
+/// In AVX2: 16-bit words.
+class WordInputs : public PanelInputs<std::int16_t> {
+public:
+    static const ChainKernels& chain() { return kChainAvx2; }
+    static const random_kernels::Kernels& random() { return random_kernels::kAvx2; }
+
+    WordInputs(const PreparedTile& tile, const Needs& needs, std::uint32_t vectors)
+        : PanelInputs(tile, needs, vectors, tile.row_groups * 2),
+          plane_words_(std::size_t{tile.row_groups} * 2 * tile.groups * kGroup),
+          hi_(if_needed(needs.dither && tile.words.low.empty(), plane_words_)),
+          light_(if_needed(needs.light, plane_words_)),
+          read_(if_needed(needs.read, plane_words_))
+    {
+        planes_.first = tile.words.weights.data();
+        if (needs.light) avx2::widen(tile.words.common.data(), light_.data(), plane_words_);
+        planes_.light = light_.data();
+        if (needs.read) avx2::widen(tile.words.read.data(), read_.data(), plane_words_);
+        planes_.read = read_.data();
+        if (!tile.words.low.empty()) {
+            planes_.low = tile.words.low.data();
+            if (needs.dither) planes_.dither = planes_.first;
+        } else if (needs.dither) {
+            avx2::high_planes(tile.words.weights.data(), hi_.data(), plane_words_);
+            planes_.dither = hi_.data();
+        }
+    }
+
     /// What codes of an unsigned plane are short of, times the sum of the inputs.
     static std::int32_t missing(std::uint32_t) { return 0; }
 
 private:
-    const bool tall_;
-    const std::uint32_t stride_;
     const std::size_t plane_words_;
-    Scratch<std::int16_t> hi_, light_, read_;     ///< planes as words
-    Scratch<std::int16_t> x_, dither_, squares_;  ///< [vector][stride_]
-    PanelProducts products_{};
+    Scratch<std::int16_t> hi_, light_, read_;  ///< planes as words
 };
 
-/// The same in AVX-512: bytes.
-class ByteInputs {
+/// In AVX-512: bytes.
+class ByteInputs : public PanelInputs<std::uint8_t> {
 public:
     static const ChainKernels& chain() { return kChainAvx512; }
     static const random_kernels::Kernels& random() { return random_kernels::kAvx512; }
 
     ByteInputs(const PreparedTile& tile, const Needs& needs, std::uint32_t vectors)
-        : stride_((tile.row_groups * 4 + kLine - 1) / kLine * kLine),
-          x_(std::size_t{vectors} * stride_),
-          dither_(if_needed(needs.dither, std::size_t{vectors} * stride_)),
-          squares_(if_needed(needs.read, std::size_t{vectors} * stride_))
+        : PanelInputs(tile, needs, vectors, (tile.row_groups * 4 + kLine - 1) / kLine * kLine)
     {
-        products_.first = tile.bytes.hi.data();
-        if (!tile.bytes.lo.empty()) products_.low = tile.bytes.lo.data();
-        if (needs.light) products_.light = tile.bytes.common.data();
-        if (needs.dither) products_.dither = products_.first, products_.dither_start = tile.bytes.dither_start.data();
-        if (needs.read) products_.read = tile.bytes.read.data();
+        planes_.first = tile.bytes.hi.data();
+        if (!tile.bytes.lo.empty()) planes_.low = tile.bytes.lo.data();
+        if (needs.light) planes_.light = tile.bytes.common.data();
+        if (needs.dither) planes_.dither = planes_.first, planes_.dither_start = tile.bytes.dither_start.data();
+        if (needs.read) planes_.read = tile.bytes.read.data();
     }
 
-    void* x(std::uint32_t v) { return x_.row(v, stride_); }
-    void* dither(std::uint32_t v) { return dither_.row(v, stride_); }
-    void* squares(std::uint32_t v) { return squares_.row(v, stride_); }
-
-    PanelProducts products() const
-    {
-        PanelProducts products = products_;
-        products.x = x_.data(), products.dither_x = dither_.data(), products.squares = squares_.data();
-        products.stride = stride_;
-        return products;
-    }
     static std::int32_t missing(std::uint32_t sum) { return 128 * static_cast<std::int32_t>(sum); }
 
 private:
     static constexpr std::uint32_t kLine = 64;
-    const std::uint32_t stride_;
-    Scratch<std::uint8_t> x_, dither_, squares_;  ///< [vector][stride_]
-    PanelProducts products_{};
 };
 
 template <class Inputs>
@@ -250,22 +254,12 @@ private:
         }
     }
 
-    /// The products of a block's first `count` vectors.
-    PanelProducts products(std::uint32_t count) const
-    {
-        PanelProducts products = inputs_.products();
-        products.depth = tile_.row_groups;
-        products.groups = tile_.groups;
-        products.vectors = count;
-        return products;
-    }
-
     void exact_block(std::uint32_t first, std::uint32_t count, MvmStats& stats)
     {
         std::array<std::int32_t*, kBlock> y;
         for (std::uint32_t v = 0; v < count; ++v) y[v] = output(first + v);
-        if (!chain_.converters) return kernels_.exact(products(count), cols_, y.data());
-        stats.clipped += kernels_.quantised(products(count), columns_, y.data());
+        if (!chain_.converters) return kernels_.exact(inputs_.products(count), cols_, y.data());
+        stats.clipped += kernels_.quantised(inputs_.products(count), columns_, y.data());
     }
 
     void noisy_block(std::uint32_t first, std::uint32_t count, MvmStats& stats)
@@ -300,7 +294,7 @@ private:
     Panel panel(std::uint32_t count)
     {
         Panel panel{};
-        panel.products = products(count);
+        panel.products = inputs_.products(count);
         panel.columns = &columns_;
         panel.terms = terms_.data();
         panel.keys = &keys_;

@@ -7,6 +7,7 @@
 #include "lightcard/platform/cli/ctc.h"
 #include "lightcard/platform/cli/files.h"
 #include "lightcard/platform/cli/judge.h"
+#include "lightcard/platform/cli/run_request.h"
 #include "lightcard/platform/cli/session.h"
 #include "lightcard/platform/compiler/float_executor.h"
 #include "lightcard/platform/report/units.h"
@@ -15,41 +16,6 @@ namespace lightcard::cli {
 
 namespace {
 
-constexpr char kHelp[] =
-    "usage: lightcard read --keys FILE [--texts FILE] RUN OPTIONS\n\n"
-    "Reads lines of text from pictures with a recogniser whose output is [1, steps, classes] (CTC): the likeliest "
-    "class of\n"
-    "each step, repeats once, class 0 is nothing, class n is line n of the keys, the class after the last key is a "
-    "blank.\n"
-    "All options of `lightcard run` apply (--model, --inputs, --dim, --card, --fidelity, --check ...).\n\n"
-    "  --keys FILE   characters, one a line (needed)\n"
-    "  --texts FILE  what the lines say, one a line: exact matches are counted, of the card and of fp32\n"
-    "  --help        this text\n\n"
-    "Examples:\n"
-    "  lightcard read --model ch_PP-OCRv4_rec_infer.onnx --dim p2o.DynamicDimension.1=320 --card lc128-library "
-    "--inputs \\\n"
-    "      lines_u8_60x48x320x3.bin.gz --input-layout nhwc --input-scale 1/127.5 --mean 1 --texts lines.txt --keys \\\n"
-    "      ppocr_keys_v1.txt\n";
-
-/// Takes `name FILE` or `name=FILE` out of the arguments.
-std::string take(Arguments& arguments, const std::string& name)
-{
-    for (std::size_t i = 0; i < arguments.size(); ++i) {
-        const auto at = arguments.begin() + static_cast<std::ptrdiff_t>(i);
-        if (arguments[i] == name && i + 1 < arguments.size()) {
-            const std::string value = arguments[i + 1];
-            arguments.erase(at, at + 2);
-            return value;
-        }
-        if (arguments[i].compare(0, name.size() + 1, name + "=") == 0) {
-            const std::string value = arguments[i].substr(name.size() + 1);
-            arguments.erase(at);
-            return value;
-        }
-    }
-    return {};
-}
-
 struct Texts {
     std::vector<std::string> keys, wanted;
     std::size_t steps = 0, classes = 0;
@@ -57,7 +23,6 @@ struct Texts {
 
 Status read_texts(const std::string& keys, const std::string& wanted, Texts& texts)
 {
-    if (keys.empty()) return Error{"--keys is needed", "", "characters, one a line"};
     auto lines = read_lines(keys);
     if (!lines) return lines.error();
     texts.keys = std::move(*lines);
@@ -139,17 +104,12 @@ int read(const Console& console, const RunRequest& request, Texts texts)
 
 int read_command(const Console& console, const Arguments& arguments)
 {
-    Arguments rest = arguments;
-    if (std::find(rest.begin(), rest.end(), "--help") != rest.end() ||
-        std::find(rest.begin(), rest.end(), "-h") != rest.end()) {
-        console.out << kHelp;
-        return kOk;
-    }
-    const std::string keys = take(rest, "--keys"), wanted = take(rest, "--texts");
+    const auto parsed = parse_reading(console, arguments);
+    if (parsed.exit) return *parsed.exit;
     Texts texts;
-    if (const auto good = read_texts(keys, wanted, texts); !good) return fail(console, kUsage, good.error());
-    const auto parsed = parse_run_request(console, rest);
-    return parsed.exit ? *parsed.exit : read(console, parsed.request, std::move(texts));
+    if (const auto good = read_texts(parsed.keys, parsed.texts, texts); !good)
+        return fail(console, kUsage, good.error());
+    return read(console, parsed.request, std::move(texts));
 }
 
 }  // namespace lightcard::cli

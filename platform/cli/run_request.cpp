@@ -31,6 +31,17 @@ constexpr HelpText kHelp = {
     "  lightcard run --model mobilenet.onnx --inputs cat.png bird.png --input-scale 1/127.5 --mean 1 \\\n"
     "      --fidelity ideal --check --report report.json --trace trace.json\n"};
 
+constexpr HelpText kReadHelp = {
+    "read", "--keys FILE --model NET.onnx --inputs FILE... [OPTIONS]",
+    "Reads lines of text from pictures with a recogniser whose output is [1, steps, classes] (CTC): the likeliest "
+    "class of\n"
+    "each step, repeats once, class 0 is nothing, class n is line n of the keys, the class after the last key is a "
+    "blank.\n"
+    "Takes the options of `lightcard run`.\n",
+    "  lightcard read --model ch_PP-OCRv4_rec_infer.onnx --dim p2o.DynamicDimension.1=320 --card lc128-library \\\n"
+    "      --inputs lines_u8_60x48x320x3.bin.gz --input-layout nhwc --input-scale 1/127.5 --mean 1 \\\n"
+    "      --texts lines.txt --keys ppocr_keys_v1.txt\n"};
+
 constexpr HelpText kCalibrateHelp = {
     "calibrate", "--model NET.onnx --inputs FILE... [-o FILE] [OPTIONS]",
     "Measures on sample inputs what activations a network has and what its products reach in the card's converters, "
@@ -337,19 +348,50 @@ Status read_card(const Parsed& parsed, RunRequest& request)
     return {};
 }
 
+po::options_description all_run_options()
+{
+    po::options_description all;
+    all.add(network_options()).add(run_options()).add(layer_options()).add(card_options()).add(output_options());
+    return all;
+}
+
+/// The exit code if something is wrong.
+std::optional<int> fill_run(const Console& console, const Parsed& parsed, RunRequest& request)
+{
+    auto good = fill(parsed, request);
+    if (good) good = read_card(parsed, request);
+    if (good) return std::nullopt;
+    return fail(console, kUsage, good.error());
+}
+
 }  // namespace
 
 ParsedRequest parse_run_request(const Console& console, const Arguments& arguments)
 {
+    const auto parsed = parse(console, kHelp, all_run_options(), po::options_description(), std::nullopt, arguments);
+    ParsedRequest result{parsed.exit, {}};
+    if (!result.exit) result.exit = fill_run(console, parsed, result.request);
+    return result;
+}
+
+ParsedReading parse_reading(const Console& console, const Arguments& arguments)
+{
+    po::options_description text("Text");
+    text.add_options()("keys", po::value<std::string>()->value_name("FILE"), "characters, one a line (needed)")(
+        "texts", po::value<std::string>()->default_value("", "")->value_name("FILE"),
+        "what the lines say, one a line: exact matches are counted, of the card and of fp32");
     po::options_description visible;
-    visible.add(network_options()).add(run_options()).add(layer_options()).add(card_options()).add(output_options());
-    const auto parsed = parse(console, kHelp, visible, po::options_description(), std::nullopt, arguments);
-    ParsedRequest result;
-    result.exit = parsed.exit;
+    visible.add(text).add(all_run_options());
+    const auto parsed = parse(console, kReadHelp, visible, po::options_description(), std::nullopt, arguments);
+    ParsedReading result{parsed.exit, {}, {}, {}};
     if (result.exit) return result;
-    auto good = fill(parsed, result.request);
-    if (good) good = read_card(parsed, result.request);
-    if (!good) result.exit = fail(console, kUsage, good.error());
+    if (!parsed.has("keys")) {
+        result.exit = fail(console, kUsage, {"--keys is needed", "", "characters, one a line"});
+        return result;
+    }
+    result.keys = parsed.get<std::string>("keys");
+    result.texts = parsed.get<std::string>("texts");
+    result.exit = fill_run(console, parsed, result.request);
     return result;
 }
 

@@ -59,6 +59,14 @@ struct ParsedRequest {
 };
 ParsedRequest parse_run_request(const Console& console, const Arguments& arguments);
 
+/// The same for `lightcard read`.
+struct ParsedReading {
+    std::optional<int> exit;
+    RunRequest request;
+    std::string keys, texts;  ///< files; texts may be empty
+};
+ParsedReading parse_reading(const Console& console, const Arguments& arguments);
+
 /// The same for `lightcard calibrate`: inputs are the samples.
 struct ParsedCalibration {
     std::optional<int> exit;
