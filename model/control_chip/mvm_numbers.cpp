@@ -67,13 +67,12 @@ bool MvmNumbers::chunks_apart() const
 
 std::uint32_t MvmNumbers::chunk_vectors(std::uint32_t lanes, std::uint32_t threads) const
 {
-    constexpr std::uint32_t kMost = 64, kLeast = 16;
+    // What a job of the kernel prepares for every chunk is little beside 256 vectors, and not beside 16.
+    constexpr std::uint32_t kMost = 256, kLeast = 16;
     const auto vectors = static_cast<std::uint32_t>(largest_.size());
-    // One more than threads, so that none waits while commands follow each other chunk by chunk.
-    const std::uint32_t few = threads < 2 ? 1 : std::min(threads + 1, std::max(1u, vectors / kLeast));
+    const std::uint32_t few = std::clamp(vectors / kLeast, 1u, threads);
     const std::uint32_t chunks = std::max(few, (vectors + kMost - 1) / kMost);
-    const std::uint32_t size = threads < 2 ? kMost : (vectors + chunks - 1) / chunks;
-    return (size + lanes - 1) / lanes * lanes;
+    return ((vectors + chunks - 1) / chunks + lanes - 1) / lanes * lanes;
 }
 
 void MvmNumbers::add_accesses(std::uint32_t chunk_vectors, NumericJobs::Job& job) const
