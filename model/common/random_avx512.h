@@ -61,14 +61,21 @@ struct Keys512 {
     __m512i of[kRounds + 1];
 };
 
-/// Counters to words, four blocks a register.
+/// Counters that the first key has been added to, to words, four blocks a register.
+template <std::uint32_t count>
+LIGHTCARD_INLINE void ars_rounds(const Keys512& keys, __m512i (&c)[count])
+{
+    for (int round = 1; round < kRounds; ++round)
+        for (auto& four : c) four = _mm512_aesenc_epi128(four, keys.of[round]);
+    for (auto& four : c) four = _mm512_aesenclast_epi128(four, keys.of[kRounds]);
+}
+
+/// Counters to words.
 template <std::uint32_t count>
 LIGHTCARD_INLINE void ars(const Keys512& keys, __m512i (&c)[count])
 {
     for (auto& four : c) four = _mm512_xor_si512(four, keys.of[0]);
-    for (int round = 1; round < kRounds; ++round)
-        for (auto& four : c) four = _mm512_aesenc_epi128(four, keys.of[round]);
-    for (auto& four : c) four = _mm512_aesenclast_epi128(four, keys.of[kRounds]);
+    ars_rounds(keys, c);
 }
 
 /// Counters of four blocks one after the other in word 2, from `counter` on.

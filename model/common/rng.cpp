@@ -85,16 +85,6 @@ Key ars_key(std::uint64_t seed, std::uint64_t stream)
     return {low, mix(low + stream)};
 }
 
-random_kernels::RoundKeys round_keys(const Key& key)
-{
-    return random_kernels::round_keys({key[0], key[1]});
-}
-
-Counter static_counter(const StaticKey& key, NoiseSource source)
-{
-    return {key.column << 16, key.bank, key.core, sample_field(source, 0)};
-}
-
 }  // namespace
 
 std::array<std::uint32_t, 4> ars4x32(const std::array<std::uint32_t, 4>& counter,
@@ -120,12 +110,19 @@ SampleCounter sample_counter(const SampleKey& key, NoiseSource source)
              sample_field(source, key.pass)}};
 }
 
-void static_words_portable(const StaticKey& key, NoiseSource source, std::uint32_t count, std::uint32_t* words)
+StaticCounter static_counter(const StaticKey& key, NoiseSource source)
 {
     const Key k = ars_key(key.seed, key.epoch);
-    Counter counter = static_counter(key, source);
+    return {{k[0], k[1]}, {key.column << 16, key.bank, key.core, sample_field(source, 0)}};
+}
+
+void static_words_portable(const StaticKey& key, NoiseSource source, std::uint32_t count, std::uint32_t* words,
+                           std::uint32_t first_row)
+{
+    const StaticCounter start = static_counter(key, source);
+    Counter counter{start.counter[0] + first_row, start.counter[1], start.counter[2], start.counter[3]};
     for (std::uint32_t row = 0; row < count; ++row, ++counter[0]) {
-        const Counter block = ars4x32(counter, k);
+        const Counter block = ars4x32(counter, {start.key[0], start.key[1]});
         for (std::uint32_t word = 0; word < 4; ++word)
             words[static_cast<std::size_t>(word) * count + row] = block[word];
     }
@@ -144,13 +141,14 @@ void sample_words_portable(const SampleKey& key, NoiseSource source, std::uint32
     }
 }
 
-void static_words(const StaticKey& key, NoiseSource source, std::uint32_t count, std::uint32_t* words)
+void static_words(const StaticKey& key, NoiseSource source, std::uint32_t count, std::uint32_t* words,
+                  std::uint32_t first_row)
 {
     const random_kernels::Kernels* kernels = random_kernels::best();
-    if (kernels == nullptr) return static_words_portable(key, source, count, words);
-    const Counter start = static_counter(key, source);
-    kernels->planes(round_keys(ars_key(key.seed, key.epoch)), {start[0], start[1], start[2], start[3]}, count, words,
-                    count);
+    if (kernels == nullptr) return static_words_portable(key, source, count, words, first_row);
+    StaticCounter start = static_counter(key, source);
+    start.counter[0] += first_row;
+    kernels->planes(random_kernels::round_keys(start.key), start.counter, count, words, count);
 }
 
 void sample_words(const SampleKey& key, NoiseSource source, std::uint32_t first_row, std::uint32_t count,

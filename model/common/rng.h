@@ -39,8 +39,16 @@ struct StaticKey {
     std::uint32_t bank = 0;
     std::uint32_t column = 0;  ///< < 2^16
 };
-/// words[w * count + i] = word w of row i, rows 0 .. count-1 (count < 2^16).
-void static_words(const StaticKey& key, NoiseSource source, std::uint32_t count, std::uint32_t* words);
+/// words[w * count + i] = word w of row first_row + i (rows < 2^16).
+void static_words(const StaticKey& key, NoiseSource source, std::uint32_t count, std::uint32_t* words,
+                  std::uint32_t first_row = 0);
+
+/// Key and counter of static draws, for kernels that run the generator themselves: counter[0] is column << 16 | row.
+struct StaticCounter {
+    std::uint64_t key[2];
+    std::uint32_t counter[4];
+};
+StaticCounter static_counter(const StaticKey& key, NoiseSource source);
 
 /// Sample draws: (card seed, source, weight id, sample ordinal, row, pass) -> 1 word a row.
 struct SampleKey {
@@ -68,7 +76,8 @@ constexpr std::uint32_t sample_field(NoiseSource source, std::uint32_t pass)
 /// The same words without vector instructions: what the others are tested against.
 void sample_words_portable(const SampleKey& key, NoiseSource source, std::uint32_t first_row, std::uint32_t count,
                            std::uint32_t* words);
-void static_words_portable(const StaticKey& key, NoiseSource source, std::uint32_t count, std::uint32_t* words);
+void static_words_portable(const StaticKey& key, NoiseSource source, std::uint32_t count, std::uint32_t* words,
+                           std::uint32_t first_row = 0);
 
 /// The raw block function in plain C++, for known-answer tests: `rounds` of AES with a Weyl sequence for its key
 /// schedule. The words are little-endian parts of the block; key[0] is its low half.

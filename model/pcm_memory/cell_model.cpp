@@ -4,16 +4,11 @@
 #include <algorithm>
 
 #include "lightcard/model/common/det_math.h"
+#include "lightcard/model/pcm_memory/cell_arithmetic.h"
 #include "lightcard/model/pcm_memory/write_loop.h"
 
 namespace lightcard::pcm_memory {
 namespace {
-
-double round_half_even(double x)
-{
-    constexpr double kMagic = 0x1.8p52;
-    return (x + kMagic) - kMagic;
-}
 
 Shares shares_of(const CellModel& model, std::int32_t weight)
 {
@@ -28,15 +23,13 @@ Shares shares_of(const CellModel& model, std::int32_t weight)
 
     const double of_level = sign * (target * swing - ideal);
     const double of_programming = sign * (active.mean - idle.mean) * swing;
-    // What drift and retention multiply by is independent of each other and of the programming error.
-    const double factor = model.mean_drift() * model.mean_left();
     return {of_level,
             of_level * of_level,
             of_programming,
             of_programming * of_programming,
             of_level * of_programming,
             (of_level + of_programming) * weight,
-            (active.variance + idle.variance) * factor * factor * scale2,
+            (active.variance + idle.variance) * scale2,
             (active_mean * active_mean + active.variance + idle.mean * idle.mean + idle.variance) * scale2};
 }
 
@@ -73,6 +66,7 @@ CellModel make_cell_model(const Parameters& pcm, const RunConfig& run, bool sing
         const std::int32_t weight = kLowestWeight + static_cast<std::int32_t>(i);
         const auto plus = model.code_of(weight, 1), minus = single ? 0 : model.code_of(weight, -1);
         model.aims[i] = {model.target[plus], model.target[minus], model.sigma[plus], model.sigma[minus]};
+        model.shares[i] = shares_of(model, weight);
     }
     return model;
 }
@@ -87,8 +81,7 @@ void set_age(CellModel& model, const Parameters& pcm, const Exposure& age)
     if (model.crystallises) model.retention = make_retention(pcm, age);
     model.drift_factor = drift_moments(model.drift);
     model.retention_factor = retention_moments(model.retention);
-    for (std::uint32_t i = 0; i < kWeights; ++i)
-        model.shares[i] = shares_of(model, kLowestWeight + static_cast<std::int32_t>(i));
+    model.fixed_fits = fix(model, model.fixed);
 }
 
 }  // namespace lightcard::pcm_memory

@@ -9,6 +9,7 @@
 #include "lightcard/model/pcm_memory/cell_limits.h"
 #include "lightcard/model/pcm_memory/cell_moments.h"
 #include "lightcard/model/pcm_memory/exposure.h"
+#include "lightcard/model/pcm_memory/fixed_cells.h"
 #include "lightcard/model/pcm_memory/parameters.h"
 
 namespace lightcard::pcm_memory {
@@ -41,10 +42,9 @@ struct Aim {
 /// A cell's contrast is (T - T_min) / (T_max - T_min): 0 for w = 0 and for the idle half of a pair, 1 at full scale.
 /// Tables over weights start at kLowestWeight.
 struct CellModel {
-    bool portable = false;  ///< without vector kernels, which give the same bits
-    bool exact = false;     ///< fidelity ideal without levels: nothing below is used
-    bool optics = false;    ///< fidelity stat
-    bool single = false;    ///< one cell a weight
+    bool exact = false;   ///< fidelity ideal without levels: nothing below is used
+    bool optics = false;  ///< fidelity stat
+    bool single = false;  ///< one cell a weight
     bool programming_errors = false;
     bool wear = false;
     double floor = 0;  ///< T_min / T_max
@@ -54,6 +54,7 @@ struct CellModel {
     std::array<Moments, kCodes> programming{};
     bool same_sigma = false;  ///< of every magnitude
     std::array<Aim, kWeights> aims{};
+    alignas(64) std::array<Shares, kWeights> shares{};  ///< a line of the cache each
 
     bool drifts = false, crystallises = false;
     bool aged = false;
@@ -73,7 +74,8 @@ struct CellModel {
     }
     double mean_drift() const { return 1 + drift_factor.mean; }
     double mean_left() const { return 1 + retention_factor.mean; }
-    std::array<Shares, kWeights> shares{};
+    FixedCells fixed{};
+    bool fixed_fits = false;  ///< `fixed` holds
 };
 
 CellModel make_cell_model(const Parameters& pcm, const RunConfig& run, bool single = false);

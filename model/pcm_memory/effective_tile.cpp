@@ -10,19 +10,15 @@
 #include "lightcard/model/common/gaussian.h"
 #include "lightcard/model/common/rng.h"
 #include "lightcard/model/common/simd.h"
+#include "lightcard/model/pcm_memory/cell_arithmetic.h"
 #include "lightcard/model/pcm_memory/cell_model.h"
-#include "lightcard/model/pcm_memory/column_avx512.h"
+#include "lightcard/model/pcm_memory/expected_errors.h"
+#include "lightcard/model/pcm_memory/packed_tile.h"
 
 namespace lightcard::pcm_memory {
 namespace {
 
 constexpr std::uint32_t kPlaneAlignment = 64;
-
-double round_half_even(double x)
-{
-    constexpr double kMagic = 0x1.8p52;
-    return (x + kMagic) - kMagic;
-}
 
 struct WeightSums {
     std::int32_t sum = 0;
@@ -39,16 +35,14 @@ LIGHTCARD_CLONES WeightSums weight_sums(const std::int8_t* weights, std::uint32_
     return {sum, static_cast<std::uint32_t>(squares)};
 }
 
-/// Geometry and sums of the host weights.
-EffectiveTile empty_tile(std::uint32_t rows, std::uint32_t cols, const std::int8_t* weights, std::size_t stride)
+/// A tile without planes: geometry, sums of the host weights, errors of writing.
+EffectiveTile written_tile(const CellModel& model, std::uint32_t rows, std::uint32_t cols, const std::int8_t* weights,
+                           std::size_t stride)
 {
     EffectiveTile tile;
     tile.rows = rows;
     tile.cols = cols;
     tile.row_stride = (rows + kPlaneAlignment - 1) / kPlaneAlignment * kPlaneAlignment;
-    const std::size_t plane = static_cast<std::size_t>(cols) * tile.row_stride;
-    tile.hi.assign(plane, 0);
-    tile.lo.assign(plane, 0);
     tile.column_sum.assign(cols, 0);
     tile.column_norm2.assign(cols, 0);
     for (std::uint32_t col = 0; col < cols; ++col) {
@@ -56,7 +50,36 @@ EffectiveTile empty_tile(std::uint32_t rows, std::uint32_t cols, const std::int8
         tile.column_sum[col] = sums.sum;
         tile.column_norm2[col] = std::uint64_t{sums.squares} << 16;
     }
+    tile.hi_sum = tile.column_sum;
+    tile.lo_sum.assign(cols, 0);
+    if (!model.exact) expect_written(tile, model, weights, stride);
     return tile;
+}
+
+/// What written_tile() made of a tile that has been programmed since.
+EffectiveTile as_written(const EffectiveTile& from)
+{
+    EffectiveTile tile;
+    tile.rows = from.rows;
+    tile.cols = from.cols;
+    tile.row_stride = from.row_stride;
+    tile.column_sum = from.column_sum;
+    tile.column_norm2 = from.column_norm2;
+    tile.hi_sum = from.hi_sum;
+    tile.lo_sum = from.lo_sum;
+    tile.levels = from.levels;
+    tile.programming = from.programming;
+    tile.written = from.written;
+    tile.expected_level_error2 = from.expected_level_error2;
+    return tile;
+}
+
+void make_planes(EffectiveTile& tile, bool optics)
+{
+    const std::size_t plane = std::size_t{tile.cols} * tile.row_stride;
+    tile.hi.assign(plane, 0);
+    tile.lo.assign(plane, 0);
+    if (optics) tile.common.assign(plane, 0);
 }
 
 /// The host weights themselves in the hi plane: all there is in `ideal`.
@@ -67,39 +90,38 @@ void store_exact(EffectiveTile& tile, const std::int8_t* weights, std::size_t st
                     tile.hi.begin() + static_cast<std::ptrdiff_t>(col) * tile.row_stride);
 }
 
-/// Splits the effective weights of a column, 256 units a step, into the planes; returns the sum of their squares.
-LIGHTCARD_CLONES std::uint64_t store_weights(const double* plus, const double* minus, std::uint32_t rows,
-                                             double full_scale, std::int8_t* __restrict hi, std::int8_t* __restrict lo,
-                                             std::int32_t& any_lo)
+struct EffectiveSums {
+    std::uint64_t norm2;
+    std::int32_t hi, lo;
+    bool any_lo;
+};
+
+/// Splits the effective weights of a column, 256 units a step, into the planes.
+LIGHTCARD_CLONES EffectiveSums store_weights(const double* plus, const double* minus, std::uint32_t rows, double swing,
+                                             std::int8_t* __restrict hi, std::int8_t* __restrict lo)
 {
-    constexpr double kMagic = 0x1.8p52;
     std::uint64_t norm2 = 0;
-    std::int32_t any = 0;
+    std::int32_t any = 0, hi_sum = 0, lo_sum = 0;
     for (std::uint32_t row = 0; row < rows; ++row) {
-        const double units = (plus[row] - minus[row]) * full_scale * kUnit;
-        const double above = units < -kLargest ? -kLargest : units;
-        const double within = kLargest < above ? kLargest : above;
-        const auto weight = static_cast<std::int32_t>((within + kMagic) - kMagic);
-        const std::int32_t low = ((weight + 128) & 255) - 128;
+        const std::int32_t weight = weight_units(plus[row], minus[row], swing);
+        const std::int32_t low = low_part(weight), high = (weight - low) >> 8;
         lo[row] = static_cast<std::int8_t>(low);
-        hi[row] = static_cast<std::int8_t>((weight - low) >> 8);
+        hi[row] = static_cast<std::int8_t>(high);
+        lo_sum += low;
+        hi_sum += high;
         any |= low;
         norm2 += static_cast<std::uint32_t>(weight * weight);
     }
-    any_lo |= any;
-    return norm2;
+    return {norm2, hi_sum, lo_sum, any != 0};
 }
 
 /// Codes of the light that a column's cells let through, `share` of it in either arm; returns their sum.
 LIGHTCARD_CLONES std::uint32_t store_common(const double* plus, const double* minus, std::uint32_t rows, double floor,
                                             double share, std::uint8_t* __restrict codes)
 {
-    constexpr double kMagic = 0x1.8p52;
     std::uint32_t sum = 0;
     for (std::uint32_t row = 0; row < rows; ++row) {
-        const double transmission = floor + (1.0 - floor) * share * (plus[row] + minus[row]);
-        const double within = transmission < 1.0 ? transmission : 1.0;
-        const auto code = static_cast<std::int32_t>((within * 255.0 + kMagic) - kMagic);
+        const std::int32_t code = light_code(plus[row], minus[row], floor, share);
         codes[row] = static_cast<std::uint8_t>(code);
         sum += static_cast<std::uint32_t>(code);
     }
@@ -121,84 +143,6 @@ void store_read_variance(EffectiveTile& tile, const CellModel& model, std::uint3
     const double scale2 = model.swing() * model.swing();
     tile.read_variance[static_cast<std::size_t>(col) * tile.row_stride + row] =
         static_cast<std::uint8_t>(round_half_even((a * a + b * b) * scale2 / tile.read_variance_unit));
-}
-
-/// Sums over the rows of a column of one source's mean error e and of the mean error t of all.
-struct ColumnError {
-    double e = 0, et = 0, ew = 0;  ///< ew: times the weight
-    void add(double mean, double weight)
-    {
-        e += mean;
-        et += mean * mean;
-        ew += mean * weight;
-    }
-};
-
-/// e t + (other e) t = t^2: each source gets its own square and half of what the two have in common.
-void add_column(StaticError& error, const ColumnError& column, double total, double weights, std::uint32_t rows)
-{
-    error.coherent2 += column.e * total;
-    error.residual2 += column.et - column.e * total / rows;
-    error.weight_coherent2 += column.e * weights;
-    error.weight_residual2 += column.ew - column.e * weights / rows;
-}
-
-/// Eight doubles, in one register or in as many as the instruction set needs; each adds up for itself.
-using Eight = double __attribute__((vector_size(64)));
-static_assert(kShares == 8);
-
-LIGHTCARD_INLINE void add_shares(Eight& sum, const Shares& shares)
-{
-    Eight eight;
-    std::memcpy(&eight, shares.data(), sizeof eight);
-    sum += eight;
-}
-
-/// Rows by their number mod 4: an addition need not wait for the one before it.
-LIGHTCARD_CLONES void sum_shares(const std::int8_t* weights, std::uint32_t rows, const Shares* of_weight, double* sums)
-{
-    const Shares* table = of_weight - kLowestWeight;
-    Eight part0{}, part1{}, part2{}, part3{};
-    std::uint32_t row = 0;
-    for (; row + 4 <= rows; row += 4) {
-        add_shares(part0, table[weights[row]]);
-        add_shares(part1, table[weights[row + 1]]);
-        add_shares(part2, table[weights[row + 2]]);
-        add_shares(part3, table[weights[row + 3]]);
-    }
-    for (; row < rows; ++row) add_shares(part0, table[weights[row]]);
-    const Eight sum = (part0 + part1) + (part2 + part3);
-    std::memcpy(sums, &sum, sizeof sum);
-}
-
-void expect_errors(EffectiveTile& tile, const CellModel& model, const std::int8_t* weights, std::size_t stride)
-{
-    tile.drift.gain = model.drift_factor.mean;
-    tile.retention.gain = model.retention_factor.mean * model.mean_drift();
-    const double gain = tile.drift.gain + tile.retention.gain;
-    const double drift2 = model.mean_drift() * model.mean_drift() + model.drift_factor.variance;
-    const double by_drift = model.drift_factor.variance * model.mean_left() * model.mean_left();
-    const double by_retention = drift2 * model.retention_factor.variance;
-    for (std::uint32_t col = 0; col < tile.cols; ++col) {
-        Shares sums;
-        sum_shares(weights + col * stride, tile.rows, model.shares.data(), sums.data());
-        const double total = sums[level] + sums[programming], of_column = tile.column_sum[col];
-        // Nearest levels go with the weight in the mean of a column alone; what else does is programming's.
-        const double level_weight = sums[level] * of_column / tile.rows;
-        add_column(tile.levels, {sums[level], sums[level2] + sums[level_programming], level_weight}, total, of_column,
-                   tile.rows);
-        add_column(tile.programming,
-                   {sums[programming], sums[programming2] + sums[level_programming], sums[total_weight] - level_weight},
-                   total, of_column, tile.rows);
-        tile.programming.random2 += sums[programming_variance];
-        tile.drift.random2 += sums[squares] * by_drift;
-        tile.retention.random2 += sums[squares] * by_retention;
-        tile.expected_level_error2 += sums[level2];
-        tile.expected_programming_error2 += sums[programming2];
-        tile.expected_drift_error2 +=
-            sums[squares] * (by_drift + by_retention) + gain * gain * static_cast<double>(tile.column_norm2[col] >> 16);
-    }
-    tile.expected_programming_error2 += tile.programming.random2;
 }
 
 /// Contrasts of the + and - cells of one column, rows in order.
@@ -233,11 +177,7 @@ void aim(const CellModel& model, const std::int8_t* weights, ColumnContrasts& co
 /// What the write loop leaves, one standard normal draw a row.
 LIGHTCARD_CLONES void misprogram(const double* sigma, const float* draws, std::size_t rows, double* __restrict contrast)
 {
-    for (std::size_t row = 0; row < rows; ++row) {
-        const double c = contrast[row] + sigma[row] * static_cast<double>(draws[row]);
-        const double above = c < 0.0 ? 0.0 : c;
-        contrast[row] = 1.0 < above ? 1.0 : above;
-    }
+    for (std::size_t row = 0; row < rows; ++row) contrast[row] = misprogrammed(contrast[row], sigma[row], draws[row]);
 }
 
 /// drift_factor() of the logarithmic law, for a whole column.
@@ -245,12 +185,8 @@ LIGHTCARD_CLONES void age_column(const DriftModel& drift, const float* draws, st
                                  double* __restrict contrast)
 {
     const double mean = drift.nu, sigma = drift.nu_sigma, log_age = drift.log_age;
-    for (std::size_t row = 0; row < rows; ++row) {
-        const double nu = mean + sigma * static_cast<double>(draws[row]);
-        const double rising = 0.0 < nu ? nu : 0.0;
-        const double aged = contrast[row] * (1.0 + rising * log_age);
-        contrast[row] = aged < kWidestContrast ? aged : kWidestContrast;
-    }
+    for (std::size_t row = 0; row < rows; ++row)
+        contrast[row] = drifted(contrast[row], mean, sigma, log_age, draws[row]);
 }
 
 /// Static errors of one polarity, drawn. `programming` and `nu`: one standard normal a row; nu is only read if aged.
@@ -307,32 +243,18 @@ void stick(const std::vector<PairLimits>& limits, std::uint32_t col, ColumnContr
     }
 }
 
-/// Errors of a column's worn cells: known, not drawn.
-void expect_wear(EffectiveTile& tile, const CellModel& model, const std::vector<PairLimits>& limits, std::uint32_t col,
-                 const std::int8_t* weights)
-{
-    ColumnError error;
-    for (std::uint32_t row = 0; row < tile.rows; ++row) {
-        const PairLimits& pair = limits[std::size_t{col} * tile.rows + row];
-        const std::int32_t weight = weights[row];
-        const double plus = model.target[model.code_of(weight, 1)];
-        const double minus = model.single ? 0 : model.target[model.code_of(weight, -1)];
-        const double other = model.single ? 0 : limited(pair, 1, minus) - minus;
-        error.add(model.swing() * ((limited(pair, 0, plus) - plus) - other), weight);
-    }
-    add_column(tile.wear, error, error.e, tile.column_sum[col], tile.rows);
-}
-
 /// Of one cell a weight the middle of its range stands for 0, and there is no other.
 void store_column(EffectiveTile& tile, const CellModel& model, std::uint32_t col, ColumnContrasts& column)
 {
     if (model.single) std::fill(column.minus.begin(), column.minus.end(), 0.5);
     const double *plus = column.plus.data(), *minus = column.minus.data();
     const std::size_t first = std::size_t{col} * tile.row_stride;
-    std::int32_t any_lo = 0;
-    tile.column_norm2[col] =
-        store_weights(plus, minus, tile.rows, model.swing(), tile.hi.data() + first, tile.lo.data() + first, any_lo);
-    tile.lo_is_zero &= any_lo == 0;
+    const EffectiveSums sums =
+        store_weights(plus, minus, tile.rows, model.swing(), tile.hi.data() + first, tile.lo.data() + first);
+    tile.column_norm2[col] = sums.norm2;
+    tile.hi_sum[col] = sums.hi;
+    tile.lo_sum[col] = sums.lo;
+    tile.lo_is_zero &= !sums.any_lo;
     if (model.single) std::fill(column.minus.begin(), column.minus.end(), 0.0);
     if (model.optics)
         tile.common_sum[col] =
@@ -342,92 +264,35 @@ void store_column(EffectiveTile& tile, const CellModel& model, std::uint32_t col
             store_read_variance(tile, model, row, col, plus[row], minus[row]);
 }
 
-/// What the AVX-512 form of a column takes.
-bool suits_avx512([[maybe_unused]] const CellModel& model)
+bool is_worn(const CellModel& model, const Place* place)
 {
-#if defined(__x86_64__)
-    const bool law = !(model.drift.log_age > 0) || model.drift.law == DriftLaw::logarithmic;
-    const bool plain = !model.single && !(model.retention.amount > 0);
-    return plain && has_avx512() && !model.portable && model.optics && model.same_sigma && law &&
-           !(model.read_noise > 0);
-#else
-    return false;
-#endif
+    return model.wear && place != nullptr && place->limits != nullptr && !place->limits->empty();
 }
 
-/// As aim(), disturb() and store_column(), in one pass. `draws` as in make_tile().
-void program_column([[maybe_unused]] EffectiveTile& tile, [[maybe_unused]] const CellModel& model,
-                    [[maybe_unused]] std::uint32_t col, [[maybe_unused]] const std::int8_t* weights,
-                    [[maybe_unused]] const float* draws)
+/// Planes [col][row]. `place` null: every draw at its mean.
+void program_columns(EffectiveTile& tile, const CellModel& model, const Place* place, const std::int8_t* weights,
+                     std::size_t stride)
 {
-#if defined(__x86_64__)
-    const std::size_t first = std::size_t{col} * tile.row_stride, rows = tile.rows;
-    avx512::Column column{};
-    column.weights = weights;
-    column.targets = model.target.data();
-    column.rows = tile.rows;
-    column.sigma = model.sigma[0];
-    column.floor = model.floor;
-    if (model.programming_errors) {
-        column.plus = draws;
-        column.minus = draws + rows;
-    }
-    if (model.drift.log_age > 0) {
-        column.plus_nu = draws + 2 * rows;
-        column.minus_nu = draws + 3 * rows;
-    }
-    column.nu = model.drift.nu;
-    column.nu_sigma = model.drift.nu_sigma;
-    column.log_age = model.drift.log_age;
-    column.hi = tile.hi.data() + first;
-    column.lo = tile.lo.data() + first;
-    column.common = tile.common.data() + first;
-    const avx512::ColumnSums sums = avx512::program_column(column);
-    tile.column_norm2[col] = sums.norm2;
-    tile.common_sum[col] = sums.common;
-    tile.lo_is_zero &= !sums.any_low;
-#endif
-}
-
-/// `place` null: every draw at its mean.
-EffectiveTile make_tile(const CellModel& model, const Place* place, std::uint32_t rows, std::uint32_t cols,
-                        const std::int8_t* weights, std::size_t stride)
-{
-    EffectiveTile tile = empty_tile(rows, cols, weights, stride);
-    if (model.exact) {
-        store_exact(tile, weights, stride);
-        return tile;
-    }
-    if (model.optics) {
-        tile.common.assign(tile.hi.size(), 0);
-        tile.common_sum.assign(cols, 0);
-    }
+    const std::uint32_t rows = tile.rows;
+    make_planes(tile, model.optics);
     if (model.read_noise > 0) {
         tile.read_variance.assign(tile.hi.size(), 0);
         tile.read_variance_unit = read_variance_unit(model);
     }
-    expect_errors(tile, model, weights, stride);
     const bool crystallising = model.retention.amount > 0;
     const bool errors = model.programming_errors || model.drift.log_age > 0 || crystallising;
-    const bool worn = model.wear && place != nullptr && place->limits != nullptr && !place->limits->empty();
+    const bool worn = is_worn(model, place);
     ColumnContrasts column(rows, model.sigma[0]);
     std::vector<std::uint32_t> words(4 * static_cast<std::size_t>(rows));
     std::vector<float> draws(words.size());
-    const bool in_one = place != nullptr && !worn && suits_avx512(model);
-    for (std::uint32_t col = 0; col < cols; ++col) {
+    for (std::uint32_t col = 0; col < tile.cols; ++col) {
         const StaticKey key =
             place == nullptr ? StaticKey{} : StaticKey{place->seed, place->epoch, place->core, place->bank, col};
-        if (errors && place != nullptr) {
-            static_words(key, NoiseSource::cell, rows, words.data());
-            gaussian(words.data(), draws.data(), model.drift.log_age > 0 ? words.size() : words.size() / 2);
-        }
-        if (in_one) {
-            program_column(tile, model, col, weights + col * stride, draws.data());
-            continue;
-        }
         aim(model, weights + col * stride, column);
         if (worn) limit(*place->limits, col, column);
         if (errors && place != nullptr) {
+            static_words(key, NoiseSource::cell, rows, words.data());
+            gaussian(words.data(), draws.data(), model.drift.log_age > 0 ? words.size() : words.size() / 2);
             disturb(model, column.plus_sigma, draws.data(), draws.data() + 2 * rows, column.plus);
             disturb(model, column.minus_sigma, draws.data() + rows, draws.data() + 3 * rows, column.minus);
             if (crystallising) {
@@ -446,15 +311,34 @@ EffectiveTile make_tile(const CellModel& model, const Place* place, std::uint32_
         }
         store_column(tile, model, col, column);
     }
-    return tile;
+}
+
+/// Planes and what goes with them, to a tile as written. `place` null: every draw at its mean.
+void program_tile(EffectiveTile& tile, const CellModel& model, const PlaneLayout& layout, const Place* place,
+                  const std::int8_t* weights, std::size_t stride)
+{
+    if (model.exact) {
+        make_planes(tile, false);
+        store_exact(tile, weights, stride);
+        return;
+    }
+    expect_aged(tile, model);
+    if (model.optics) tile.common_sum.assign(tile.cols, 0);
+    if (place != nullptr && !is_worn(model, place) && packs(model, layout, tile.rows)) {
+        program_packed(tile, model, layout, *place, weights, stride);
+    } else {
+        program_columns(tile, model, place, weights, stride);
+    }
 }
 
 }  // namespace
 
-TileMaker::TileMaker(const Parameters& parameters, const RunConfig& run, bool portable)
-    : parameters_(parameters), run_(run), model_(std::make_unique<CellModel>(make_cell_model(parameters, run)))
+TileMaker::TileMaker(const Parameters& parameters, const RunConfig& run, const PlaneLayout& layout)
+    : parameters_(parameters),
+      run_(run),
+      layout_(layout),
+      model_(std::make_unique<CellModel>(make_cell_model(parameters, run)))
 {
-    model_->portable = portable;
 }
 
 TileMaker::~TileMaker() = default;
@@ -462,16 +346,24 @@ TileMaker::~TileMaker() = default;
 EffectiveTile TileMaker::make(const Place& place, std::uint32_t rows, std::uint32_t cols, const std::int8_t* weights,
                               std::size_t weights_stride, const Exposure& age)
 {
-    if (place.single != model_->single) {
-        const bool portable = model_->portable;
-        *model_ = make_cell_model(parameters_, run_, place.single);
-        model_->portable = portable;
-    }
+    if (place.single != model_->single) *model_ = make_cell_model(parameters_, run_, place.single);
+    return program(written_tile(*model_, rows, cols, weights, weights_stride), place, weights, weights_stride, age);
+}
+
+EffectiveTile TileMaker::age(const EffectiveTile& tile, const Place& place, const std::int8_t* weights,
+                             std::size_t weights_stride, const Exposure& age)
+{
+    return program(as_written(tile), place, weights, weights_stride, age);
+}
+
+EffectiveTile TileMaker::program(EffectiveTile tile, const Place& place, const std::int8_t* weights,
+                                 std::size_t weights_stride, const Exposure& age)
+{
     set_age(*model_, parameters_, age);
-    EffectiveTile tile = make_tile(*model_, &place, rows, cols, weights, weights_stride);
+    program_tile(tile, *model_, layout_, &place, weights, weights_stride);
     tile.core = place.core;
     if (run_.fidelity == Fidelity::device)
-        tile.cells = make_cells(parameters_, run_, place, rows, cols, weights, weights_stride, age);
+        tile.cells = make_cells(parameters_, run_, place, tile.rows, tile.cols, weights, weights_stride, age);
     return tile;
 }
 
@@ -487,7 +379,9 @@ EffectiveTile make_mean_tile(const Parameters& parameters, const RunConfig& run,
 {
     CellModel model = make_cell_model(parameters, run);
     set_age(model, parameters, age);
-    return make_tile(model, nullptr, rows, cols, weights, weights_stride);
+    EffectiveTile tile = written_tile(model, rows, cols, weights, weights_stride);
+    program_tile(tile, model, {}, nullptr, weights, weights_stride);
+    return tile;
 }
 
 }  // namespace lightcard::pcm_memory

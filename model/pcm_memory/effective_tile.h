@@ -14,6 +14,7 @@
 #include "lightcard/model/common/run.h"
 #include "lightcard/model/pcm_memory/cell_array.h"
 #include "lightcard/model/pcm_memory/cell_life.h"
+#include "lightcard/model/pcm_memory/packed_planes.h"
 #include "lightcard/model/pcm_memory/parameters.h"
 
 namespace lightcard::photonic_core {
@@ -47,20 +48,27 @@ struct StaticError {
 struct EffectiveTile {
     std::uint32_t rows = 0, cols = 0;
     std::uint32_t row_stride = 0;     ///< bytes between columns in the planes, multiple of 64
-    std::vector<std::int8_t> hi, lo;  ///< [col][row_stride]
+    std::vector<std::int8_t> hi, lo;  ///< [col][row_stride]; empty if `packed`
     std::vector<std::uint8_t>
-        common;  ///< [col][row_stride]: (T+ + T-) / (2 T_max) * 255, for shot noise; empty in ideal
+        common;  ///< [col][row_stride]: (T+ + T-) / (2 T_max) * 255, for shot noise; empty in ideal or if `packed`
     std::vector<std::uint32_t>
         common_sum;  ///< [col]: sum of `common` (light let through by modulators at code 0); empty in ideal
-    std::vector<std::int32_t> column_sum;  ///< [col]: sum of the host weights (offset correction), exact
+    std::vector<std::int32_t> column_sum;      ///< [col]: sum of the host weights (offset correction), exact
+    std::vector<std::int32_t> hi_sum, lo_sum;  ///< [col]: of the planes
     std::vector<std::uint64_t>
         column_norm2;        ///< [col]: sum of squared effective weights (units of host weight ^2 * 65536)
     bool lo_is_zero = true;  ///< the lo plane need not be read
-    std::vector<std::uint8_t> read_variance;  ///< [col][row_stride] variance of one reading; empty = none
-    double read_variance_unit = 0;            ///< host-weight units^2 a code of it
-    std::vector<CellPair> cells;              ///< [col][rows]; fidelity device only
+    std::vector<std::uint8_t> read_variance;     ///< [col][row_stride] variance of one reading; empty = none
+    double read_variance_unit = 0;               ///< host-weight units^2 a code of it
+    std::vector<CellPair> cells;                 ///< [col][rows]; fidelity device only
+    std::shared_ptr<const PackedPlanes> packed;  ///< hi, lo and common in the kernels' order, in their stead
     std::uint32_t core = 0;  ///< where the bank is, for the static errors of the converters it is read with
     StaticError levels, programming, drift, retention, wear;
+    /// Sums over all cells of which age makes errors, in host-weight units^2: variance of programming, mean square of
+    /// what drift and retention multiply, squares of weights and of mean errors of programming.
+    struct Written {
+        double variance = 0, squares = 0, weights2 = 0, programming2 = 0;
+    } written;
     /// Mean and mean square of the factors that calibration has put on the columns' digital gains.
     double output_gain = 1, output_gain2 = 1;
     /// The same for the kernels (photonic_core::prepare_tile); null: every job prepares it for itself.
@@ -72,22 +80,34 @@ struct EffectiveTile {
     double mean_gain() const { return 1 + drift.gain + retention.gain; }
 };
 
+/// The tile with planes of its own.
+EffectiveTile unpacked(const EffectiveTile& tile);
+
 struct CellModel;
 
 /// Makes the tiles of one card; keeps what they have in common.
 class TileMaker {
 public:
-    /// `portable`: without vector kernels; the bits are the same.
-    TileMaker(const Parameters& parameters, const RunConfig& run, bool portable = false);
+    /// Planes are made in the order of `layout` where that is faster (this CPU runs kernels of that order), else in
+    /// columns; the bits are the same.
+    TileMaker(const Parameters& parameters, const RunConfig& run, const PlaneLayout& layout = {});
     ~TileMaker();
 
     /// As make_effective_tile().
     EffectiveTile make(const Place& place, std::uint32_t rows, std::uint32_t cols, const std::int8_t* weights,
                        std::size_t weights_stride, const Exposure& age);
 
+    /// A tile of make() at another age, from the same place and weights. What does not change is taken from it.
+    EffectiveTile age(const EffectiveTile& tile, const Place& place, const std::int8_t* weights,
+                      std::size_t weights_stride, const Exposure& age);
+
 private:
+    EffectiveTile program(EffectiveTile tile, const Place& place, const std::int8_t* weights,
+                          std::size_t weights_stride, const Exposure& age);
+
     const Parameters& parameters_;
     const RunConfig& run_;
+    const PlaneLayout layout_;
     std::unique_ptr<CellModel> model_;
 };
 

@@ -16,7 +16,7 @@ PcmMemory::PcmMemory(sc_core::sc_module_name name, std::uint32_t core, const std
       core_(core),
       n_(n),
       parameters_(parameters),
-      maker_(parameters_, services.run, services.simd == "portable"),
+      maker_(parameters_, services.run, photonic_core::plane_layout(photonic_core::kernel_isa(services.simd))),
       chain_(chain),
       services_(services),
       banks_(parameters.banks),
@@ -348,12 +348,15 @@ void PcmMemory::fetch(ProgramTransaction& program)
     };
     const bool aged = moved(age.drift, cached.age.drift, 0.01, 1.0) ||
                       moved(age.retention, cached.age.retention, 0.001, 1e-3 * parameters_.retention_time);
-    if (cached.epoch != bank.epoch || !cached.fresh || aged) {
+    const bool written_since = cached.epoch != bank.epoch || !cached.fresh;
+    if (written_since || aged) {
         cached.limits = limits(program.bank, bank.rows, bank.cols);
+        const Place place{chain_.seed, core_, program.bank, bank.epoch, &cached.limits, single()};
+        const std::int8_t* weights = bank.weights.data();
         auto made = std::make_shared<Weights>();
         auto& [tile, gains] = *made;
-        tile = maker_.make({chain_.seed, core_, program.bank, bank.epoch, &cached.limits, single()}, bank.rows,
-                           bank.cols, bank.weights.data(), bank.rows, age);
+        tile = written_since ? maker_.make(place, bank.rows, bank.cols, weights, bank.rows, age)
+                             : maker_.age(cached.weights->tile, place, weights, bank.rows, age);
         double mean_gain = 0, mean_gain2 = 0;
         for (std::uint32_t col = 0; col < bank.cols; ++col) {
             const auto& ranges = bank.ranges.empty() ? bank.adc_range : bank.ranges;

@@ -137,7 +137,7 @@ public:
         planes_.first = tile.bytes.hi.data();
         if (!tile.bytes.lo.empty()) planes_.low = tile.bytes.lo.data();
         if (needs.light) planes_.light = tile.bytes.common.data();
-        if (needs.dither) planes_.dither = planes_.first, planes_.dither_start = tile.bytes.dither_start.data();
+        if (needs.dither) planes_.dither = planes_.first, planes_.dither_start = tile.dither_start.data();
         if (needs.read) planes_.read = tile.bytes.read.data();
     }
 

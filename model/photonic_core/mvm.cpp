@@ -415,6 +415,11 @@ MvmStats run_mvm(const MvmJob& job)
     // Modulators off their operating point are the portable path's.
     if (prepared && heated_light(*job.chain, job.warming, job.detuning).floor == 0) {
         run_fused(job, *prepared, stats);
+    } else if (job.tile->packed) {
+        const pcm_memory::EffectiveTile tile = pcm_memory::unpacked(*job.tile);
+        MvmJob in_columns = job;
+        in_columns.tile = &tile;
+        run_portable(in_columns, stats);
     } else {
         run_portable(job, stats);
     }

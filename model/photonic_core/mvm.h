@@ -234,6 +234,9 @@ struct MvmJob {
 };
 MvmStats run_mvm(const MvmJob& job);
 
+/// The order of planes that a kernel reads, for TileMaker; `columns` of the portable one.
+pcm_memory::PlaneLayout plane_layout(KernelIsa kernel);
+
 /// The tile as the vector kernels read it, for EffectiveTile::prepared: valid for chains with this one's variances, and
 /// for jobs with these very `gains`. Null: the portable path will run it. Without it every job prepares the tile for
 /// itself.

@@ -14,6 +14,8 @@ constexpr std::uint32_t kMostRows = 512;    ///< that exact sums of one plane st
 constexpr std::uint32_t kPairPadding = 16;  ///< rows of planes of words
 constexpr std::uint32_t kQuad = 4;
 
+using pcm_memory::PackedPlanes;
+
 std::uint32_t padded(std::uint32_t count, std::uint32_t to)
 {
     return (count + to - 1) / to * to;
@@ -35,16 +37,16 @@ std::vector<Word> pack_pairs(const pcm_memory::EffectiveTile& tile, const Of& of
 }
 
 /// A plane [col][row_stride] in the order of avx512::multiply; `flip` turns unsigned codes into codes less 128.
-std::vector<PreparedTile::Line> pack_quads(const pcm_memory::EffectiveTile& tile, const void* plane, std::uint8_t flip)
+std::vector<PackedPlanes::Line> pack_quads(const pcm_memory::EffectiveTile& tile, const void* plane, std::uint8_t flip)
 {
     const std::uint32_t quads = (tile.rows + kQuad - 1) / kQuad;
-    std::vector<PreparedTile::Line> packed(std::size_t{quads} * (padded(tile.cols, kGroup) / kGroup));
+    std::vector<PackedPlanes::Line> packed(std::size_t{quads} * (padded(tile.cols, kGroup) / kGroup));
     const auto* bytes = static_cast<const std::uint8_t*>(plane);
     const std::uint32_t flips = flip * 0x01010101u, rest = tile.rows % kQuad;
     const std::uint32_t last_used = rest == 0 ? ~0u : (1u << 8 * rest) - 1;
     for (std::uint32_t col = 0; col < tile.cols; ++col) {
         const std::uint8_t* from = bytes + std::size_t{col} * tile.row_stride;
-        PreparedTile::Line* line = packed.data() + std::size_t{col / kGroup} * quads;
+        PackedPlanes::Line* line = packed.data() + std::size_t{col / kGroup} * quads;
         for (std::uint32_t quad = 0; quad < quads; ++quad) {
             std::uint32_t word;
             std::memcpy(&word, from + std::size_t{kQuad} * quad, kQuad);
@@ -56,31 +58,14 @@ std::vector<PreparedTile::Line> pack_quads(const pcm_memory::EffectiveTile& tile
     return packed;
 }
 
-}  // namespace
-
-bool PreparedTile::takes(const AnalogChain& chain, const pcm_memory::EffectiveTile& tile, const ColumnGain* gains)
+/// The planes of a tile that has its own.
+PackedPlanes pack(const AnalogChain& chain, const pcm_memory::EffectiveTile& tile, KernelIsa kernel)
 {
-    if (!has_avx2() || tile.rows > kMostRows) return false;
-    if (chain.noisy && (!chain.converters || !chain.sources.adc_quantisation || tile.common.empty())) return false;
-    if (!chain.noisy && chain.pedestal > 0) return false;
-    if (!chain.converters) return true;
-    constexpr std::uint32_t kMostCodes = 1u << 16;
-    constexpr std::int64_t kLargest = std::int64_t{1} << 47;
-    return chain.adc_codes <= kMostCodes &&
-           std::all_of(gains, gains + tile.cols, [](const ColumnGain& gain) { return gain.digital_gain < kLargest; });
-}
-
-PreparedTile::PreparedTile(const AnalogChain& chain, const pcm_memory::EffectiveTile& tile, const ColumnGain* gains,
-                           KernelIsa kernel_to_use)
-    : kernel(kernel_to_use),
-      row_groups(kernel_to_use == KernelIsa::avx2 ? padded(tile.rows, kPairPadding) / 2
-                                                  : padded(tile.rows, kQuad) / kQuad),
-      groups(padded(tile.cols, kGroup) / kGroup),
-      columns(column_constants(chain, tile, gains)),
-      gains_(gains)
-{
+    PackedPlanes planes;
+    planes.layout = plane_layout(kernel);
+    auto& [layout, words, bytes] = planes;
     const bool reads = !tile.read_variance.empty();
-    if (kernel == KernelIsa::avx2) {
+    if (layout.order == pcm_memory::PlaneOrder::pairs) {
         const bool tall = tile.rows > avx2::kMostRows;
         words.weights = pack_pairs<std::int16_t>(tile, [&](std::size_t at) {
             return static_cast<std::int16_t>(tall ? tile.hi[at] : 256 * tile.hi[at] + tile.lo[at]);
@@ -94,10 +79,67 @@ PreparedTile::PreparedTile(const AnalogChain& chain, const pcm_memory::Effective
         if (!tile.lo_is_zero) bytes.lo = pack_quads(tile, tile.lo.data(), 0);
         if (chain.noisy) bytes.common = pack_quads(tile, tile.common.data(), kFlip);
         if (reads) bytes.read = pack_quads(tile, tile.read_variance.data(), kFlip);
-        bytes.dither_start.assign(padded(tile.cols, kGroup), 0);
-        for (std::uint32_t c = 0; c < tile.cols; ++c) bytes.dither_start[c] = -128 * columns.hi_sum[c];
     }
-    if (reads) squares = squared_light(chain);
+    return planes;
+}
+
+std::shared_ptr<const PackedPlanes> planes_of(const AnalogChain& chain, const pcm_memory::EffectiveTile& tile,
+                                              KernelIsa kernel)
+{
+    if (!tile.packed) return std::make_shared<const PackedPlanes>(pack(chain, tile, kernel));
+    if (tile.packed->layout == plane_layout(kernel)) return tile.packed;
+    return std::make_shared<const PackedPlanes>(pack(chain, pcm_memory::unpacked(tile), kernel));
+}
+
+}  // namespace
+
+pcm_memory::PlaneLayout plane_layout(KernelIsa kernel)
+{
+    switch (kernel) {
+        case KernelIsa::portable:
+            break;
+        case KernelIsa::avx2:
+            return {pcm_memory::PlaneOrder::pairs, kPairPadding};
+        case KernelIsa::avx512_vnni:
+            return {pcm_memory::PlaneOrder::quads, kQuad};
+    }
+    return {};
+}
+
+bool PreparedTile::takes(const AnalogChain& chain, const pcm_memory::EffectiveTile& tile, const ColumnGain* gains)
+{
+    if (!has_avx2() || tile.rows > kMostRows) return false;
+    if (chain.noisy && (!chain.converters || !chain.sources.adc_quantisation || tile.common_sum.empty())) return false;
+    if (!chain.noisy && chain.pedestal > 0) return false;
+    if (!chain.converters) return true;
+    constexpr std::uint32_t kMostCodes = 1u << 16;
+    constexpr std::int64_t kLargest = std::int64_t{1} << 47;
+    return chain.adc_codes <= kMostCodes &&
+           std::all_of(gains, gains + tile.cols, [](const ColumnGain& gain) { return gain.digital_gain < kLargest; });
+}
+
+PreparedTile::PreparedTile(const AnalogChain& chain, const pcm_memory::EffectiveTile& tile, const ColumnGain* gains,
+                           KernelIsa kernel_to_use)
+    : PreparedTile(chain, tile, gains, kernel_to_use, planes_of(chain, tile, kernel_to_use))
+{
+}
+
+PreparedTile::PreparedTile(const AnalogChain& chain, const pcm_memory::EffectiveTile& tile, const ColumnGain* gains,
+                           KernelIsa kernel_to_use, std::shared_ptr<const PackedPlanes> planes)
+    : kernel(kernel_to_use),
+      row_groups(planes->layout.row_groups(tile.rows)),
+      groups(padded(tile.cols, kGroup) / kGroup),
+      columns(column_constants(chain, tile, gains)),
+      words(planes->words),
+      bytes(planes->bytes),
+      planes_(std::move(planes)),
+      gains_(gains)
+{
+    if (kernel != KernelIsa::avx2) {
+        dither_start.assign(padded(tile.cols, kGroup), 0);
+        for (std::uint32_t c = 0; c < tile.cols; ++c) dither_start[c] = -128 * columns.hi_sum[c];
+    }
+    if (!tile.read_variance.empty()) squares = squared_light(chain);
     column_groups.resize(groups, ColumnGroup{});
     for (std::uint32_t c = 0; c < tile.cols; ++c) {
         ColumnGroup& group = column_groups[c / kGroup];

@@ -4,8 +4,10 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
+#include "lightcard/model/pcm_memory/packed_planes.h"
 #include "lightcard/model/photonic_core/chain_kernels.h"
 #include "lightcard/model/photonic_core/integer_kernel.h"
 #include "lightcard/model/photonic_core/read_noise.h"
@@ -33,23 +35,18 @@ public:
     std::vector<ColumnGroup> column_groups;  ///< [groups] what the vector chain reads of them
     std::vector<std::uint8_t> squares;       ///< squared_light()
 
-    /// Packed planes of avx2 (chain_kernels.h): effective weights, or, of tall tiles, their hi and lo planes; the
-    /// unsigned ones as bytes, which a job widens.
-    struct Words {
-        std::vector<std::int16_t> weights, low;
-        std::vector<std::uint8_t> common, read;
-    } words;
-
-    /// Packed planes of avx512_vnni: lines of 16 columns and four rows, unsigned codes less 128.
-    struct alignas(64) Line {
-        std::int8_t of[64];
-    };
-    struct Bytes {
-        std::vector<Line> hi, lo, common, read;  ///< lo empty = all zero
-        std::vector<std::int32_t> dither_start;  ///< [group][16] takes 128 from every row's dither code
-    } bytes;
+    /// Packed planes (chain_kernels.h), the tile's own if it was made for this kernel: of avx2 effective weights, or,
+    /// of tall tiles, their hi and lo planes, and the unsigned ones as bytes, which a job widens; of avx512_vnni bytes.
+    using Line = pcm_memory::PackedPlanes::Line;
+    const pcm_memory::PackedPlanes::Words& words;
+    const pcm_memory::PackedPlanes::Bytes& bytes;
+    std::vector<std::int32_t> dither_start;  ///< avx512_vnni: [group][16] takes 128 from every row's dither code
 
 private:
+    PreparedTile(const AnalogChain& chain, const pcm_memory::EffectiveTile& tile, const ColumnGain* gains,
+                 KernelIsa kernel, std::shared_ptr<const pcm_memory::PackedPlanes> planes);
+
+    std::shared_ptr<const pcm_memory::PackedPlanes> planes_;
     const ColumnGain* gains_;
 };
 

@@ -125,21 +125,6 @@ void round_to_acc(const SampleRow& row)
             round_half_even(std::clamp(static_cast<double>(row.analog[c]), -kLargest, kLargest)));
 }
 
-struct WeightSums {
-    std::int32_t hi = 0, lo = 0;
-};
-
-LIGHTCARD_CLONES WeightSums weight_sums(const pcm_memory::EffectiveTile& tile, std::uint32_t col)
-{
-    const std::size_t first = std::size_t{col} * tile.row_stride;
-    WeightSums sums;
-    for (std::uint32_t row = 0; row < tile.rows; ++row) {
-        sums.hi += tile.hi[first + row];
-        sums.lo += tile.lo[first + row];
-    }
-    return sums;
-}
-
 }  // namespace
 
 ColumnConstants column_constants(const AnalogChain& chain, const pcm_memory::EffectiveTile& tile,
@@ -159,9 +144,8 @@ ColumnConstants column_constants(const AnalogChain& chain, const pcm_memory::Eff
         columns.adc_variance.push_back(static_cast<float>(adc_sigma * adc_sigma));
         const double common = tile.common_sum.empty() ? 0.0 : tile.common_sum[c];
         columns.imbalance.push_back(signs[c] * static_cast<float>(std::sqrt(chain.cmrr_leak) * chain.common_to_acc));
-        const WeightSums sums = weight_sums(tile, c);
-        columns.hi_sum.push_back(sums.hi);
-        const double weights = static_cast<double>(sums.hi) + sums.lo / 256.0;
+        columns.hi_sum.push_back(tile.hi_sum[c]);
+        const double weights = static_cast<double>(tile.hi_sum[c]) + tile.lo_sum[c] / 256.0;
         // One cell a weight: nothing cancels what stands for weight 0, nor what unused cells let through.
         const bool single = chain.pedestal > 0;
         const double dark = single ? chain.pedestal * tile.rows + unused_rows * chain.dark_cell : 0;
