@@ -135,6 +135,9 @@ ColumnConstants column_constants(const AnalogChain& chain, const pcm_memory::Eff
     const std::vector<float> signs = imbalance_signs(chain.seed, tile.core, tile.cols);
     columns.signal = 1 / tile.mean_gain();
     const double unused_rows = chain.n > tile.rows ? chain.n - tile.rows : 0;
+    const auto reserve = [&](auto&... fields) { (fields.reserve(tile.cols), ...); };
+    reserve(columns.adc_variance, columns.imbalance, columns.floor_acc, columns.weight_floor, columns.hi_sum,
+            columns.floor_light, columns.inverse_lsb, columns.lsb, columns.digital_gain);
     for (std::uint32_t c = 0; c < tile.cols; ++c) {
         const ColumnGain gain = chain.converters ? gains[c] : ColumnGain{};
         const double adc_sigma = chain.converters ? chain.adc_noise_ratio * gain.lsb * chain.adc_codes : 0;

@@ -137,19 +137,40 @@ void normal_draws(benchmark::State& state)
 }
 BENCHMARK(normal_draws);
 
-/// A bank programmed anew (range 0) or aged (range 1): its effective weights. Items are cell pairs.
-void program_tile(benchmark::State& state)
+/// A bank programmed anew, or aged to 10^6 s: its effective weights in the order of a kernel. Items are cell pairs.
+void program_tile(benchmark::State& state, KernelIsa isa, bool ages)
 {
+    if (isa > best_kernel_isa()) {
+        state.SkipWithError("not on this CPU");
+        return;
+    }
     Problem problem(kSide, kSide, 1, 1);
-    problem.age = state.range(0) != 0 ? 1e6 : 0;
-    std::uint64_t epoch = 0;
+    const RunConfig run;
+    pcm_memory::TileMaker maker(problem.card.pcm, run, plane_layout(isa));
+    pcm_memory::Place place;
+    const auto make = [&] { return maker.make(place, kSide, kSide, problem.weights.data(), kSide, 0); };
+    pcm_memory::EffectiveTile tile = make();
     for (auto _ : state) {
-        problem.program(RunConfig{}, ++epoch);
-        benchmark::DoNotOptimize(problem.tile.hi.data());
+        ++place.epoch;
+        tile = ages ? maker.age(tile, place, problem.weights.data(), kSide, 1e6) : make();
+        benchmark::DoNotOptimize(tile.column_norm2.data());
     }
     state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations()) * kSide * kSide);
 }
-BENCHMARK(program_tile)->Arg(0)->Arg(1);
+void program_anew(benchmark::State& state, KernelIsa isa)
+{
+    program_tile(state, isa, false);
+}
+void age(benchmark::State& state, KernelIsa isa)
+{
+    program_tile(state, isa, true);
+}
+BENCHMARK_CAPTURE(program_anew, portable, KernelIsa::portable);
+BENCHMARK_CAPTURE(program_anew, avx2, KernelIsa::avx2);
+BENCHMARK_CAPTURE(program_anew, avx512_vnni, KernelIsa::avx512_vnni);
+BENCHMARK_CAPTURE(age, portable, KernelIsa::portable);
+BENCHMARK_CAPTURE(age, avx2, KernelIsa::avx2);
+BENCHMARK_CAPTURE(age, avx512_vnni, KernelIsa::avx512_vnni);
 
 }  // namespace
 }  // namespace lightcard::photonic_core
