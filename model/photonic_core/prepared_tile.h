@@ -7,7 +7,7 @@
 #include <memory>
 #include <vector>
 
-#include "lightcard/model/pcm_memory/packed_planes.h"
+#include "lightcard/model/pcm_memory/effective_tile.h"
 #include "lightcard/model/photonic_core/chain_kernels.h"
 #include "lightcard/model/photonic_core/integer_kernel.h"
 #include "lightcard/model/photonic_core/read_noise.h"
