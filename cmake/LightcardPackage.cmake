@@ -27,6 +27,7 @@ set(LIGHTCARD_PUBLIC_HEADERS
   model/*/parameters.h
   model/pcm_memory/cell_array.h model/pcm_memory/cell_life.h model/pcm_memory/cell_limits.h
   model/pcm_memory/cell_moments.h model/pcm_memory/effective_tile.h model/pcm_memory/exposure.h
+  model/pcm_memory/packed_planes.h
   model/photonic_core/front_end.h model/photonic_core/integer_kernel.h model/photonic_core/link_budget.h
   model/photonic_core/mvm.h
   model/photonic_core/static_errors.h
