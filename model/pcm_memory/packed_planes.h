@@ -3,9 +3,38 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <new>
+#include <utility>
 #include <vector>
 
 namespace lightcard::pcm_memory {
+
+/// Leaves new elements as they are: who makes a plane writes all of it.
+template <class T>
+struct LeaveUnset : std::allocator<T> {
+    template <class U>
+    struct rebind {
+        using other = LeaveUnset<U>;
+    };
+    LeaveUnset() = default;
+    template <class U>
+    LeaveUnset(const LeaveUnset<U>&)
+    {
+    }
+    template <class U>
+    void construct(U* at)
+    {
+        ::new (static_cast<void*>(at)) U;
+    }
+    template <class U, class... Arguments>
+    void construct(U* at, Arguments&&... arguments)
+    {
+        ::new (static_cast<void*>(at)) U(std::forward<Arguments>(arguments)...);
+    }
+};
+template <class T>
+using Plane = std::vector<T, LeaveUnset<T>>;
 
 enum class PlaneOrder : std::uint8_t {
     columns,  ///< [column][row]: EffectiveTile's own vectors
@@ -33,8 +62,8 @@ struct PackedPlanes {
 
     /// Pairs: effective weights, or, of tall tiles, their hi and lo planes; the unsigned ones as bytes.
     struct Words {
-        std::vector<std::int16_t> weights, low;
-        std::vector<std::uint8_t> common, read;
+        Plane<std::int16_t> weights, low;
+        Plane<std::uint8_t> common, read;
     } words;
 
     /// Quads: lines of 16 columns and four rows, unsigned codes less 128.
@@ -42,7 +71,7 @@ struct PackedPlanes {
         std::int8_t of[64];
     };
     struct Bytes {
-        std::vector<Line> hi, lo, common, read;  ///< lo empty = all zero
+        Plane<Line> hi, lo, common, read;  ///< lo empty = all zero
     } bytes;
 };
 

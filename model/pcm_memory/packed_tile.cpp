@@ -2,7 +2,8 @@
 #include "lightcard/model/pcm_memory/packed_tile.h"
 
 #include <algorithm>
-#include <cmath>
+#include <array>
+#include <iterator>
 
 #include "lightcard/model/common/gaussian.h"
 #include "lightcard/model/common/rng.h"
@@ -46,7 +47,7 @@ public:
     }
 
 private:
-    static std::int32_t byte_of(const std::vector<PackedPlanes::Line>& plane, std::size_t i)
+    static std::int32_t byte_of(const Plane<PackedPlanes::Line>& plane, std::size_t i)
     {
         return plane[i / sizeof(PackedPlanes::Line)].of[i % sizeof(PackedPlanes::Line)];
     }
@@ -55,6 +56,51 @@ private:
     const bool paired_;
     const std::uint32_t rows_together_;
     const std::size_t row_groups_;
+};
+
+/// Makes room for planes, group by group of columns; what lies beyond the tile's rows is zero.
+class PlaneWriter {
+public:
+    PlaneWriter(PackedPlanes& packed, std::uint32_t rows, std::uint32_t columns)
+        : packed_(packed),
+          row_groups_(packed.layout.row_groups(rows)),
+          written_((rows + kQuadRows - 1) / kQuadRows * (kQuadRows / packed.layout.rows_a_group()))
+    {
+        const std::size_t row_groups = row_groups_ * ((columns + kGroupColumns - 1) / kGroupColumns);
+        if (packed.layout.order == PlaneOrder::pairs) {
+            packed.words.weights.resize(row_groups * kPair);
+            packed.words.common.resize(row_groups * kPair);
+        } else {
+            for (auto* plane : {&packed.bytes.hi, &packed.bytes.lo, &packed.bytes.common}) plane->resize(row_groups);
+        }
+    }
+
+    void open(CellGroup& group, std::size_t index)
+    {
+        const std::size_t first = index * row_groups_;
+        if (packed_.layout.order == PlaneOrder::pairs) {
+            group.pairs = part(packed_.words.weights, first, kPair);
+            group.light_pairs = part(packed_.words.common, first, kPair);
+        } else {
+            group.hi = part(packed_.bytes.hi, first, 1)->of;
+            group.lo = part(packed_.bytes.lo, first, 1)->of;
+            group.light = part(packed_.bytes.common, first, 1)->of;
+        }
+    }
+
+private:
+    static constexpr std::size_t kPair = 2 * kGroupColumns;  ///< entries of a group of columns and two rows
+
+    template <class T>
+    T* part(Plane<T>& plane, std::size_t first, std::size_t entries)
+    {
+        T* start = plane.data() + first * entries;
+        std::fill(start + written_ * entries, start + row_groups_ * entries, T{});
+        return start;
+    }
+
+    PackedPlanes& packed_;
+    const std::size_t row_groups_, written_;
 };
 
 /// Puts another pair into planes and sums.
@@ -89,7 +135,7 @@ public:
     Doubtful(const CellModel& model, const Place& place) : model_(model), place_(place) {}
 
     void settle(EffectiveTile& tile, PackedPlanes& packed, std::uint32_t first_column, const std::uint32_t* pairs,
-                std::uint32_t count, const std::int8_t* weights, std::size_t stride)
+                std::uint32_t count, const std::int8_t* weights, std::size_t stride) const
     {
         for (std::uint32_t i = 0; i < count; ++i) {
             const std::uint32_t row = pairs[i] >> 4, column = first_column + pairs[i] % kGroupColumns;
@@ -142,22 +188,11 @@ void program_packed([[maybe_unused]] EffectiveTile& tile, [[maybe_unused]] const
 #if defined(__x86_64__)
     auto packed = std::make_shared<PackedPlanes>();
     packed->layout = layout;
-    const std::size_t row_groups = layout.row_groups(tile.rows);
-    const std::uint32_t groups = (tile.cols + kGroupColumns - 1) / kGroupColumns;
-    const bool pairs = layout.order == PlaneOrder::pairs;
-    if (pairs) {
-        packed->words.weights.resize(row_groups * groups * kGroupColumns * 2);
-        packed->words.common.resize(packed->words.weights.size());
-    } else {
-        for (auto* plane : {&packed->bytes.hi, &packed->bytes.lo, &packed->bytes.common})
-            plane->resize(row_groups * groups);
-    }
-    const std::size_t padded_rows = (tile.rows + kQuadRows - 1) / kQuadRows * kQuadRows;
-    std::vector<std::uint32_t> doubtful(padded_rows * kGroupColumns);
+    PlaneWriter writer(*packed, tile.rows, tile.cols);
     const PlaneReader planes(*packed, tile.rows);
-    Doubtful settler(model, place);
-    for (std::uint32_t index = 0; index < groups; ++index) {
-        const std::uint32_t first = index * kGroupColumns;
+    const Doubtful settler(model, place);
+    std::array<std::uint32_t, std::size_t{kMostRows} * kGroupColumns> doubtful;  // NOLINT: written before it is read
+    for (std::uint32_t first = 0; first < tile.cols; first += kGroupColumns) {
         CellGroup group{};
         group.weights = weights + first * stride;
         group.stride = stride;
@@ -168,17 +203,9 @@ void program_packed([[maybe_unused]] EffectiveTile& tile, [[maybe_unused]] const
         group.keys = random_kernels::round_keys(start.key);
         std::copy(std::begin(start.counter), std::end(start.counter), group.counter);
         group.doubtful = doubtful.data();
-        const std::size_t at = index * row_groups;
-        if (pairs) {
-            group.pairs = packed->words.weights.data() + at * kGroupColumns * 2;
-            group.light_pairs = packed->words.common.data() + at * kGroupColumns * 2;
-        } else {
-            group.hi = packed->bytes.hi[at].of;
-            group.lo = packed->bytes.lo[at].of;
-            group.light = packed->bytes.common[at].of;
-        }
+        writer.open(group, first / kGroupColumns);
         GroupSums sums;
-        (pairs ? program_avx2 : program_avx512)(model.fixed, group, sums);
+        (layout.order == PlaneOrder::pairs ? program_avx2 : program_avx512)(model.fixed, group, sums);
         for (std::uint32_t i = 0; i < group.columns; ++i) {
             tile.column_norm2[first + i] = sums.norm2[i];
             tile.hi_sum[first + i] = sums.hi[i];

@@ -23,10 +23,10 @@ std::uint32_t padded(std::uint32_t count, std::uint32_t to)
 
 /// Entries `of(index)` of the planes in the order of avx2::multiply, zero beyond the tile.
 template <class Word, class Of>
-std::vector<Word> pack_pairs(const pcm_memory::EffectiveTile& tile, const Of& of)
+pcm_memory::Plane<Word> pack_pairs(const pcm_memory::EffectiveTile& tile, const Of& of)
 {
     const std::size_t column_words = padded(tile.rows, kPairPadding);
-    std::vector<Word> packed(column_words * padded(tile.cols, kGroup), 0);
+    pcm_memory::Plane<Word> packed(column_words * padded(tile.cols, kGroup), 0);
     for (std::uint32_t col = 0; col < tile.cols; ++col) {
         const std::size_t first = std::size_t{col} * tile.row_stride;
         Word* out = packed.data() + col / kGroup * column_words * kGroup + 2 * (col % kGroup);
@@ -37,10 +37,12 @@ std::vector<Word> pack_pairs(const pcm_memory::EffectiveTile& tile, const Of& of
 }
 
 /// A plane [col][row_stride] in the order of avx512::multiply; `flip` turns unsigned codes into codes less 128.
-std::vector<PackedPlanes::Line> pack_quads(const pcm_memory::EffectiveTile& tile, const void* plane, std::uint8_t flip)
+pcm_memory::Plane<PackedPlanes::Line> pack_quads(const pcm_memory::EffectiveTile& tile, const void* plane,
+                                                 std::uint8_t flip)
 {
     const std::uint32_t quads = (tile.rows + kQuad - 1) / kQuad;
-    std::vector<PackedPlanes::Line> packed(std::size_t{quads} * (padded(tile.cols, kGroup) / kGroup));
+    pcm_memory::Plane<PackedPlanes::Line> packed(std::size_t{quads} * (padded(tile.cols, kGroup) / kGroup),
+                                                 PackedPlanes::Line{});
     const auto* bytes = static_cast<const std::uint8_t*>(plane);
     const std::uint32_t flips = flip * 0x01010101u, rest = tile.rows % kQuad;
     const std::uint32_t last_used = rest == 0 ? ~0u : (1u << 8 * rest) - 1;
