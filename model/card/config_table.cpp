@@ -277,7 +277,7 @@ constexpr Field kFields[] = {
 
     quantity("host.threads", at<&C::host, &HostConfig::threads>, D::number, "1", "256", "worker threads"),
     flag("host.trace", at<&C::host, &HostConfig::trace>, "record the activity stream"),
-    choice("host.simd", at<&C::host, &HostConfig::simd>, "auto|portable|avx2|avx512_vnni", "kernels; never shows in a result"),
+    choice("host.simd", at<&C::host, &HostConfig::simd>, "auto|portable|avx2|avx512_vnni|amx", "kernels; never shows in a result"),
 };
 // clang-format on
 

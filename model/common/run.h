@@ -79,7 +79,7 @@ struct RunConfig {
 struct HostConfig {
     std::uint32_t threads = 1;
     bool trace = false;
-    std::string simd = "auto";  ///< kernels: auto, portable, avx2, avx512_vnni
+    std::string simd = "auto";  ///< kernels: auto, portable, avx2, avx512_vnni, amx
 };
 
 }  // namespace lightcard

@@ -43,4 +43,8 @@ inline bool has_avx512()
 #endif
 }
 
+/// The same for AMX: has_avx512(), tiles of bytes, and the operating system's permission for this process to use them,
+/// which is asked for once (Sapphire Rapids and later).
+bool has_amx();
+
 }  // namespace lightcard

@@ -139,7 +139,6 @@ LIGHTCARD_ALWAYS void block(const Stream (&stream)[streams], std::uint32_t quads
 /// The `P` of chain_panel.h: two groups of three planes against four vectors are 24 sums and six weights in registers.
 struct P {
     static constexpr std::uint32_t kVectors = 4, kGroups = 2;
-    using Sums = PanelSums<P>;
 
     template <std::uint32_t groups>
     class Streams {
@@ -155,42 +154,44 @@ struct P {
             dither_ = of(products.dither), read_ = of(products.read);
         }
 
-        template <std::uint32_t vectors>
+        template <std::uint32_t vectors, class Sums>
         LIGHTCARD_ALWAYS void multiply(const PanelProducts& products, std::uint32_t vector, Sums& sums) const
         {
             const Inputs in{products.depth, products.stride, std::uint64_t{vector} * products.stride};
+            auto &first = sums.first[0], &low = sums.low[0], &light = sums.light[0];
             if (low_ != nullptr && light_ != nullptr) {
-                of<vectors, 3>(in, products.x, {first_, low_, light_}, {&sums.first, &sums.low, &sums.light});
+                of<vectors, 3>(in, products.x, {first_, low_, light_}, {&first, &low, &light});
             } else if (low_ != nullptr) {
-                of<vectors, 2>(in, products.x, {first_, low_}, {&sums.first, &sums.low});
+                of<vectors, 2>(in, products.x, {first_, low_}, {&first, &low});
             } else if (light_ != nullptr) {
-                of<vectors, 2>(in, products.x, {first_, light_}, {&sums.first, &sums.light});
+                of<vectors, 2>(in, products.x, {first_, light_}, {&first, &light});
             } else {
-                of<vectors, 1>(in, products.x, {first_}, {&sums.first});
+                of<vectors, 1>(in, products.x, {first_}, {&first});
             }
             if (dither_ != nullptr)
-                of<vectors, 1>(in, products.dither_x, {dither_}, {&sums.dither},
+                of<vectors, 1>(in, products.dither_x, {dither_}, {&sums.dither[0]},
                                products.dither_start + first_group_ * kGroup);
-            if (read_ != nullptr) of<vectors, 1>(in, products.squares, {read_}, {&sums.read});
+            if (read_ != nullptr) of<vectors, 1>(in, products.squares, {read_}, {&sums.read[0]});
         }
 
     private:
-        using Lines = Sums::Lines<std::int32_t>;
         struct Inputs {
             std::uint32_t depth, stride;
             std::uint64_t first;
         };
-        template <std::uint32_t vectors, std::uint32_t planes>
+        /// `sums`: of the first vector.
+        template <std::uint32_t vectors, std::uint32_t planes, std::size_t sum_groups>
         static LIGHTCARD_ALWAYS void of(const Inputs& in, const void* x, const std::int8_t* const (&plane)[planes],
-                                        Lines* const (&sums)[planes], const std::int32_t* start = nullptr)
+                                        std::int32_t (*const (&sums)[planes])[sum_groups][kGroup],
+                                        const std::int32_t* start = nullptr)
         {
             Stream streams[planes * groups];
             for (std::uint32_t p = 0; p < planes; ++p)
                 for (std::uint32_t g = 0; g < groups; ++g)
                     streams[p * groups + g] = {plane[p] + std::uint64_t{64} * in.depth * g,
-                                               start == nullptr ? nullptr : start + g * kGroup, (*sums[p])[0][g]};
+                                               start == nullptr ? nullptr : start + g * kGroup, (*sums[p])[g]};
             block<planes * groups, vectors>(streams, in.depth, static_cast<const std::uint8_t*>(x) + in.first,
-                                            in.stride, kGroups * kGroup);
+                                            in.stride, sum_groups * kGroup);
         }
 
         std::uint32_t first_group_;
@@ -202,9 +203,9 @@ struct P {
         explicit Draws(const random_kernels::RoundKeys& keys) : keys_(keys) {}
 
         /// A group's sixteen draws are one register of counters.
-        template <std::uint32_t vectors, std::uint32_t groups>
+        template <std::uint32_t vectors, std::uint32_t groups, std::size_t sum_groups>
         LIGHTCARD_ALWAYS void normals(const Panel& panel, std::uint32_t vector, std::uint32_t group,
-                                      Sums::Lines<float>& normal) const
+                                      float (*normal)[sum_groups][kGroup]) const
         {
             if (__builtin_expect(panel.skipped_draws != 0, 0))
                 return shifted<vectors, groups>(panel, vector, group, normal);
@@ -228,9 +229,9 @@ struct P {
         }
 
         /// The first column's draw is not the first of its block of four.
-        template <std::uint32_t vectors, std::uint32_t groups>
+        template <std::uint32_t vectors, std::uint32_t groups, std::size_t sum_groups>
         __attribute__((noinline)) void shifted(const Panel& panel, std::uint32_t vector, std::uint32_t group,
-                                               Sums::Lines<float>& normal) const
+                                               float (*normal)[sum_groups][kGroup]) const
         {
             for (std::uint32_t v = 0; v < vectors; ++v)
                 for (std::uint32_t g = 0; g < groups; ++g) {
@@ -246,6 +247,49 @@ struct P {
 
         const random_kernels::Keys512 keys_;
         const random_kernels::Quantile<random_kernels::W512> quantile_;
+    };
+};
+
+/// The `P` of AMX: sixteen vectors by a group, and P's products for the rest of a block.
+struct A {
+    static constexpr std::uint32_t kVectors = amx::kVectors, kGroups = 1;
+
+    template <std::uint32_t groups>
+    class Streams {
+    public:
+        Streams(const PanelProducts& products, std::uint32_t group) : rest_(products, group), group_(group) {}
+
+        template <std::uint32_t vectors>
+        LIGHTCARD_ALWAYS void multiply(const PanelProducts& products, std::uint32_t vector, PanelSums<A>& sums) const
+        {
+            if constexpr (vectors == kVectors) {
+                amx::multiply(products, group_, vector,
+                              {sums.first[0][0], sums.low[0][0], sums.light[0][0], sums.dither[0][0], sums.read[0][0]});
+            } else {
+                rest_.template multiply<vectors>(products, vector, sums);
+            }
+        }
+
+    private:
+        const P::Streams<groups> rest_;
+        const std::uint32_t group_;
+    };
+
+    class Draws {
+    public:
+        explicit Draws(const random_kernels::RoundKeys& keys) : draws_(keys) {}
+
+        template <std::uint32_t vectors, std::uint32_t groups>
+        LIGHTCARD_ALWAYS void normals(const Panel& panel, std::uint32_t vector, std::uint32_t group,
+                                      float (*normal)[kGroups][kGroup]) const
+        {
+            constexpr std::uint32_t n = vectors < 8 ? vectors : 8;  // as many as P draws at a time
+            for (std::uint32_t v = 0; v < vectors; v += n)
+                draws_.template normals<n, groups>(panel, vector + v, group, normal + v);
+        }
+
+    private:
+        const P::Draws draws_;
     };
 };
 
@@ -345,6 +389,8 @@ std::uint32_t squares(const std::uint8_t* table, const std::uint8_t* x, std::uin
 extern const ChainKernels kChainAvx512;
 const ChainKernels kChainAvx512 = {copy_inputs, curves,      dac_errors<V>,  squares,
                                    noisy<V, P>, exact<V, P>, quantised<V, P>};
+extern const ChainKernels kChainAmx;
+const ChainKernels kChainAmx = {copy_inputs, curves, dac_errors<V>, squares, noisy<V, A>, exact<V, A>, quantised<V, A>};
 
 }  // namespace lightcard::photonic_core
 

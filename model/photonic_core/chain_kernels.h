@@ -133,6 +133,7 @@ struct ChainKernels {
 #if defined(__x86_64__)
 extern const ChainKernels kChainAvx2;    ///< needs has_avx2()
 extern const ChainKernels kChainAvx512;  ///< needs has_avx512()
+extern const ChainKernels kChainAmx;     ///< needs has_amx(), and an amx::Tiles on the thread that calls
 #endif
 
 /// AVX2: planes and inputs are s16, planes [group of 16 columns][pair of rows][16 columns][2 rows], so that one
@@ -149,5 +150,31 @@ void widen(const std::uint8_t* codes, std::int16_t* words, std::uint64_t count);
 void high_planes(const std::int16_t* weights, std::int16_t* hi, std::uint64_t count);
 
 }  // namespace avx2
+
+/// AMX: planes and inputs as of AVX-512, planes of a multiple of 64 rows, everything on cache lines. Sixteen vectors
+/// against a group of columns are a tile; what is left of a block of vectors is AVX-512's.
+namespace amx {
+
+inline constexpr std::uint32_t kVectors = 16;  ///< of a tile
+inline constexpr std::uint32_t kPadding = 64;  ///< rows of planes
+
+/// The tile registers of the thread that makes it, set up for multiply(); gives them up when it goes, so that the
+/// system need not save them.
+class Tiles {
+public:
+    Tiles();
+    Tiles(const Tiles&) = delete;
+    Tiles& operator=(const Tiles&) = delete;
+    ~Tiles();
+};
+
+/// Exact sums of one group, [kVectors][kGroup] each; those that a panel has no plane for are not written.
+struct TileSums {
+    std::int32_t *first, *low, *light, *dither, *read;
+};
+/// Sums of vectors `vector` to `vector` + 15 by columns of group `group`.
+void multiply(const PanelProducts& products, std::uint32_t group, std::uint32_t vector, const TileSums& sums);
+
+}  // namespace amx
 
 }  // namespace lightcard::photonic_core

@@ -37,6 +37,9 @@ LIGHTCARD_ALWAYS void walk_vectors(const PanelProducts& products, std::uint32_t 
     std::uint32_t v = 0;
     for (; v + P::kVectors <= products.vectors; v += P::kVectors)
         piece.template run<groups, P::kVectors>(streams, group, v);
+    constexpr std::uint32_t kFew = 4;
+    if constexpr (P::kVectors > kFew)
+        for (; v + kFew <= products.vectors; v += kFew) piece.template run<groups, kFew>(streams, group, v);
     for (; v < products.vectors; ++v) piece.template run<groups, 1>(streams, group, v);
 }
 

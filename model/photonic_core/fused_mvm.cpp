@@ -137,7 +137,7 @@ public:
         planes_.first = tile.bytes.hi.data();
         if (!tile.bytes.lo.empty()) planes_.low = tile.bytes.lo.data();
         if (needs.light) planes_.light = tile.bytes.common.data();
-        if (needs.dither) planes_.dither = planes_.first, planes_.dither_start = tile.dither_start.data();
+        if (needs.dither) planes_.dither = planes_.first, planes_.dither_start = tile.dither_start.front().of;
         if (needs.read) planes_.read = tile.bytes.read.data();
     }
 
@@ -145,6 +145,16 @@ public:
 
 private:
     static constexpr std::uint32_t kLine = 64;
+};
+
+/// The same in AMX, with this thread's tile registers as long as a job runs.
+class TileInputs : public ByteInputs {
+public:
+    static const ChainKernels& chain() { return kChainAmx; }
+    using ByteInputs::ByteInputs;
+
+private:
+    const amx::Tiles tiles_;
 };
 
 template <class Inputs>
@@ -478,6 +488,7 @@ private:
 void run_fused(const MvmJob& job, const PreparedTile& tile, MvmStats& stats)
 {
     if (tile.kernel == KernelIsa::avx2) return FusedMvm<WordInputs>(job, tile).run(stats);
+    if (tile.kernel == KernelIsa::amx) return FusedMvm<TileInputs>(job, tile).run(stats);
     FusedMvm<ByteInputs>(job, tile).run(stats);
 }
 

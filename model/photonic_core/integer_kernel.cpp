@@ -156,6 +156,7 @@ void multiply_avx2(const std::vector<std::int32_t>& packed, Shape shape, const s
 KernelIsa best_kernel_isa()
 {
 #if defined(__x86_64__)
+    if (has_amx()) return KernelIsa::amx;
     if (has_avx512()) return KernelIsa::avx512_vnni;
     if (has_avx2()) return KernelIsa::avx2;
 #endif
@@ -164,19 +165,28 @@ KernelIsa best_kernel_isa()
 
 const char* to_string(KernelIsa isa)
 {
-    if (isa == KernelIsa::avx512_vnni) return "avx512_vnni";
-    return isa == KernelIsa::avx2 ? "avx2" : "portable";
+    switch (isa) {
+        case KernelIsa::amx:
+            return "amx";
+        case KernelIsa::avx512_vnni:
+            return "avx512_vnni";
+        case KernelIsa::avx2:
+            return "avx2";
+        case KernelIsa::portable:
+            break;
+    }
+    return "portable";
 }
 
 KernelIsa kernel_isa(const std::string& simd)
 {
-    for (const KernelIsa isa : {KernelIsa::portable, KernelIsa::avx2, KernelIsa::avx512_vnni})
+    for (const KernelIsa isa : {KernelIsa::portable, KernelIsa::avx2, KernelIsa::avx512_vnni, KernelIsa::amx})
         if (simd == to_string(isa)) return std::min(isa, best_kernel_isa());
     return best_kernel_isa();
 }
 
 PlaneKernel::PlaneKernel(const std::int8_t* plane, std::uint32_t cols, std::uint32_t row_stride, KernelIsa isa)
-    : plane_(plane), cols_(cols), row_stride_(row_stride), isa_(isa)
+    : plane_(plane), cols_(cols), row_stride_(row_stride), isa_(std::min(isa, KernelIsa::avx512_vnni))
 {
 #if defined(__x86_64__)
     if (isa_ == KernelIsa::avx512_vnni) packed_ = pack_quads(plane, {cols, row_stride});

@@ -9,16 +9,16 @@
 
 namespace lightcard::photonic_core {
 
-enum class KernelIsa : std::uint8_t { portable, avx2, avx512_vnni };
+enum class KernelIsa : std::uint8_t { portable, avx2, avx512_vnni, amx };
 
-/// The fastest this CPU runs.
+/// The fastest this CPU runs and its system grants.
 KernelIsa best_kernel_isa();
 const char* to_string(KernelIsa isa);
 
 /// The one that run.host.simd asks for; what the CPU lacks is left out: the fastest it has up to there.
 KernelIsa kernel_isa(const std::string& simd);
 
-/// One int8 plane, rearranged once for the instructions that will read it.
+/// One int8 plane, rearranged once for the instructions that will read it; amx is taken for avx512_vnni.
 class PlaneKernel {
 public:
     /// `plane` is [cols][row_stride], row_stride a multiple of 64; it must outlive the kernel.

@@ -36,19 +36,20 @@ pcm_memory::Plane<Word> pack_pairs(const pcm_memory::EffectiveTile& tile, const 
     return packed;
 }
 
-/// A plane [col][row_stride] in the order of avx512::multiply; `flip` turns unsigned codes into codes less 128.
-pcm_memory::Plane<PackedPlanes::Line> pack_quads(const pcm_memory::EffectiveTile& tile, const void* plane,
-                                                 std::uint8_t flip)
+/// A plane [col][row_stride] in the order of kChainAvx512, `lines` a group, zero beyond the tile; `flip` turns unsigned
+/// codes into codes less 128.
+pcm_memory::Plane<PackedPlanes::Line> pack_quads(const pcm_memory::EffectiveTile& tile, std::uint32_t lines,
+                                                 const void* plane, std::uint8_t flip)
 {
     const std::uint32_t quads = (tile.rows + kQuad - 1) / kQuad;
-    pcm_memory::Plane<PackedPlanes::Line> packed(std::size_t{quads} * (padded(tile.cols, kGroup) / kGroup),
+    pcm_memory::Plane<PackedPlanes::Line> packed(std::size_t{lines} * (padded(tile.cols, kGroup) / kGroup),
                                                  PackedPlanes::Line{});
     const auto* bytes = static_cast<const std::uint8_t*>(plane);
     const std::uint32_t flips = flip * 0x01010101u, rest = tile.rows % kQuad;
     const std::uint32_t last_used = rest == 0 ? ~0u : (1u << 8 * rest) - 1;
     for (std::uint32_t col = 0; col < tile.cols; ++col) {
         const std::uint8_t* from = bytes + std::size_t{col} * tile.row_stride;
-        PackedPlanes::Line* line = packed.data() + std::size_t{col / kGroup} * quads;
+        PackedPlanes::Line* line = packed.data() + std::size_t{col / kGroup} * lines;
         for (std::uint32_t quad = 0; quad < quads; ++quad) {
             std::uint32_t word;
             std::memcpy(&word, from + std::size_t{kQuad} * quad, kQuad);
@@ -77,10 +78,11 @@ PackedPlanes pack(const AnalogChain& chain, const pcm_memory::EffectiveTile& til
         if (reads) words.read = pack_pairs<std::uint8_t>(tile, [&](std::size_t at) { return tile.read_variance[at]; });
     } else {
         constexpr std::uint8_t kFlip = 0x80;
-        bytes.hi = pack_quads(tile, tile.hi.data(), 0);
-        if (!tile.lo_is_zero) bytes.lo = pack_quads(tile, tile.lo.data(), 0);
-        if (chain.noisy) bytes.common = pack_quads(tile, tile.common.data(), kFlip);
-        if (reads) bytes.read = pack_quads(tile, tile.read_variance.data(), kFlip);
+        const std::uint32_t lines = layout.row_groups(tile.rows);
+        bytes.hi = pack_quads(tile, lines, tile.hi.data(), 0);
+        if (!tile.lo_is_zero) bytes.lo = pack_quads(tile, lines, tile.lo.data(), 0);
+        if (chain.noisy) bytes.common = pack_quads(tile, lines, tile.common.data(), kFlip);
+        if (reads) bytes.read = pack_quads(tile, lines, tile.read_variance.data(), kFlip);
     }
     return planes;
 }
@@ -104,6 +106,8 @@ pcm_memory::PlaneLayout plane_layout(KernelIsa kernel)
             return {pcm_memory::PlaneOrder::pairs, kPairPadding};
         case KernelIsa::avx512_vnni:
             return {pcm_memory::PlaneOrder::quads, kQuad};
+        case KernelIsa::amx:
+            return {pcm_memory::PlaneOrder::quads, amx::kPadding};
     }
     return {};
 }
@@ -138,8 +142,9 @@ PreparedTile::PreparedTile(const AnalogChain& chain, const pcm_memory::Effective
       gains_(gains)
 {
     if (kernel != KernelIsa::avx2) {
-        dither_start.assign(padded(tile.cols, kGroup), 0);
-        for (std::uint32_t c = 0; c < tile.cols; ++c) dither_start[c] = -128 * columns.hi_sum[c];
+        dither_start.resize(groups, Start{});
+        for (std::uint32_t c = 0; c < tile.cols; ++c)
+            dither_start[c / kGroup].of[c % kGroup] = -128 * columns.hi_sum[c];
     }
     if (!tile.read_variance.empty()) squares = squared_light(chain);
     column_groups.resize(groups, ColumnGroup{});

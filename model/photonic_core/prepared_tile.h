@@ -17,7 +17,7 @@ namespace lightcard::photonic_core {
 
 class PreparedTile {
 public:
-    /// `gains` [cols], read if the chain has converters. `kernel`: avx2 or avx512_vnni, and this CPU runs it.
+    /// `gains` [cols], read if the chain has converters. `kernel`: avx2, avx512_vnni or amx, and this CPU runs it.
     PreparedTile(const AnalogChain& chain, const pcm_memory::EffectiveTile& tile, const ColumnGain* gains,
                  KernelIsa kernel);
 
@@ -29,18 +29,22 @@ public:
     bool is_for(const ColumnGain* gains) const { return gains == gains_; }
 
     KernelIsa kernel;
-    std::uint32_t row_groups;  ///< of pairs (avx2) or quads (avx512_vnni) of rows, in packed planes
+    std::uint32_t row_groups;  ///< of pairs (avx2) or quads (avx512_vnni, amx) of rows, in packed planes
     std::uint32_t groups;      ///< of 16 columns
     ColumnConstants columns;
     std::vector<ColumnGroup> column_groups;  ///< [groups] what the vector chain reads of them
     std::vector<std::uint8_t> squares;       ///< squared_light()
 
     /// Packed planes (chain_kernels.h), the tile's own if it was made for this kernel: of avx2 effective weights, or,
-    /// of tall tiles, their hi and lo planes, and the unsigned ones as bytes, which a job widens; of avx512_vnni bytes.
+    /// of tall tiles, their hi and lo planes, and the unsigned ones as bytes, which a job widens; of avx512_vnni and
+    /// amx bytes.
     using Line = pcm_memory::PackedPlanes::Line;
     const pcm_memory::PackedPlanes::Words& words;
     const pcm_memory::PackedPlanes::Bytes& bytes;
-    std::vector<std::int32_t> dither_start;  ///< avx512_vnni: [group][16] takes 128 from every row's dither code
+    struct alignas(64) Start {
+        std::int32_t of[kGroup];
+    };
+    std::vector<Start> dither_start;  ///< avx512_vnni, amx: [group] takes 128 from every row's dither code
 
 private:
     PreparedTile(const AnalogChain& chain, const pcm_memory::EffectiveTile& tile, const ColumnGain* gains,

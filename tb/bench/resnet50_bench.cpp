@@ -2,7 +2,7 @@
 // The products of ResNet-50, tile by tile through the normative chain, against OpenBLAS sgemm of the bare products:
 // variants in turn, CPU time, medians. scripts/bench runs it; stdout is JSON.
 //
-//   resnet50_bench [ROUNDS [KERNEL [VARIANT]]]      KERNEL: auto, portable, avx2, avx512_vnni; sgemm = that alone.
+//   resnet50_bench [ROUNDS [KERNEL [VARIANT]]]      KERNEL: auto, portable, avx2, avx512_vnni, amx; sgemm = that alone.
 //                                                   VARIANT: one row alone, for a profiler
 #include <sys/resource.h>
 

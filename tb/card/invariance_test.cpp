@@ -98,7 +98,7 @@ TEST_P(InvarianceOfKernels, NeverShow)
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(, InvarianceOfKernels, testing::Values("avx2", "avx512_vnni"),
+INSTANTIATE_TEST_SUITE_P(, InvarianceOfKernels, testing::Values("avx2", "avx512_vnni", "amx"),
                          [](const auto& kernels) { return std::string(kernels.param); });
 
 TEST(Invariance, AnotherSeedIsOtherNoise)

@@ -59,7 +59,7 @@ TEST(ExactSums, EveryInstructionSetThisCpuHas)
         for (auto& value : x) value = static_cast<std::uint8_t>(extreme ? 255 : random());
         std::vector<std::int32_t> expected(std::size_t{vectors} * cols + 1, 77), sums = expected;
         PlaneKernel(plane.data(), cols, stride, KernelIsa::portable).multiply(x.data(), vectors, expected.data());
-        for (KernelIsa isa : {KernelIsa::avx2, KernelIsa::avx512_vnni}) {
+        for (KernelIsa isa : {KernelIsa::avx2, KernelIsa::avx512_vnni, KernelIsa::amx}) {
             if (isa > best_kernel_isa()) continue;
             std::fill(sums.begin(), sums.end(), 77);
             PlaneKernel(plane.data(), cols, stride, isa).multiply(x.data(), vectors, sums.data());
