@@ -1,21 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // A register of the card through its memory socket: decode, access checks, side effects. CPU time, median of rounds.
-#include <algorithm>
 #include <cstdio>
-#include <ctime>
 #include <vector>
 
 #include "lightcard/model/control_chip/lightcard_regs.h"
+#include "lightcard/tb/bench/measure.h"
 #include "lightcard/tb/card/rig.h"
 
 namespace {
 
-double cpu_seconds()
-{
-    timespec time{};
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
-    return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
-}
+using lightcard::bench::cpu_seconds;
 
 constexpr int kRounds = 9, kAccesses = 200000;
 
@@ -40,8 +34,7 @@ double measure(lightcard::test::Rig& rig, std::uint32_t offset)
         }
         rounds.push_back((cpu_seconds() - start) / kAccesses);
     }
-    std::sort(rounds.begin(), rounds.end());
-    return rounds[kRounds / 2] * 1e9;
+    return lightcard::bench::median(rounds) * 1e9;
 }
 
 }  // namespace

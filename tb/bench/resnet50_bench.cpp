@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <ctime>
 #include <functional>
 #include <map>
 #include <memory>
@@ -20,22 +19,18 @@
 #endif
 
 #include "lightcard/model/photonic_core/integer_kernel.h"
+#include "lightcard/tb/bench/measure.h"
 #include "lightcard/tb/bench/resnet50.h"
 #include "lightcard/tb/unit/mvm_fixture.h"
 
 namespace {
 
 using namespace lightcard;
+using bench::cpu_seconds;
+using bench::median;
 using photonic_core::MvmJob;
 
 constexpr std::uint32_t kSide = 128;
-
-double cpu_seconds()
-{
-    timespec time{};
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
-    return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
-}
 
 /// Every tile of the network, programmed, and inputs of the largest layer.
 class Network {
@@ -171,12 +166,6 @@ RunConfig sample_noise()
     RunConfig run;
     run.noise.dac = run.noise.dac_static = run.noise.crosstalk = false;
     return run;
-}
-
-double median(std::vector<double> values)
-{
-    std::sort(values.begin(), values.end());
-    return values.empty() ? 0 : values[values.size() / 2];
 }
 
 }  // namespace

@@ -6,24 +6,19 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <ctime>
 #include <dnnl.hpp>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
+#include "lightcard/tb/bench/measure.h"
 #include "lightcard/tb/bench/resnet50.h"
 
 namespace {
 
 using dnnl::memory;
-
-double cpu_seconds()
-{
-    timespec time{};
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
-    return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
-}
+using lightcard::bench::cpu_seconds;
+using lightcard::bench::median;
 
 /// Every product of the network in one pair of types.
 class Products {
@@ -59,12 +54,6 @@ private:
     };
     std::vector<Call> calls_;
 };
-
-double median(std::vector<double> values)
-{
-    std::sort(values.begin(), values.end());
-    return values.empty() ? 0 : values[values.size() / 2];
-}
 
 }  // namespace
 
