@@ -135,34 +135,35 @@ ColumnConstants column_constants(const AnalogChain& chain, const pcm_memory::Eff
     const std::vector<float> signs = imbalance_signs(chain.seed, tile.core, tile.cols);
     columns.signal = 1 / tile.mean_gain();
     const double unused_rows = chain.n > tile.rows ? chain.n - tile.rows : 0;
-    const auto reserve = [&](auto&... fields) { (fields.reserve(tile.cols), ...); };
-    reserve(columns.adc_variance, columns.imbalance, columns.floor_acc, columns.weight_floor, columns.hi_sum,
-            columns.floor_light, columns.inverse_lsb, columns.lsb, columns.digital_gain);
+    const auto resize = [&](auto&... fields) { (fields.resize(tile.cols), ...); };
+    resize(columns.adc_variance, columns.imbalance, columns.floor_acc, columns.weight_floor, columns.hi_sum,
+           columns.floor_light, columns.inverse_lsb, columns.lsb, columns.digital_gain);
+    const auto imbalance = static_cast<float>(std::sqrt(chain.cmrr_leak) * chain.common_to_acc);
     for (std::uint32_t c = 0; c < tile.cols; ++c) {
         const ColumnGain gain = chain.converters ? gains[c] : ColumnGain{};
         const double adc_sigma = chain.converters ? chain.adc_noise_ratio * gain.lsb * chain.adc_codes : 0;
-        columns.lsb.push_back(gain.lsb);
-        columns.inverse_lsb.push_back(static_cast<float>(1.0 / gain.lsb));
-        columns.digital_gain.push_back(gain.digital_gain);
-        columns.adc_variance.push_back(static_cast<float>(adc_sigma * adc_sigma));
+        columns.lsb[c] = gain.lsb;
+        columns.inverse_lsb[c] = static_cast<float>(1.0 / gain.lsb);
+        columns.digital_gain[c] = gain.digital_gain;
+        columns.adc_variance[c] = static_cast<float>(adc_sigma * adc_sigma);
         const double common = tile.common_sum.empty() ? 0.0 : tile.common_sum[c];
-        columns.imbalance.push_back(signs[c] * static_cast<float>(std::sqrt(chain.cmrr_leak) * chain.common_to_acc));
-        columns.hi_sum.push_back(tile.hi_sum[c]);
+        columns.imbalance[c] = signs[c] * imbalance;
+        columns.hi_sum[c] = tile.hi_sum[c];
         const double weights = static_cast<double>(tile.hi_sum[c]) + tile.lo_sum[c] / 256.0;
         // One cell a weight: nothing cancels what stands for weight 0, nor what unused cells let through.
         const bool single = chain.pedestal > 0;
         const double dark = single ? chain.pedestal * tile.rows + unused_rows * chain.dark_cell : 0;
         // Of that, what chain.pedestal times the light of all n rows (SampleRow::x_sum) is not.
         const double unlike = single ? unused_rows * (chain.pedestal - chain.dark_cell) : 0;
-        columns.weight_floor.push_back(
-            static_cast<std::int32_t>(round_half_even(chain.modulator_floor_code * (weights - unlike))));
+        columns.weight_floor[c] =
+            static_cast<std::int32_t>(round_half_even(chain.modulator_floor_code * (weights - unlike)));
         // What the crossings leave between the arms is lit by all n rows, and changes with the light as cells do.
         const double crossings =
             chain.statics ? (static_cast<double>(chain.statics->crosstalk[c]) - chain.pedestal) * chain.n : 0;
-        columns.floor_acc.push_back(
-            static_cast<std::int32_t>(round_half_even(chain.modulator_floor_code * (weights + dark + crossings))));
-        columns.floor_light.push_back(static_cast<std::int32_t>(
-            round_half_even(chain.modulator_floor_code * (common + unused_rows * chain.cell_floor_code))));
+        columns.floor_acc[c] =
+            static_cast<std::int32_t>(round_half_even(chain.modulator_floor_code * (weights + dark + crossings)));
+        columns.floor_light[c] = static_cast<std::int32_t>(
+            round_half_even(chain.modulator_floor_code * (common + unused_rows * chain.cell_floor_code)));
     }
     return columns;
 }
