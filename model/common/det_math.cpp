@@ -56,24 +56,44 @@ LIGHTCARD_INLINE double scale(double x, std::int64_t k)
     return x * power_of_two(k);
 }
 
-/// exp(x + tail), |tail| far below |x|. Range reduction by ln 2, Taylor series to r^13 (|r| <= 0.35: next term 1e-17).
+/// exp(x + tail) = 2^k (1 + fraction), |tail| far below |x|. Range reduction by ln 2, Taylor series to r^13 (|r| <=
+/// 0.35: next term 1e-17).
+struct SplitExp {
+    double k, fraction;
+};
+
+constexpr double kRounder = 0x1.8p52;  ///< adding and subtracting it rounds to the nearest integer, ties to even
+
+LIGHTCARD_INLINE SplitExp split_exp(double x, double tail)
+{
+    const double k = (x * kInverseLn2 + kRounder) - kRounder;
+    const double high = std::fma(-k, kLn2High, x);  // exact
+    const double low = std::fma(-k, kLn2Low, tail);
+    const double r = high + low;
+    const double r_error = (high - r) + low;
+    // Horner's scheme, written out: loops here defeat the vectoriser.
+    double series = 1.0 / 6227020800.0;
+    series = std::fma(series, r, 1.0 / 479001600.0);
+    series = std::fma(series, r, 1.0 / 39916800.0);
+    series = std::fma(series, r, 1.0 / 3628800.0);
+    series = std::fma(series, r, 1.0 / 362880.0);
+    series = std::fma(series, r, 1.0 / 40320.0);
+    series = std::fma(series, r, 1.0 / 5040.0);
+    series = std::fma(series, r, 1.0 / 720.0);
+    series = std::fma(series, r, 1.0 / 120.0);
+    series = std::fma(series, r, 1.0 / 24.0);
+    series = std::fma(series, r, 1.0 / 6.0);
+    series = std::fma(series, r, 0.5);
+    return {k, std::fma(r * r, series, r_error) + r};
+}
+
 LIGHTCARD_INLINE double exp_with_tail(double x, double tail)
 {
     if (x != x) return kNan;
     if (x > 709.8) return kInfinity;
     if (x < -745.2) return 0;
-    const double magic = 0x1.8p52;  // adding and subtracting it rounds to the nearest integer, ties to even
-    const double k = (x * kInverseLn2 + magic) - magic;
-    const double high = std::fma(-k, kLn2High, x);  // exact
-    const double low = std::fma(-k, kLn2Low, tail);
-    const double r = high + low;
-    const double r_error = (high - r) + low;
-    double series = 1.0 / 6227020800.0;
-    for (double inverse_factorial : {1.0 / 479001600.0, 1.0 / 39916800.0, 1.0 / 3628800.0, 1.0 / 362880.0,
-                                     1.0 / 40320.0, 1.0 / 5040.0, 1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5})
-        series = std::fma(series, r, inverse_factorial);
-    const double fraction = std::fma(r * r, series, r_error) + r;
-    return scale(1.0 + fraction, static_cast<std::int64_t>(k));
+    const SplitExp part = split_exp(x, tail);
+    return scale(1.0 + part.fraction, static_cast<std::int64_t>(part.k));
 }
 
 /// log(x) = exponent * ln 2 + high + low for finite x > 0.
@@ -133,6 +153,22 @@ LIGHTCARD_INLINE double scaled_log(double x, double factor, double factor_low, d
 LIGHTCARD_CLONES double exp(double x)
 {
     return exp_with_tail(x, 0);
+}
+
+LIGHTCARD_CLONES void exp_each(double* values, std::size_t count)
+{
+    constexpr double kLimit = 708;  // results are normal numbers
+    bool normal = true;
+    for (std::size_t i = 0; i < count; ++i) normal &= values[i] > -kLimit && values[i] < kLimit;
+    if (!normal) {
+        for (std::size_t i = 0; i < count; ++i) values[i] = exp_with_tail(values[i], 0);
+        return;
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+        const SplitExp part = split_exp(values[i], 0);
+        // The last bits of k + kRounder are k; as an exponent they multiply by 2^k, exactly.
+        values[i] = from_bits(bits_of(1.0 + part.fraction) + (bits_of(part.k + kRounder) << 52));
+    }
 }
 
 LIGHTCARD_CLONES double log(double x)

@@ -4,9 +4,13 @@
 /// Error bounds are those the known-answer test checks, in units in the last place (ulp).
 #pragma once
 
+#include <cstddef>
+
 namespace lightcard::det {
 
 double exp(double x);    ///< <= 1 ulp; inf above 709.79, gradual underflow below -708.4 (there <= 1 denormal step)
+/// Every one of them replaced by its exp(), several at once.
+void exp_each(double* values, std::size_t count);
 double log(double x);    ///< <= 1 ulp; -inf at 0, NaN below
 double log2(double x);   ///< <= 2 ulp; exact for powers of two
 double log10(double x);  ///< <= 2 ulp

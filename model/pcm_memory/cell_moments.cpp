@@ -44,6 +44,16 @@ double drift_factor(const DriftModel& drift, double normal)
     return drift.law == DriftLaw::power ? det::exp(-nu * drift.log_age) : 1.0 + nu * drift.log_age;
 }
 
+void drift_factors(const DriftModel& drift, const float* normals, std::size_t count, double* factors)
+{
+    const bool power = drift.law == DriftLaw::power;
+    for (std::size_t i = 0; i < count; ++i) {
+        const double nu = std::max(0.0, drift.nu + drift.nu_sigma * static_cast<double>(normals[i]));
+        factors[i] = power ? -nu * drift.log_age : 1.0 + nu * drift.log_age;
+    }
+    if (power) det::exp_each(factors, count);
+}
+
 namespace {
 
 /// E[exp(-a max(0, mean + sigma g))].

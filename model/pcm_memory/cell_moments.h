@@ -2,6 +2,8 @@
 /// Closed-form moments of one cell's static errors, for attribution and for the mean tile.
 #pragma once
 
+#include <cstddef>
+
 #include "lightcard/model/pcm_memory/parameters.h"
 
 namespace lightcard::pcm_memory {
@@ -25,6 +27,8 @@ struct DriftModel {
 DriftModel make_drift(const Parameters& parameters, double age);
 /// Of a cell whose coefficient is max(0, nu + nu_sigma normal).
 double drift_factor(const DriftModel& drift, double normal);
+/// The same of `count` cells.
+void drift_factors(const DriftModel& drift, const float* normals, std::size_t count, double* factors);
 /// Of the factor less 1, over cells; exact.
 Moments drift_moments(const DriftModel& drift);
 

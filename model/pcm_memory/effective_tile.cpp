@@ -148,11 +148,12 @@ void store_read_variance(EffectiveTile& tile, const CellModel& model, std::uint3
 /// Contrasts of the + and - cells of one column, rows in order.
 struct ColumnContrasts {
     ColumnContrasts(std::size_t rows, double sigma)
-        : plus(rows), minus(rows), plus_sigma(rows, sigma), minus_sigma(rows, sigma)
+        : plus(rows), minus(rows), plus_sigma(rows, sigma), minus_sigma(rows, sigma), factors(rows)
     {
     }
     std::vector<double> plus, minus;
     std::vector<double> plus_sigma, minus_sigma;  ///< of the programming error
+    std::vector<double> factors;                  ///< room for what time multiplies by
 };
 
 void aim(const CellModel& model, const std::int8_t* weights, ColumnContrasts& column)
@@ -189,19 +190,26 @@ LIGHTCARD_CLONES void age_column(const DriftModel& drift, const float* draws, st
         contrast[row] = drifted(contrast[row], mean, sigma, log_age, draws[row]);
 }
 
+/// The same of the power law; `factors` is room for as many.
+void age_column_by_power(const DriftModel& drift, const float* draws, std::vector<double>& factors,
+                         std::vector<double>& contrast)
+{
+    drift_factors(drift, draws, contrast.size(), factors.data());
+    for (std::size_t row = 0; row < contrast.size(); ++row)
+        contrast[row] = std::min(kWidestContrast, contrast[row] * factors[row]);
+}
+
 /// Static errors of one polarity, drawn. `programming` and `nu`: one standard normal a row; nu is only read if aged.
 void disturb(const CellModel& model, const std::vector<double>& sigma, const float* programming, const float* nu,
-             std::vector<double>& contrast)
+             std::vector<double>& factors, std::vector<double>& contrast)
 {
     if (model.programming_errors) misprogram(sigma.data(), programming, contrast.size(), contrast.data());
     if (!(model.drift.log_age > 0)) return;
     if (model.drift.law == DriftLaw::logarithmic) {
         age_column(model.drift, nu, contrast.size(), contrast.data());
-        return;
+    } else {
+        age_column_by_power(model.drift, nu, factors, contrast);
     }
-    for (std::size_t row = 0; row < contrast.size(); ++row)
-        contrast[row] =
-            std::min(kWidestContrast, contrast[row] * drift_factor(model.drift, static_cast<double>(nu[row])));
 }
 
 /// The same, each draw replaced by its mean. Targets come from the table, so they index it back exactly.
@@ -215,10 +223,11 @@ void disturb_mean(const CellModel& model, const std::int8_t* weights, std::int32
 }
 
 /// What has not crystallised of the cells of one polarity. `draws`: one standard normal a row.
-void crystallise(const RetentionModel& retention, const float* draws, std::vector<double>& contrast)
+void crystallise(const RetentionModel& retention, const float* draws, std::vector<double>& factors,
+                 std::vector<double>& contrast)
 {
-    for (std::size_t row = 0; row < contrast.size(); ++row)
-        contrast[row] *= retention_factor(retention, static_cast<double>(draws[row]));
+    retention_factors(retention, draws, contrast.size(), factors.data());
+    for (std::size_t row = 0; row < contrast.size(); ++row) contrast[row] *= factors[row];
 }
 
 /// A worn cell opens no further than its ceiling, so the write loop aims there.
@@ -293,13 +302,14 @@ void program_columns(EffectiveTile& tile, const CellModel& model, const Place* p
         if (errors && place != nullptr) {
             static_words(key, NoiseSource::cell, rows, words.data());
             gaussian(words.data(), draws.data(), model.drift.log_age > 0 ? words.size() : words.size() / 2);
-            disturb(model, column.plus_sigma, draws.data(), draws.data() + 2 * rows, column.plus);
-            disturb(model, column.minus_sigma, draws.data() + rows, draws.data() + 3 * rows, column.minus);
+            disturb(model, column.plus_sigma, draws.data(), draws.data() + 2 * rows, column.factors, column.plus);
+            disturb(model, column.minus_sigma, draws.data() + rows, draws.data() + 3 * rows, column.factors,
+                    column.minus);
             if (crystallising) {
                 static_words(key, NoiseSource::retention, rows, words.data());
                 gaussian(words.data(), draws.data(), words.size() / 2);
-                crystallise(model.retention, draws.data(), column.plus);
-                crystallise(model.retention, draws.data() + rows, column.minus);
+                crystallise(model.retention, draws.data(), column.factors, column.plus);
+                crystallise(model.retention, draws.data() + rows, column.factors, column.minus);
             }
         } else if (errors) {
             disturb_mean(model, weights + col * stride, +1, column.plus);

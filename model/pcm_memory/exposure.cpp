@@ -11,6 +11,7 @@ namespace {
 constexpr double kBoltzmann = 8.617333262e-5;  ///< eV/K
 constexpr double kZeroCelsius = 273.15;
 constexpr double kLn2 = 0.693147180559945309417;
+constexpr double kMostLost = 700;    ///< exponent, that nothing underflows
 constexpr double kFurthest = 6.4;    ///< no normal draw is further out
 constexpr double kInvisible = 1e-6;  ///< of contrast: a thirtieth of what an effective weight resolves
 
@@ -42,7 +43,15 @@ RetentionModel make_retention(const Parameters& parameters, const Exposure& expo
 
 double retention_factor(const RetentionModel& retention, double normal)
 {
-    return det::exp(-std::min(700.0, kLn2 * retention.amount * det::exp(-retention.spread * normal)));
+    return det::exp(-std::min(kMostLost, kLn2 * retention.amount * det::exp(-retention.spread * normal)));
+}
+
+void retention_factors(const RetentionModel& retention, const float* normals, std::size_t count, double* factors)
+{
+    for (std::size_t i = 0; i < count; ++i) factors[i] = -retention.spread * static_cast<double>(normals[i]);
+    det::exp_each(factors, count);
+    for (std::size_t i = 0; i < count; ++i) factors[i] = -std::min(kMostLost, kLn2 * retention.amount * factors[i]);
+    det::exp_each(factors, count);
 }
 
 Moments retention_moments(const RetentionModel& retention)

@@ -51,6 +51,8 @@ struct RetentionModel {
 RetentionModel make_retention(const Parameters& parameters, const Exposure& exposure);
 /// Of a cell with that standard normal draw.
 double retention_factor(const RetentionModel& retention, double normal);
+/// The same of `count` cells.
+void retention_factors(const RetentionModel& retention, const float* normals, std::size_t count, double* factors);
 /// Of the factor less 1, over cells.
 Moments retention_moments(const RetentionModel& retention);
 

@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <cstring>
 #include <limits>
+#include <random>
+#include <vector>
 
 namespace lightcard::det {
 namespace {
@@ -195,6 +197,19 @@ TEST(DetMath, EdgesDoNotTrap)
     EXPECT_NEAR(exp(-744.0) / 5e-324, 2.0, 1.0);  // denormal
     EXPECT_EQ(normal_cdf(40.0), 1.0);
     EXPECT_EQ(normal_cdf(-40.0), 0.0);
+}
+
+TEST(DetMath, SeveralAtOnceAreEachTheSame)
+{
+    std::mt19937_64 random(7);
+    for (const double range : {1e-9, 1.0, 50.0, 707.9, 800.0}) {
+        std::uniform_real_distribution<double> anywhere(-range, range);
+        std::vector<double> values(1 + random() % 200);
+        for (auto& value : values) value = anywhere(random);
+        const std::vector<double> from = values;
+        exp_each(values.data(), values.size());
+        for (std::size_t i = 0; i < values.size(); ++i) EXPECT_EQ(values[i], exp(from[i])) << from[i];
+    }
 }
 
 /// The bits themselves: the same on every CPU, compiler setting and C library, or this fails.
