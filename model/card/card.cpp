@@ -486,6 +486,11 @@ const CardConfig& Card::config() const
 {
     return blocks_->config;
 }
+void Card::unseen_until(Picoseconds time)
+{
+    blocks_->services.unseen_until(time);
+}
+
 Picoseconds Card::now() const
 {
     return blocks_->services.now();

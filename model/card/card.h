@@ -47,6 +47,11 @@ public:
     const CardConfig& config() const;
     Picoseconds now() const;
 
+    /// For platforms that stop the simulation: from here on nobody outside of it looks at the card before `time` (of
+    /// now(); 0 = any time, the default), unless a process has run by then. The card may take steps together until the
+    /// next process could run; what anybody sees stays the same.
+    void unseen_until(Picoseconds time);
+
     /// Brings static power and counters up to now(), then reads. Cheap; no event is left behind.
     const Ledger& ledger();
     CardCounters counters();

@@ -14,11 +14,24 @@
 
 namespace lightcard {
 
-/// Card time = simulator time + offset (a restored card goes on where it was saved). Age = time of the ageing clock
-/// passed since programming, unless frozen or stepped.
+/// Card time = simulator time + offset (a restored card goes on where it was saved), or ahead of it as long as nobody
+/// can tell. Age = time of the ageing clock passed since programming, unless frozen or stepped.
 class CardServices : public Services {
 public:
-    Picoseconds now() const override { return scale_.to_picoseconds(sc_core::sc_time_stamp()) + offset_; }
+    Picoseconds now() const override { return std::max(simulated(), ahead_); }
+
+    Picoseconds simulated() const override { return scale_.to_picoseconds(clock_) + offset_; }
+
+    bool look_ahead(Picoseconds when) override
+    {
+        if (when >= unseen_until_) return false;
+        if (sc_core::sc_time_to_pending_activity() <= scale_.to_sc_time(when - simulated())) return false;
+        ahead_ = when;
+        return true;
+    }
+
+    /// Nobody outside of the simulation looks at the card before then.
+    void unseen_until(Picoseconds time) { unseen_until_ = time; }
 
     double ageing_clock() const override { return static_cast<double>(now()) * 1e-12 + extra_age_; }
 
@@ -37,7 +50,11 @@ public:
         return std::max(0.0, ageing_clock() - since);
     }
 
-    void resume_at(Picoseconds card_time) { offset_ += card_time - now(); }
+    void resume_at(Picoseconds card_time)
+    {
+        offset_ += card_time - simulated();
+        ahead_ = 0;
+    }
     void add_age(double seconds) { extra_age_ += seconds; }
 
     template <class Archive>
@@ -56,7 +73,10 @@ public:
 
 private:
     const TimeScale scale_;
+    const sc_core::sc_time& clock_ = sc_core::sc_get_curr_simcontext()->time_stamp();  ///< the simulator's own
     Picoseconds offset_ = 0;
+    Picoseconds ahead_ = 0;  ///< where the chip has come; 0, or in the past: it is not ahead
+    Picoseconds unseen_until_ = 0;
     double extra_age_ = 0;
 };
 

@@ -68,17 +68,13 @@ void merge_pairs(std::vector<std::uint64_t>& trace)
     std::fill(trace.begin() + static_cast<std::ptrdiff_t>(half), trace.end(), 0);
 }
 
-/// Spreads `count` evenly over [t0, t1), t1 > t0, exactly: what falls before an edge is
+/// Spreads `count` evenly over [t0, t1), which lies in several bins, exactly: what falls before an edge is
 /// floor(count * (edge - t0) / (t1 - t0)), a function of the edge alone, so that a wide bin always
 /// equals the sum of the narrow bins it replaces. Quotient and remainder of that fraction are carried
 /// from edge to edge; two divisions serve any number of bins.
 void spread(std::vector<std::uint64_t>& trace, std::uint64_t count, Picoseconds t0, Picoseconds t1, Picoseconds width)
 {
     const auto first = static_cast<std::size_t>(t0 / width);
-    if (t1 - t0 <= width - t0 % width) {  // most charges are short
-        trace[first] += count;
-        return;
-    }
     using Wide = unsigned __int128;
     const auto duration = static_cast<std::uint64_t>(t1 - t0);
     const auto last = static_cast<std::size_t>((t1 - 1) / width);
@@ -138,7 +134,13 @@ void Ledger::charge(AccountId id, std::uint64_t count, Picoseconds t0, Picosecon
         recent.count = &account.by_cause[cause];
     }
     *recent.count += count;
-    spread(account.trace, count, t0, t1, bin_width_);
+    if (t0 < recent_bin_.begin || t1 > recent_bin_.end) {
+        const auto index = t0 / bin_width_;
+        if (t1 - t0 > bin_width_ - t0 % bin_width_) return spread(account.trace, count, t0, t1, bin_width_);
+        const auto begin = index * bin_width_;
+        recent_bin_ = {begin, add_time(begin, bin_width_), static_cast<std::size_t>(index)};
+    }
+    account.trace[recent_bin_.index] += count;
 }
 
 /// Widens bins until `t` falls into the last one or before.
@@ -149,6 +151,7 @@ void Ledger::widen_to(Picoseconds t)
         for (auto& account : accounts_) merge_pairs(account.trace);
     }
     trace_end_ = end_of_trace();
+    recent_bin_ = {};
 }
 
 std::size_t Ledger::bins_used() const
@@ -202,6 +205,7 @@ void Ledger::clear()
 {
     bin_width_ = kNanosecond;
     trace_end_ = end_of_trace();
+    recent_bin_ = {};
     for (auto& account : accounts_) {
         account.count = 0;
         account.by_cause.clear();

@@ -130,6 +130,7 @@ public:
         if constexpr (Archive::reading) {
             const bool sane = balances();
             trace_end_ = end_of_trace();
+            recent_bin_ = {};
             if (!sane || !archive.ok()) clear();
             archive.check(sane, "the ledger does not balance");
         }
@@ -149,6 +150,11 @@ private:
 
     std::vector<Account> accounts_;
     Picoseconds bin_width_ = kNanosecond;
+    /// The bin of the last charge: most fall into it as a whole. None: begin == end.
+    struct Bin {
+        Picoseconds begin = 0, end = 0;
+        std::size_t index = 0;
+    } recent_bin_;
     Picoseconds trace_end_ = kNanosecond * static_cast<Picoseconds>(kTraceBins);  ///< of the last bin
     double vrm_efficiency_ = 1.0;
 };

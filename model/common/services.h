@@ -20,6 +20,12 @@ public:
     virtual ~Services() = default;
     /// Card time now. Blocks never ask the simulator.
     virtual Picoseconds now() const = 0;
+    /// Card time as far as the simulator has come: now(), but while the chip looks ahead. Whoever schedules a SystemC
+    /// event counts from here.
+    virtual Picoseconds simulated() const = 0;
+    /// Moves now() on to `when` without the simulator. False, and nothing moves: something else may happen before, or
+    /// somebody may look (docs/adr/0002-time.md).
+    virtual bool look_ahead(Picoseconds when) = 0;
     /// The ageing clock, in s: card time plus what Card::age() has added.
     virtual double ageing_clock() const = 0;
     /// The part of it that has been added, in s.

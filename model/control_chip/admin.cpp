@@ -52,11 +52,11 @@ void ControlChip::admin(const DecodedCommand& command)
             send_page(sqe, log_page(sqe.u.page.page));
             break;
         case LC_ADM_CALIBRATE: {
-            Task task;
+            Task& task = scheduler_.new_task();
             task.cid = sqe.cid;
             task.command = command;
             task.engine = core_engine(sqe.u.calibrate.core);
-            scheduler_.dispatch(std::move(task));
+            scheduler_.dispatch(task);
             break;
         }
         case LC_ADM_ASYNC_EVENT:

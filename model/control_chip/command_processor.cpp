@@ -220,12 +220,12 @@ void CommandProcessor::dispatch(std::uint32_t qid, const Incoming& incoming)
         hooks_.admin(decoded.command());
         return;
     }
-    Task task;
+    Task& task = context_.scheduler.new_task();
     task.sq = static_cast<std::uint16_t>(qid);
     task.cid = incoming.sqe.cid;
     task.command = decoded.command();
     task.engine = hooks_.route(task.command);
-    context_.scheduler.dispatch(std::move(task));
+    context_.scheduler.dispatch(task);
 }
 
 void CommandProcessor::refuse(std::uint32_t qid, const lc_sqe& sqe, const DecodeFault& fault)

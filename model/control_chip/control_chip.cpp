@@ -86,8 +86,9 @@ ControlChip::ControlChip(sc_core::sc_module_name name, const Parameters& paramet
         scheduler_.add_engine("writer" + std::to_string(core), LC_ENGINE_WRITER, facts.writers, *writers_.back());
         scheduler_.add_engine("core" + std::to_string(core), LC_ENGINE_CORE, 1, *mvm_.back());
     }
-    timeline_.set_wake(
-        [this](Picoseconds when) { wake_.notify(scale_.to_sc_time(std::max<Picoseconds>(0, when - now()))); });
+    timeline_.set_wake([this](Picoseconds when) {
+        if (!working_) wake_at(when);
+    });
     set_up_registers();
     add_telemetry();
     CardEvents::Handlers handlers;
@@ -153,17 +154,29 @@ std::uint32_t ControlChip::route(const DecodedCommand& command) const
 
 // --- timeline -------------------------------------------------------------------------------------------------
 
+void ControlChip::wake_at(Picoseconds when)
+{
+    wake_.notify(scale_.to_sc_time(std::max<Picoseconds>(0, when - services_.simulated())));
+}
+
+/// Everything that is due, and what comes next as long as nobody can tell that the simulator has not come so far.
 void ControlChip::work_method()
 {
-    while (timeline_.due(now())) {
-        const auto item = timeline_.take();
-        try {
-            do_item(item);
-        } catch (const std::exception& failure) {
-            services_.diagnostics.report(Severity::internal_error, now(), "control_chip", failure.what());
+    working_ = true;
+    do {
+        while (timeline_.due(now())) {
+            const auto item = timeline_.take();
+            try {
+                do_item(item);
+            } catch (const std::exception& failure) {
+                services_.diagnostics.report(Severity::internal_error, now(), "control_chip", failure.what());
+            }
         }
-    }
-    if (!timeline_.empty()) wake_.notify(scale_.to_sc_time(timeline_.next() - now()));
+    } while (!timeline_.empty() && services_.look_ahead(timeline_.next()));
+    working_ = false;
+    // The simulator comes at least as far as the chip has.
+    const auto next = timeline_.empty() ? now() : timeline_.next();
+    if (next > services_.simulated()) wake_at(next);
     power_.settle();
 }
 

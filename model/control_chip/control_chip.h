@@ -135,6 +135,7 @@ private:
 
     // Timeline.
     void work_method();
+    void wake_at(Picoseconds when);
     void do_item(DueItem item);
 
     // Registers.
@@ -185,6 +186,7 @@ private:
     PowerControl power_;
     Timeline timeline_;
     sc_core::sc_event wake_;
+    bool working_ = false;  ///< in work_method(), which looks at the timeline itself
     Scratchpad scratchpad_;
     NumericJobs jobs_;
     Memories memories_;

@@ -40,16 +40,10 @@ MvmEngine::Accounts MvmEngine::open_accounts(Ledger& ledger, const Parameters& p
     return accounts;
 }
 
-BlockShape MvmEngine::shape_of(const lc_mvm_op& op) const
-{
-    return BlockShape(op, context_.services.run.signed_inputs == SignedInputs::two_pass);
-}
-
 /// Offset signed codes have half of the range on either side.
-bool MvmEngine::fits_inputs(const lc_mvm_op& op) const
+bool MvmEngine::fits_inputs() const
 {
-    const BlockShape shape = shape_of(op);
-    return !shape.is_signed || shape.code_passes == 2 || shape.full <= kLargestOffset;
+    return !shape_.is_signed || shape_.code_passes == 2 || shape_.full <= kLargestOffset;
 }
 
 MvmNumbers::Scales MvmEngine::scales_of(const lc_mvm_op& op)
@@ -57,7 +51,7 @@ MvmNumbers::Scales MvmEngine::scales_of(const lc_mvm_op& op)
     if (!context_.services.run.computes()) return nullptr;
     auto scales = std::make_shared<std::vector<BlockScale>>();
     if (op.scale == 0) return scales;
-    const std::uint32_t outputs = shape_of(op).outputs;
+    const std::uint32_t outputs = shape_.outputs;
     const auto* packed = context_.memories.look_at_sram(op.scale, outputs * 2ull);
     for (std::uint32_t o = 0; o < outputs; ++o) {
         std::uint16_t bf16 = 0;
@@ -74,7 +68,7 @@ MvmNumbers::Scales MvmEngine::scales_of(const lc_mvm_op& op)
 std::uint64_t MvmEngine::traffic_bits(const lc_mvm_op& op, std::uint64_t vectors) const
 {
     const auto& parameters = context_.parameters;
-    const BlockShape shape = shape_of(op);
+    const BlockShape& shape = shape_;
     const bool first = (op.flags & LC_MVM_ACC_FIRST) != 0, last = (op.flags & LC_MVM_ACC_LAST) != 0;
     const std::uint64_t input = shape.inputs * (8ull + parameters.input_refill_bits) * shape.code_passes;
     std::uint64_t output = 0;
@@ -90,6 +84,7 @@ void MvmEngine::start(Task& task)
 {
     if (task.command.opcode == LC_ADM_CALIBRATE) return calibrator_.start(task);
     const auto& op = task.command.mvm();
+    shape_ = BlockShape(op, context_.services.run.signed_inputs == SignedInputs::two_pass);
     first_sample_ = op.sample_base;
     if (op.sample_base == 0 && context_.services.run.computes()) {
         auto& count = (*shared_)[task.command.sqe.weight_id];
@@ -99,7 +94,7 @@ void MvmEngine::start(Task& task)
     light_time_ = waited_ = 0;
     clipping_ = context_.services.run.computes() ? std::make_shared<Clipping>() : nullptr;
     dark_ = false;
-    if (!fits_inputs(op)) {
+    if (!fits_inputs()) {
         constexpr std::uint32_t kFullField = 64 + offsetof(lc_mvm_op, full);
         stream_end_ = ready_ = context_.services.now();
         task.fail(LC_SC_INVALID_FIELD, LC_FAIL(LC_FAIL_SELF, kFullField));
@@ -204,8 +199,8 @@ bool MvmEngine::run(Task& task, std::uint64_t vectors)
         std::shared_ptr<MvmNumbers> numbers;
         std::unique_ptr<ChunkMemory::Chunk> whole;
         if (computes) {
-            numbers = std::make_shared<MvmNumbers>(op, shape_of(op), scales_, task.progress, batch, context_.memories,
-                                                   memory_);
+            numbers =
+                std::make_shared<MvmNumbers>(op, shape_, scales_, task.progress, batch, context_.memories, memory_);
             // Faults of the light and the converters are put into whole batches.
             mvm.deferred = context_.services.faults.quiet() && task.progress % lanes_ == 0 && numbers->chunks_apart();
             if (!mvm.deferred) {
@@ -241,7 +236,7 @@ bool MvmEngine::run(Task& task, std::uint64_t vectors)
 void MvmEngine::book(const Task& task, const MvmTransaction& mvm)
 {
     const auto& op = task.command.mvm();
-    const BlockShape shape = shape_of(op);
+    const BlockShape& shape = shape_;
     const std::uint64_t vectors = mvm.vectors;
     const auto charge = [&](AccountId account, std::uint64_t amount) {
         context_.services.ledger.charge(account, amount, mvm.start, mvm.stream_end, task.cause());
@@ -303,11 +298,10 @@ void MvmEngine::settle(const Outcome& outcome, const photonic_core::MvmStats& st
 void MvmEngine::compute(const Task& task, const std::shared_ptr<MvmNumbers>& numbers, MvmTransaction& mvm)
 {
     const std::uint64_t light = static_cast<std::uint64_t>(mvm.vectors) * mvm.passes;
-    const auto shape = shape_of(task.command.mvm());
     Outcome outcome{context_.counts.layer(task),
                     clipping_,
                     light,
-                    shape,
+                    shape_,
                     mvm.chain,
                     mvm.tile,
                     mvm.weights,
@@ -346,7 +340,7 @@ bool MvmEngine::send(Task& task, std::uint64_t first, std::uint32_t vectors, Mvm
     mvm.vectors = vectors;
     mvm.first_vector = first;
     mvm.first_sample = first_sample_ + first;
-    const BlockShape shape = shape_of(op);
+    const BlockShape& shape = shape_;
     mvm.passes = shape.passes();
     mvm.code_passes = shape.code_passes;
     mvm.cause = task.cause();

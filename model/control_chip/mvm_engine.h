@@ -64,9 +64,8 @@ private:
     void tell(Task& task);
     bool send(Task& task, std::uint64_t first, std::uint32_t vectors, MvmTransaction& mvm);
     void refuse(Task& task, const MvmTransaction& mvm);
-    BlockShape shape_of(const lc_mvm_op& op) const;
     MvmNumbers::Scales scales_of(const lc_mvm_op& op);
-    bool fits_inputs(const lc_mvm_op& op) const;
+    bool fits_inputs() const;
     void compute(const Task& task, const std::shared_ptr<MvmNumbers>& numbers, MvmTransaction& mvm);
     void book(const Task& task, const MvmTransaction& mvm);
     void count(const Task& task, const MvmTransaction& mvm);
@@ -84,6 +83,7 @@ private:
     std::uint8_t index_;
     std::map<std::uint64_t, std::uint64_t> samples_;
     std::map<std::uint64_t, std::uint64_t>* shared_ = &samples_;
+    BlockShape shape_{{}, false};                   ///< of the running command
     std::uint64_t first_sample_ = 0;                ///< of the running command
     Picoseconds light_start_ = 0, light_time_ = 0;  ///< first light of the command, and time of its symbols so far
     Picoseconds ports_end_ = 0;                     ///< scratchpad traffic of the command so far ends here

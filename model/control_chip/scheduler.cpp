@@ -59,11 +59,6 @@ std::uint32_t Scheduler::add_engine(std::string name, std::uint32_t kind, std::u
     return static_cast<std::uint32_t>(engines_.size() - 1);
 }
 
-Task* Scheduler::find(TaskId id)
-{
-    return tasks_.find(id);
-}
-
 std::size_t Scheduler::in_flight(std::uint16_t sq) const
 {
     return static_cast<std::size_t>(
@@ -151,22 +146,18 @@ void Scheduler::add_blockers(Task& task)
     use_bank(task);
 }
 
-TaskId Scheduler::dispatch(Task task)
+void Scheduler::dispatch(Task& task)
 {
-    task.id = next_id_++;
     task.issued = owner_.now();
-    const auto id = task.id;
     if (task.is_record()) ++records_;
-    const auto bit = task.engine == kNoEngine ? 0 : std::uint32_t{1} << engines_[task.engine].kind;
-    auto& stored = tasks_.add(std::move(task), bit);
-    add_blockers(stored);
-    if (stored.engine == kNoEngine) {
-        if (stored.blockers == 0) finish(id);
-        return id;
+    tasks_.add(task, task.engine == kNoEngine ? 0 : std::uint32_t{1} << engines_[task.engine].kind);
+    add_blockers(task);
+    if (task.engine == kNoEngine) {
+        if (task.blockers == 0) finish(task.id);
+        return;
     }
-    engines_[stored.engine].waiting.push_back(id);
-    try_start(stored.engine);
-    return id;
+    engines_[task.engine].waiting.push_back(task.id);
+    try_start(task.engine);
 }
 
 void Scheduler::try_start(std::uint32_t index)
@@ -253,11 +244,11 @@ void Scheduler::finish(TaskId id)
     if (task == nullptr) return;
     if (task->engine != kNoEngine && task->running) guarded(*task, &Engine::finish);
     release_engine(id);
-    auto done = tasks_.take(id);
-    if (done->is_record()) --records_;
-    owner_.task_finished(*done);
-    unblock_dependents(*done);
-    tasks_.recycle(std::move(done));
+    tasks_.take(*task);
+    if (task->is_record()) --records_;
+    owner_.task_finished(*task);
+    unblock_dependents(*task);
+    tasks_.recycle(*task);
 }
 
 void Scheduler::abort_task(TaskId id)
@@ -286,18 +277,17 @@ bool Scheduler::abort(std::uint16_t sq, std::uint16_t cid)
 
 void Scheduler::drop(const std::function<bool(const Task&)>& which)
 {
-    std::vector<TaskId> gone;
+    std::vector<Task*> dropped;
     for (const auto& entry : tasks_) {
-        if (which(*entry.task)) gone.push_back(entry.id);
+        if (which(*entry.task)) dropped.push_back(entry.task);
     }
     // All of them leave the table before anything is unblocked, so that none of them can start on the way out.
-    std::vector<std::unique_ptr<Task>> dropped;
-    for (const auto id : gone) {
-        dropped.push_back(tasks_.take(id));
-        if (dropped.back()->is_record()) --records_;
+    for (auto* task : dropped) {
+        tasks_.take(*task);
+        if (task->is_record()) --records_;
     }
-    for (auto& gone_task : dropped) {
-        auto& task = *gone_task;
+    for (auto* gone : dropped) {
+        auto& task = *gone;
         if (!task.running) continue;
         auto& queue = engines_[task.engine];
         guarded(task, &Engine::drop);
@@ -306,7 +296,8 @@ void Scheduler::drop(const std::function<bool(const Task&)>& which)
         queue.busy += owner_.now() - task.started;
         queue.idle_since = owner_.now();
     }
-    for (const auto& task : dropped) unblock_dependents(*task);
+    for (const auto* task : dropped) unblock_dependents(*task);
+    for (const auto* task : dropped) tasks_.recycle(*task);
     for (std::uint32_t i = 0; i < engines_.size(); ++i) try_start(i);
 }
 

@@ -40,7 +40,12 @@ public:
     void add(const char* why, Picoseconds time)
     {
         for (auto& [name, sum] : times_) {
-            if (name != why && std::strcmp(name, why) != 0) continue;
+            if (name != why) continue;
+            sum += time;
+            return;
+        }
+        for (auto& [name, sum] : times_) {  // the same cause as another file writes it
+            if (std::strcmp(name, why) != 0) continue;
             sum += time;
             return;
         }
@@ -112,9 +117,11 @@ public:
     const std::vector<EngineQueue>& engines() const { return engines_; }
     std::vector<EngineQueue>& engines() { return engines_; }
 
-    /// Takes a decoded command. `engine` kNoEngine: it has nothing to execute (NOP, FENCE) and ends when its blockers
-    /// do.
-    TaskId dispatch(Task task);
+    /// A task to fill in and dispatch() before anything else.
+    Task& new_task() { return tasks_.spare(); }
+    /// Takes a new task with its decoded command. `engine` kNoEngine: it has nothing to execute (NOP, FENCE) and ends
+    /// when its blockers do.
+    void dispatch(Task& task);
 
     void release_engine(TaskId id);
     void step(TaskId id);
@@ -128,7 +135,7 @@ public:
     bool idle() const { return tasks_.empty(); }
     std::size_t records_in_flight() const { return records_; }
     std::size_t in_flight(std::uint16_t sq) const;
-    Task* find(TaskId id);
+    Task* find(TaskId id) { return tasks_.find(id); }
     const TaskTable& tasks() const { return tasks_; }
 
 private:
@@ -152,7 +159,6 @@ private:
     std::vector<EngineQueue> engines_;
     TaskTable tasks_;
     std::vector<std::vector<BankUse>> banks_;  ///< [core][bank], as far as they have been used
-    TaskId next_id_ = 1;
     std::size_t records_ = 0;
 };
 

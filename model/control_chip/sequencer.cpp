@@ -6,8 +6,18 @@
 
 namespace lightcard::control_chip {
 
+namespace {
+
+DecodeLimits in_buffer(DecodeLimits limits)
+{
+    limits.in_buffer = true;
+    return limits;
+}
+
+}  // namespace
+
 Sequencer::Sequencer(EngineContext context, HostPort& host, CommandProcessor& processor)
-    : context_(context), host_(host), processor_(processor)
+    : context_(context), host_(host), processor_(processor), limits_(in_buffer(processor.limits()))
 {
     track_ = context.services.activity.open("control_chip.sequencer");
 }
@@ -19,9 +29,8 @@ void Sequencer::start(Task& task)
     sq_ = task.sq;
     cid_ = task.cid;
     total_ = op_.records;
-    fetched_ = issued_ = in_flight_ = 0;
+    fetched_ = landed_ = issued_ = in_flight_ = 0;
     fetching_ = issue_scheduled_ = stopped_ = false;
-    buffer_.clear();
     starts_.push_back(task.issued);
     fetch();
     conclude_if_done();
@@ -29,7 +38,7 @@ void Sequencer::start(Task& task)
 
 void Sequencer::fetch()
 {
-    if (task_ == 0 || fetching_ || stopped_ || fetched_ == total_ || buffer_.size() + kFetch > kBuffered) return;
+    if (task_ == 0 || fetching_ || stopped_ || fetched_ == total_ || buffered() + kFetch > kBuffered) return;
     const auto count = std::min(kFetch, total_ - fetched_);
     const auto from = op_.buffer + static_cast<std::uint64_t>(fetched_) * LC_RECORD_BYTES;
     const auto bytes = static_cast<std::size_t>(count) * LC_RECORD_BYTES;
@@ -37,7 +46,7 @@ void Sequencer::fetch()
     fetched_ += count;
     if (LC_PTR_SPACE(from) == LC_SPACE_HOST) {
         DmaRequest request;
-        request.tag = make_tag(TagKind::records, task_);
+        request.tag = make_tag(TagKind::records);
         request.bus = LC_PTR_OFFSET(from);
         request.data.resize(bytes);
         host_.submit(std::move(request));
@@ -66,9 +75,7 @@ void Sequencer::records_arrived(const std::uint8_t* bytes, std::size_t size, boo
         stop(issued_, LC_SC_HOST_BUS, 64);
     } else if (!stopped_) {
         for (std::size_t at = 0; at + LC_RECORD_BYTES <= size; at += LC_RECORD_BYTES) {
-            lc_record record;
-            std::memcpy(&record, bytes + at, LC_RECORD_BYTES);
-            buffer_.push_back(record);
+            std::memcpy(&buffer_[landed_++ % kBuffered], bytes + at, LC_RECORD_BYTES);
         }
         schedule_issue();
         fetch();
@@ -78,7 +85,7 @@ void Sequencer::records_arrived(const std::uint8_t* bytes, std::size_t size, boo
 
 void Sequencer::schedule_issue()
 {
-    if (issue_scheduled_ || stopped_ || buffer_.empty() || in_flight_ >= kInFlight) return;
+    if (issue_scheduled_ || stopped_ || buffered() == 0 || in_flight_ >= kInFlight) return;
     issue_scheduled_ = true;
     context_.timeline.at(processor_.next_issue(), Due::issue, task_);
 }
@@ -87,40 +94,49 @@ void Sequencer::issue_due()
 {
     if (task_ == 0 || !issue_scheduled_) return;
     issue_scheduled_ = false;
-    if (stopped_ || buffer_.empty()) return;
-    const auto record = buffer_.front();
-    buffer_.pop_front();
-    issue(record);
+    if (stopped_ || buffered() == 0) return;
+    issue();
     schedule_issue();
     fetch();
     conclude_if_done();
 }
 
-void Sequencer::issue(lc_record record)
+void Sequencer::issue()
 {
     const auto index = issued_++;
+    const auto& record = buffer_[index % kBuffered];
+    const auto* command = cache_.find(index, record);
+    if (command == nullptr) command = decode_anew(index, record);
+    if (command == nullptr) return;
+    Task& task = context_.scheduler.new_task();
+    task.sq = sq_;
+    task.cid = cid_;
+    task.record = index;
+    task.command = *command;
+    task.engine = processor_.route(task.command);
+    ++in_flight_;
+    ++context_.counts.commands;
+    context_.scheduler.dispatch(task);
+}
+
+/// Null: it was refused, and the issue has stopped.
+const DecodedCommand* Sequencer::decode_anew(std::uint32_t index, lc_record record)
+{
+    const auto came = record;
     if (const auto fault = resolve_args(record, op_.args)) {
         stop(index, fault->status, fault->field);
-        return;
+        return nullptr;
     }
-    auto limits = processor_.limits();
-    limits.in_buffer = true;
-    const auto decoded = decode(record.sqe, record.operands, limits);
+    const auto decoded = decode(record.sqe, record.operands, limits_);
     if (!decoded) {
         context_.services.diagnostics.guest_error(context_.services.now(), "control_chip.sequencer",
                                                   "record " + std::to_string(index) + ": " + decoded.fault().text);
         stop(index, decoded.fault().status, decoded.fault().field);
-        return;
+        return nullptr;
     }
-    Task task;
-    task.sq = sq_;
-    task.cid = cid_;
-    task.record = index;
-    task.command = decoded.command();
-    task.engine = processor_.route(task.command);
-    ++in_flight_;
-    ++context_.counts.commands;
-    context_.scheduler.dispatch(std::move(task));
+    decoded_ = decoded.command();
+    cache_.keep(index, came, decoded_);
+    return &decoded_;
 }
 
 void Sequencer::record_finished(const Task& record)
@@ -136,7 +152,7 @@ void Sequencer::stop(std::uint32_t index, lc_status status, std::uint32_t field)
 {
     if (stopped_) return;
     stopped_ = true;
-    buffer_.clear();
+    landed_ = issued_;
     if (auto* task = context_.scheduler.find(task_)) {
         if (task->status == LC_SC_SUCCESS) task->fail(status, LC_FAIL(index, field));
     }
@@ -176,7 +192,7 @@ bool Sequencer::abort(Task& task)
 void Sequencer::drop(Task&)
 {
     task_ = 0;
-    buffer_.clear();
+    landed_ = issued_;
     fetching_ = issue_scheduled_ = false;
     if (ends_.size() < starts_.size()) starts_.pop_back();
 }

@@ -4,11 +4,11 @@
 /// stops the issue; the EXEC completes, with the failing record's index, when everything under way has ended.
 #pragma once
 
-#include <deque>
-#include <functional>
+#include <array>
 #include <vector>
 
 #include "lightcard/model/control_chip/command_processor.h"
+#include "lightcard/model/control_chip/record_cache.h"
 
 namespace lightcard::control_chip {
 
@@ -44,7 +44,9 @@ public:
 private:
     void fetch();
     void schedule_issue();
-    void issue(lc_record record);
+    std::uint32_t buffered() const { return landed_ - issued_; }
+    void issue();
+    const DecodedCommand* decode_anew(std::uint32_t index, lc_record record);
     void stop(std::uint32_t index, lc_status status, std::uint32_t field);
     void conclude_if_done();
 
@@ -54,9 +56,12 @@ private:
     TaskId task_ = 0;  ///< the EXEC that runs; 0 = none
     lc_exec_op op_{};
     std::uint16_t sq_ = 0, cid_ = 0;
-    std::uint32_t total_ = 0, fetched_ = 0, issued_ = 0, in_flight_ = 0;
+    std::uint32_t total_ = 0, fetched_ = 0, landed_ = 0, issued_ = 0, in_flight_ = 0;
     bool fetching_ = false, issue_scheduled_ = false, stopped_ = false;
-    std::deque<lc_record> buffer_;
+    std::array<lc_record, kBuffered> buffer_{};  ///< [index % kBuffered], records [issued_, landed_)
+    RecordCache cache_;
+    DecodedCommand decoded_;  ///< the last one that was decoded
+    const DecodeLimits limits_;
     std::vector<std::uint8_t> landing_;  ///< records on their way from card memory
     std::vector<Picoseconds> starts_, ends_;
     TrackId track_;

@@ -18,17 +18,16 @@ using TaskId = std::uint64_t;
 enum class Wait : std::uint8_t { none, order, weights, data, compute, vector };
 const char* to_string(Wait wait);
 
-struct Task {
+/// What a task starts anew with.
+struct TaskState {
     static constexpr std::uint32_t kFromQueue = 0xffffffffu;
 
     TaskId id = 0;
     std::uint16_t sq = 0, cid = 0;
     std::uint32_t record = kFromQueue;  ///< index in the command buffer
-    DecodedCommand command;
-    std::uint32_t engine = 0;  ///< index of the engine instance; kNoEngine = command processor
+    std::uint32_t engine = 0;           ///< index of the engine instance; kNoEngine = command processor
     Picoseconds issued = 0, started = 0, ends = 0;
     std::uint32_t blockers = 0;  ///< tasks that must finish first
-    std::vector<TaskId> dependents;
     Wait blocked_by = Wait::none;
     bool running = false, holds_engine = false, aborting = false;
     bool worn_out = false;  ///< it wrote a bank beyond its endurance; between finish() and task_finished()
@@ -38,12 +37,24 @@ struct Task {
     Picoseconds stood = 0;       ///< held its engine without work for it: laser, bank switch, scratchpad
 
     bool is_record() const { return record != kFromQueue; }
-    Cause cause() const { return {command.sqe.context, command.sqe.layer}; }
     void fail(lc_status why, std::uint64_t detail)
     {
         status = why;
         result = detail;
     }
+};
+
+struct Task : TaskState {
+    DecodedCommand command;
+    std::vector<TaskId> dependents;
+
+    /// Another task in the same memory; its command is still to come.
+    void renew()
+    {
+        static_cast<TaskState&>(*this) = {};
+        dependents.clear();
+    }
+    Cause cause() const { return {command.sqe.context, command.sqe.layer}; }
 };
 
 }  // namespace lightcard::control_chip

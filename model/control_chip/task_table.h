@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// The tasks in flight, a few dozen of them, in order of issue. Entries hold what many tasks are searched by, so that a
-/// search does not touch the tasks; tasks keep their memory when they end, and lie where they lie until then.
+/// search does not touch the tasks; tasks keep their memory when they end, and lie where they lie until then. An id
+/// says where its task lies, so that finding one takes no search.
 #pragma once
 
 #include <algorithm>
@@ -16,64 +17,65 @@ class TaskTable {
 public:
     struct Entry {
         TaskId id = 0;
+        Task* task = nullptr;
         std::uint32_t engine_bit = 0;  ///< 1 << kind of its engine; 0: it has none
         std::uint16_t sq = 0;
         bool record = false;
-        std::unique_ptr<Task> task;
     };
 
-    /// `task.id` is above every one before.
-    Task& add(Task&& task, std::uint32_t engine_bit)
+    /// A task as new, outside of the table until add().
+    Task& spare()
     {
-        Entry entry;
-        if (!spare_.empty()) {
-            entry.task = std::move(spare_.back());
-            spare_.pop_back();
-        } else {
-            entry.task = std::make_unique<Task>();
+        if (free_.empty()) {
+            free_.push_back(places_.size());
+            places_.push_back({0, std::make_unique<Task>()});
         }
-        auto dependents = std::move(entry.task->dependents);
-        dependents.clear();
-        *entry.task = std::move(task);
-        entry.task->dependents = std::move(dependents);
-        entry.id = entry.task->id;
-        entry.engine_bit = engine_bit;
-        entry.sq = entry.task->sq;
-        entry.record = entry.task->is_record();
-        entries_.push_back(std::move(entry));
-        return *entries_.back().task;
+        auto& task = *places_[free_.back()].task;
+        task.renew();
+        return task;
+    }
+
+    /// The last spare(): it gets its id, which is above every one before.
+    void add(Task& task, std::uint32_t engine_bit)
+    {
+        const auto place = free_.back();
+        free_.pop_back();
+        task.id = ++sequence_ << kPlaceBits | place;
+        places_[place].id = task.id;
+        entries_.push_back({task.id, &task, engine_bit, task.sq, task.is_record()});
     }
 
     Task* find(TaskId id) const
     {
-        const auto found = position(id);
-        return found == entries_.end() || found->id != id ? nullptr : found->task.get();
+        const auto place = place_of(id);
+        return id != 0 && place < places_.size() && places_[place].id == id ? places_[place].task.get() : nullptr;
     }
 
-    /// Out of the table; give it back with recycle(). Null: no such task.
-    std::unique_ptr<Task> take(TaskId id)
+    /// Out of the table; it lives until recycle().
+    void take(Task& task)
     {
-        const auto found = position(id);
-        if (found == entries_.end() || found->id != id) return nullptr;
-        auto task = std::move(entries_[static_cast<std::size_t>(found - entries_.begin())].task);
-        entries_.erase(found);
-        return task;
+        places_[place_of(task.id)].id = 0;
+        entries_.erase(std::lower_bound(entries_.begin(), entries_.end(), task.id,
+                                        [](const Entry& entry, TaskId wanted) { return entry.id < wanted; }));
     }
-    void recycle(std::unique_ptr<Task> task) { spare_.push_back(std::move(task)); }
+    void recycle(const Task& task) { free_.push_back(place_of(task.id)); }
 
     bool empty() const { return entries_.empty(); }
     std::vector<Entry>::const_iterator begin() const { return entries_.begin(); }
     std::vector<Entry>::const_iterator end() const { return entries_.end(); }
 
 private:
-    std::vector<Entry>::const_iterator position(TaskId id) const
-    {
-        return std::lower_bound(entries_.begin(), entries_.end(), id,
-                                [](const Entry& entry, TaskId wanted) { return entry.id < wanted; });
-    }
+    static constexpr std::uint32_t kPlaceBits = 20;  ///< more places than the queues' windows can fill
+    static std::size_t place_of(TaskId id) { return id & ((1u << kPlaceBits) - 1); }
 
+    struct Place {
+        TaskId id;  ///< of the task in the table that lies here; 0 = none
+        std::unique_ptr<Task> task;
+    };
     std::vector<Entry> entries_;
-    std::vector<std::unique_ptr<Task>> spare_;
+    std::vector<Place> places_;
+    std::vector<std::size_t> free_;
+    std::uint64_t sequence_ = 0;
 };
 
 }  // namespace lightcard::control_chip

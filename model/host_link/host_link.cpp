@@ -101,8 +101,8 @@ void HostLink::set_running(std::uint32_t generation, std::uint32_t width)
 
 void HostLink::schedule(Picoseconds at, Pending item)
 {
-    pending_.emplace(std::make_pair(at, ++sequence_), std::move(item));
-    pending_event_.notify(sc_core::SC_ZERO_TIME);
+    const auto entry = pending_.emplace(std::make_pair(at, ++sequence_), std::move(item)).first;
+    if (entry == pending_.begin()) pending_event_.notify(from_simulator(at));
 }
 
 void HostLink::submit(DmaRequest request)
@@ -148,14 +148,9 @@ void HostLink::cancel()
 void HostLink::host_access_thread()
 {
     for (;;) {
-        if (pending_.empty()) {
+        if (pending_.empty() || pending_.begin()->first.first > services_.simulated()) {
+            if (!pending_.empty()) pending_event_.notify(from_simulator(pending_.begin()->first.first));
             wait(pending_event_);
-            continue;
-        }
-        const auto at = pending_.begin()->first.first;
-        const auto now = services_.now();
-        if (at > now) {
-            wait(scale_.to_sc_time(at - now), pending_event_);
             continue;
         }
         auto item = std::move(pending_.begin()->second);
@@ -163,7 +158,7 @@ void HostLink::host_access_thread()
         try {
             perform(item);
         } catch (const std::exception& failure) {
-            services_.diagnostics.report(Severity::internal_error, now, "host_link", failure.what());
+            services_.diagnostics.report(Severity::internal_error, services_.now(), "host_link", failure.what());
         }
     }
 }
@@ -333,7 +328,7 @@ void HostLink::posted_write_method()
     } catch (const std::exception& failure) {
         services_.diagnostics.report(Severity::internal_error, services_.now(), "host_link", failure.what());
     }
-    if (!posted_.empty()) posted_event_.notify(scale_.to_sc_time(posted_.front().at - services_.now()));
+    if (!posted_.empty()) posted_event_.notify(from_simulator(posted_.front().at));
 }
 
 void HostLink::mem_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay)
@@ -356,14 +351,14 @@ void HostLink::mem_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time
     if (payload.is_write()) {
         const auto at = down_.reserve(local, wire).end + parameters_.posted_latency;
         posted_.push_back({at, target->bar, target->offset, {data, data + length}});
-        if (posted_.size() == 1) posted_event_.notify(scale_.to_sc_time(at - now));
+        if (posted_.size() == 1) posted_event_.notify(from_simulator(at));
         return;
     }
     const auto arrive = std::max(down_.reserve(local, wire).end + parameters_.posted_latency,
                                  posted_.empty() ? Picoseconds{0} : posted_.back().at);
     const auto back = parameters_.read_round_trip - parameters_.posted_latency;
     if (in_thread()) {
-        wait(scale_.to_sc_time(arrive - now));
+        wait(from_simulator(arrive));
         flush_posted(services_.now());
         bar_access(false, target->bar, target->offset, data, length, false);
         delay = scale_.to_sc_time(back);
@@ -377,7 +372,7 @@ void HostLink::mem_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time
 void HostLink::cfg_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay)
 {
     const auto local = services_.now() + scale_.to_picoseconds(delay);
-    if (in_thread() && local > services_.now()) wait(scale_.to_sc_time(local - services_.now()));
+    if (in_thread() && local > services_.now()) wait(from_simulator(local));
     cfg_debug(payload);
     delay = scale_.to_sc_time(parameters_.read_round_trip);
 }

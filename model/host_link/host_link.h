@@ -107,6 +107,7 @@ private:
     bool access_host(DmaRequest& request);
     void send_message(std::uint32_t vector);
     void schedule(Picoseconds at, Pending item);
+    sc_core::sc_time from_simulator(Picoseconds at) const { return scale_.to_sc_time(at - services_.simulated()); }
 
     void mem_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);
     void cfg_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay);

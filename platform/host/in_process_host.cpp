@@ -9,15 +9,18 @@
 
 namespace lightcard::host {
 InProcessHost::InProcessHost(sc_core::sc_module_name name, Endpoint endpoint)
-    : sc_module(name), root_("root"), clock_(std::move(endpoint.now))
+    : sc_module(name), root_("root"), clock_(std::move(endpoint.now)), unseen_until_(std::move(endpoint.unseen_until))
 {
     root_.mem.bind(endpoint.mem);
     root_.cfg.bind(endpoint.cfg);
     endpoint.dma.bind(root_.dma);
     endpoint.msix.bind(root_.msix);
     if (!clock_) clock_ = [] { return to_picoseconds(sc_core::sc_time_stamp()); };
+    if (!unseen_until_) unseen_until_ = [](Picoseconds) {};
     root_.set_listener([this] {
-        if (awaited_ && awaited_()) sc_core::sc_pause();
+        if (!awaited_ || !awaited_()) return;
+        unseen_until_(0);  // what still runs at this time must not go beyond it
+        sc_core::sc_pause();
     });
 }
 
@@ -163,6 +166,7 @@ bool InProcessHost::run_kernel(Picoseconds duration, bool idle_passes_time)
                                     sc_core::sc_time_to_pending_activity() >= to_sc_time(duration);
     const auto policy =
         idle_passes_time || nothing_before_end ? sc_core::SC_RUN_TO_TIME : sc_core::SC_EXIT_ON_STARVATION;
+    unseen_until_(duration == kNever ? kNever : add_time(now(), duration));
     try {
         if (duration == kNever)
             sc_core::sc_start();
@@ -171,6 +175,7 @@ bool InProcessHost::run_kernel(Picoseconds duration, bool idle_passes_time)
     } catch (const std::exception& error) {
         failure_ = std::string("the simulation ended: ") + error.what();
     }
+    unseen_until_(0);
     const auto status = sc_core::sc_get_status();
     if (failure_.empty() && (status & (sc_core::SC_STOPPED | sc_core::SC_END_OF_SIMULATION)))
         failure_ = "the simulation was stopped";

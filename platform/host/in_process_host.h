@@ -23,13 +23,15 @@ class Card;
 
 namespace lightcard::host {
 
-/// The sockets of a card, and its clock. Without a clock the SystemC time is taken.
+/// The sockets of a card, its clock, and how it is told until when nobody looks at it (Card::unseen_until). Without a
+/// clock the SystemC time is taken.
 struct Endpoint {
     tlm::tlm_target_socket<>& mem;
     tlm::tlm_target_socket<>& cfg;
     tlm::tlm_initiator_socket<>& dma;
     tlm::tlm_initiator_socket<>& msix;
     std::function<Picoseconds()> now;
+    std::function<void(Picoseconds)> unseen_until;
 };
 
 class InProcessHost : public sc_core::sc_module, public driver::Transport {
@@ -76,6 +78,7 @@ private:
 
     RootComplex root_;
     std::function<Picoseconds()> clock_;
+    std::function<void(Picoseconds)> unseen_until_;
     PciFunction function_;
     std::function<bool()> awaited_;  ///< what the running pump waits for
     std::string failure_;
@@ -85,7 +88,12 @@ private:
 template <class AnyCard = Card>
 Endpoint endpoint_of(AnyCard& card)
 {
-    return {card.mem(), card.cfg(), card.dma(), card.msix(), [&card] { return card.now(); }};
+    return {card.mem(),
+            card.cfg(),
+            card.dma(),
+            card.msix(),
+            [&card] { return card.now(); },
+            [&card](Picoseconds time) { card.unseen_until(time); }};
 }
 
 }  // namespace lightcard::host

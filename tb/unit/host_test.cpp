@@ -138,7 +138,7 @@ private:
 struct Rig {
     explicit Rig(const std::string& name)
         : card((name + "_card").c_str()),
-          host((name + "_host").c_str(), Endpoint{card.mem, card.cfg, card.dma, card.msix, nullptr})
+          host((name + "_host").c_str(), Endpoint{card.mem, card.cfg, card.dma, card.msix, nullptr, nullptr})
     {
     }
     void start_job(const driver::DmaBuffer& buffer, std::uint32_t vector)
