@@ -24,11 +24,14 @@ public:
 
     bool look_ahead(Picoseconds when) override
     {
-        if (when >= unseen_until_) return false;
-        if (sc_core::sc_time_to_pending_activity() <= scale_.to_sc_time(when - simulated())) return false;
+        // Other threads are heard once in a while as well: what they have to say comes as an event of now.
+        if (when >= quiet_until_ || ++looks_ % kLooks == 0) quiet_until_ = std::min(next_event(), unseen_until_);
+        if (when >= quiet_until_) return false;
         ahead_ = when;
         return true;
     }
+    void begin_look() override { quiet_until_ = 0; }
+    void event_at(Picoseconds when) override { quiet_until_ = std::min(quiet_until_, when); }
 
     /// Nobody outside of the simulation looks at the card before then.
     void unseen_until(Picoseconds time) { unseen_until_ = time; }
@@ -72,11 +75,22 @@ public:
     }
 
 private:
+    static constexpr std::uint32_t kLooks = 64;
+
+    /// Of any process in the simulation.
+    Picoseconds next_event() const
+    {
+        const auto time = sc_core::sc_time_to_pending_activity();
+        return time < scale_.to_sc_time(kNever) ? add_time(simulated(), scale_.to_picoseconds(time)) : kNever;
+    }
+
     const TimeScale scale_;
     const sc_core::sc_time& clock_ = sc_core::sc_get_curr_simcontext()->time_stamp();  ///< the simulator's own
     Picoseconds offset_ = 0;
     Picoseconds ahead_ = 0;  ///< where the chip has come; 0, or in the past: it is not ahead
     Picoseconds unseen_until_ = 0;
+    Picoseconds quiet_until_ = 0;  ///< nothing happens, and nobody looks, before
+    std::uint32_t looks_ = 0;
     double extra_age_ = 0;
 };
 

@@ -119,7 +119,8 @@ AccountId Ledger::open(AccountSpec spec)
     return static_cast<AccountId>(accounts_.size() - 1);
 }
 
-void Ledger::charge(AccountId id, std::uint64_t count, Picoseconds t0, Picoseconds t1, Cause cause)
+/// Charges that the last ones have not prepared for: another cause or another bin, several bins, an instant.
+void Ledger::charge_any(AccountId id, std::uint64_t count, Picoseconds t0, Picoseconds t1, Cause cause)
 {
     if (count == 0) return;
     t0 = std::clamp<Picoseconds>(t0, 0, kNever - 1);

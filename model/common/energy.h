@@ -78,13 +78,22 @@ public:
     AccountId open(AccountSpec spec);
 
     /// Book `count` units over [t0, t1). t1 == t0 books at an instant. Exact and order-free.
-    void charge(AccountId account, std::uint64_t count, Picoseconds t0, Picoseconds t1, Cause cause = {});
+    void charge(AccountId account, std::uint64_t count, Picoseconds t0, Picoseconds t1, Cause cause = {})
+    {
+        auto& to = accounts_[account];
+        const bool usual = t0 >= recent_bin_.begin && t1 > t0 && t1 <= recent_bin_.end && to.recent.count != nullptr &&
+                           to.recent.cause == cause;
+        if (!usual) return charge_any(account, count, t0, t1, cause);
+        to.count += count;
+        *to.recent.count += count;
+        to.trace[recent_bin_.index] += count;
+    }
 
     struct Account {
         AccountSpec spec;
-        std::uint64_t count = 0;
         std::map<Cause, std::uint64_t> by_cause;
         std::vector<std::uint64_t> trace;  ///< kTraceBins counts, one a bin of bin_width(); sums to count
+        std::uint64_t count = 0;
         /// Where by_cause was charged last: charges come in runs of one cause. A copy has a map of its own.
         struct Recent {
             Recent() = default;
@@ -141,6 +150,7 @@ public:
     void clear();
 
 private:
+    void charge_any(AccountId account, std::uint64_t count, Picoseconds t0, Picoseconds t1, Cause cause);
     void widen_to(Picoseconds t);
     Picoseconds end_of_trace() const
     {

@@ -26,6 +26,10 @@ public:
     /// Moves now() on to `when` without the simulator. False, and nothing moves: something else may happen before, or
     /// somebody may look (docs/adr/0002-time.md).
     virtual bool look_ahead(Picoseconds when) = 0;
+    /// What look_ahead() has found out holds until another process may have run (begin_look), or a block schedules an
+    /// event (event_at).
+    virtual void begin_look() = 0;
+    virtual void event_at(Picoseconds when) = 0;
     /// The ageing clock, in s: card time plus what Card::age() has added.
     virtual double ageing_clock() const = 0;
     /// The part of it that has been added, in s.

@@ -163,6 +163,7 @@ void ControlChip::wake_at(Picoseconds when)
 void ControlChip::work_method()
 {
     working_ = true;
+    services_.begin_look();
     do {
         while (timeline_.due(now())) {
             const auto item = timeline_.take();

@@ -102,7 +102,9 @@ void HostLink::set_running(std::uint32_t generation, std::uint32_t width)
 void HostLink::schedule(Picoseconds at, Pending item)
 {
     const auto entry = pending_.emplace(std::make_pair(at, ++sequence_), std::move(item)).first;
-    if (entry == pending_.begin()) pending_event_.notify(from_simulator(at));
+    if (entry != pending_.begin()) return;
+    pending_event_.notify(from_simulator(at));
+    services_.event_at(at);
 }
 
 void HostLink::submit(DmaRequest request)

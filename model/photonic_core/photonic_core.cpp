@@ -178,11 +178,14 @@ void PhotonicCore::laser_off()
 
 bool PhotonicCore::fetch_weights(MvmTransaction& mvm, tlm::tlm_generic_payload& payload)
 {
-    ProgramTransaction fetch;
+    auto& fetch = fetch_;
     fetch.kind = ProgramTransaction::Kind::fetch;
     fetch.bank = mvm.bank;
     fetch.weight_id = mvm.weight_id;
     fetch.begins = mvm.vectors == 0;
+    fetch.tile = nullptr;
+    fetch.gains = nullptr;
+    fetch.temperature = 0;
     const ExtensionLoan loan(fetch_payload_, fetch);
     auto delay = sc_core::SC_ZERO_TIME;
     weights->b_transport(fetch_payload_, delay);
