@@ -80,8 +80,8 @@ private:
     /// Of any process in the simulation.
     Picoseconds next_event() const
     {
-        const auto time = sc_core::sc_time_to_pending_activity();
-        return time < scale_.to_sc_time(kNever) ? add_time(simulated(), scale_.to_picoseconds(time)) : kNever;
+        const auto time = scale_.to_picoseconds(sc_core::sc_time_to_pending_activity());
+        return time < 0 ? kNever : add_time(simulated(), time);  // the end of simulated time is beyond that of the card
     }
 
     const TimeScale scale_;

@@ -3,9 +3,10 @@
 /// event stands behind all of them, so an idle chip has nothing scheduled.
 #pragma once
 
-#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <utility>
 #include <vector>
 
 #include "lightcard/model/common/time.h"
@@ -38,37 +39,38 @@ public:
 
     void at(Picoseconds when, Due what, std::uint64_t id = 0)
     {
-        const bool first = items_.empty() || when < items_.front().when;
-        items_.push_back({when, ++sequence_, {what, id}});
-        std::push_heap(items_.begin(), items_.end(), Later());
+        const bool first = empty() || when < next();
+        items_.push_back({when, {what, id}});
+        for (auto i = items_.size() - 1; i > first_ && items_[i - 1].when > when; --i)
+            std::swap(items_[i - 1], items_[i]);
         if (first && wake_) wake_(when);
     }
-    bool due(Picoseconds now) const { return !items_.empty() && items_.front().when <= now; }
+    bool due(Picoseconds now) const { return !empty() && next() <= now; }
     DueItem take()
     {
-        std::pop_heap(items_.begin(), items_.end(), Later());
-        const auto item = items_.back().item;
-        items_.pop_back();
+        const auto item = items_[first_].item;
+        if (++first_ == items_.size() || first_ == kTaken) {
+            items_.erase(items_.begin(), items_.begin() + static_cast<std::ptrdiff_t>(first_));
+            first_ = 0;
+        }
         return item;
     }
-    Picoseconds next() const { return items_.empty() ? kNever : items_.front().when; }
-    bool empty() const { return items_.empty(); }
-    void clear() { items_.clear(); }
+    Picoseconds next() const { return empty() ? kNever : items_[first_].when; }
+    bool empty() const { return first_ == items_.size(); }
+    void clear()
+    {
+        items_.clear();
+        first_ = 0;
+    }
 
 private:
+    static constexpr std::size_t kTaken = 256;  ///< entries that may lie in front of the next one
     struct Entry {
         Picoseconds when;
-        std::uint64_t sequence;
         DueItem item;
     };
-    struct Later {
-        bool operator()(const Entry& a, const Entry& b) const
-        {
-            return a.when != b.when ? a.when > b.when : a.sequence > b.sequence;
-        }
-    };
-    std::vector<Entry> items_;  ///< a heap, the next one in front
-    std::uint64_t sequence_ = 0;
+    std::vector<Entry> items_;  ///< in order, from first_ on; what comes in is mostly later than what is there
+    std::size_t first_ = 0;
     std::function<void(Picoseconds)> wake_;
 };
 

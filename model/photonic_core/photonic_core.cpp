@@ -178,14 +178,11 @@ void PhotonicCore::laser_off()
 
 bool PhotonicCore::fetch_weights(MvmTransaction& mvm, tlm::tlm_generic_payload& payload)
 {
-    auto& fetch = fetch_;
+    ProgramTransaction fetch;
     fetch.kind = ProgramTransaction::Kind::fetch;
     fetch.bank = mvm.bank;
     fetch.weight_id = mvm.weight_id;
     fetch.begins = mvm.vectors == 0;
-    fetch.tile = nullptr;
-    fetch.gains = nullptr;
-    fetch.temperature = 0;
     const ExtensionLoan loan(fetch_payload_, fetch);
     auto delay = sc_core::SC_ZERO_TIME;
     weights->b_transport(fetch_payload_, delay);
@@ -393,7 +390,9 @@ void PhotonicCore::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_ti
         payload.set_response_status(tlm::TLM_GENERIC_ERROR_RESPONSE);
         return;
     }
-    if (!fetch_weights(*mvm, payload)) return;
+    // Without numbers there is nothing to fetch but the answer whether the weights are there, once a command.
+    const bool looks = mvm->vectors == 0 || services_.run.computes();
+    if (looks && !fetch_weights(*mvm, payload)) return;
     schedule(*mvm);
     if (mvm->vectors == 0) {
         payload.set_response_status(tlm::TLM_OK_RESPONSE);

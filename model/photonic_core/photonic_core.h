@@ -158,8 +158,7 @@ private:
     State state_;
     Measured measured_;
     tlm::tlm_generic_payload fetch_payload_;  ///< of the look at the weights under way
-    ProgramTransaction fetch_;
-    std::vector<std::uint8_t> darkened_;  ///< codes of a batch with dark lanes
+    std::vector<std::uint8_t> darkened_;      ///< codes of a batch with dark lanes
     AccountId laser_account_, tuning_account_, switch_account_, die_account_;
     std::uint32_t bits_per_input_, bits_per_output_;
     TrackId track_;
