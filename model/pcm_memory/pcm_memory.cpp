@@ -113,25 +113,22 @@ void PcmMemory::add_row(Programming& work, std::uint32_t row, std::uint32_t phys
 {
     const bool adaptive = parameters_.write_loop == WriteLoop::adaptive;
     const auto iterations = std::max(1u, parameters_.verify_iterations);
-    // Pulses of the slowest pair of the row, and of all its cells; what the tile does not use is brought to zero
+    // Pulses of the slowest pair of the row, and of one cell of each; what the tile does not use is brought to zero
     // weight.
-    std::uint64_t slowest_pair = 1, slot_pulses = 0, cell_pulses = 0;
-    for (std::uint32_t col = 0; col < n_; ++col) {
-        std::uint64_t pair = 1;
-        if (adaptive && row < work.rows && col < work.cols) {
-            // Weights that are not there take as long as the slowest there can be.
-            pair = iterations;
-            if (!work.weights.empty()) {
-                const std::int8_t weight = work.weights[std::size_t{col} * work.rows + row];
-                const double furthest =
-                    std::max(ideal_contrast(weight, 0, single()), ideal_contrast(weight, 1, single()));
-                pair = pulses(parameters_, furthest);
-            }
-        }
+    std::uint64_t slowest_pair = 1, slot_pulses = n_;
+    const std::uint32_t adapted = adaptive && row < work.rows ? work.cols : 0;
+    for (std::uint32_t col = 0; !work.weights.empty() && col < adapted; ++col) {
+        const std::int8_t weight = work.weights[std::size_t{col} * work.rows + row];
+        const double furthest = std::max(ideal_contrast(weight, 0, single()), ideal_contrast(weight, 1, single()));
+        const std::uint64_t pair = pulses(parameters_, furthest);
         slowest_pair = std::max(slowest_pair, pair);
-        slot_pulses += pair;
-        cell_pulses += pair + (single() ? 0 : 1);  // the idle cell of a pair takes one
+        slot_pulses += pair - 1;
     }
+    if (work.weights.empty() && adapted > 0) {  // weights that are not there take as long as the slowest there can be
+        slowest_pair = iterations;
+        slot_pulses += std::uint64_t{adapted} * (iterations - 1);
+    }
+    const std::uint64_t cell_pulses = slot_pulses + (single() ? 0 : n_);  // the idle cell of a pair takes one
     const auto slots_of = [&](std::uint64_t pulses, std::uint64_t slots) {
         return adaptive ? static_cast<Picoseconds>(pulses) * parameters_.write_slot / iterations
                         : static_cast<Picoseconds>(slots) * parameters_.write_slot;
