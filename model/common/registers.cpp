@@ -5,6 +5,8 @@
 #include <cstdio>
 #include <stdexcept>
 
+#include "lightcard/model/common/simd.h"
+
 namespace lightcard {
 
 const char* to_string(Access access)
@@ -196,7 +198,7 @@ void RegisterBank::on_read(std::string_view name, ReadHook hook)
     behaviour_[index_of(name)].on_read = std::move(hook);
 }
 
-bool RegisterBank::decode(std::uint32_t offset, std::uint32_t bytes, Target& target) const
+LIGHTCARD_INLINE bool RegisterBank::decode(std::uint32_t offset, std::uint32_t bytes, Target& target) const
 {
     if ((bytes != 4 && bytes != 8) || (offset & (bytes - 1)) != 0) return false;
     const std::size_t word = offset / 4;

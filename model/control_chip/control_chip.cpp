@@ -359,7 +359,11 @@ void ControlChip::register_transport(tlm::tlm_generic_payload& payload, sc_core:
     }
     if (offset >= kTelemetryOffset && read_table(offset, payload.get_data_ptr(), length)) return;
     const auto read = bank_.read(offset, length);
-    read.outcome.report(services_.diagnostics, now(), "control_chip.registers");
+    if (!read.outcome.ok()) read.outcome.report(services_.diagnostics, now(), "control_chip.registers");
+    if (length == 4) {  // nearly always: no call for a known size
+        std::memcpy(payload.get_data_ptr(), &read.value, 4);
+        return;
+    }
     std::memset(payload.get_data_ptr(), 0, length);
     std::memcpy(payload.get_data_ptr(), &read.value, std::min(length, 8u));
 }

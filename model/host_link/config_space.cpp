@@ -169,39 +169,6 @@ void ConfigSpace::add_extended()
     clear_by_one(kSecondary + 8, (1ull << parameters_.width) - 1, 4);  // lane errors
 }
 
-std::uint64_t ConfigSpace::bar_bytes(std::uint32_t bar) const
-{
-    switch (bar) {
-        case 0:
-            return kBar0Bytes;
-        case 2:
-            return parameters_.bar2_bytes;
-        case 4:
-            return kBar4Bytes;
-        default:
-            return 0;
-    }
-}
-
-std::uint64_t ConfigSpace::bar_address(std::uint32_t bar) const
-{
-    std::uint64_t value = 0;
-    std::memcpy(&value, &bytes_[kBar0 + 4 * bar], sizeof value);
-    return value & ~0xfull;
-}
-
-std::optional<ConfigSpace::Target> ConfigSpace::decode(std::uint64_t address, std::uint64_t length) const
-{
-    if (!memory_enabled()) return std::nullopt;
-    for (const std::uint32_t bar : {0u, 2u, 4u}) {
-        const auto base = bar_address(bar), size = bar_bytes(bar);
-        if (base == 0 || address < base || address - base >= size) continue;
-        if (length > size - (address - base)) return std::nullopt;
-        return Target{bar, address - base};
-    }
-    return std::nullopt;
-}
-
 void ConfigSpace::read(std::uint32_t offset, std::uint8_t* into, std::uint32_t length) const
 {
     for (std::uint32_t i = 0; i < length; ++i) {

@@ -14,6 +14,7 @@
 
 #include <array>
 #include <cstdint>
+#include <cstring>
 #include <functional>
 #include <optional>
 #include <vector>
@@ -49,8 +50,22 @@ public:
         std::uint64_t offset;
     };
     /// The BAR that claims [address, address + length), if memory space is enabled.
-    std::optional<Target> decode(std::uint64_t address, std::uint64_t length) const;
-    std::uint64_t bar_bytes(std::uint32_t bar) const;  ///< 0 if there is no such BAR
+    std::optional<Target> decode(std::uint64_t address, std::uint64_t length) const
+    {
+        if (!memory_enabled()) return std::nullopt;
+        for (const std::uint32_t bar : {0u, 2u, 4u}) {
+            const auto base = bar_address(bar), size = bar_bytes(bar);
+            if (base == 0 || address < base || address - base >= size) continue;
+            if (length > size - (address - base)) return std::nullopt;
+            return Target{bar, address - base};
+        }
+        return std::nullopt;
+    }
+    /// 0 if there is no such BAR.
+    std::uint64_t bar_bytes(std::uint32_t bar) const
+    {
+        return bar == 0 ? kBar0Bytes : bar == 2 ? parameters_.bar2_bytes : bar == 4 ? kBar4Bytes : 0;
+    }
 
     bool memory_enabled() const { return (bytes_[kCommand] & 0x02) != 0 && powered(); }
     bool bus_master() const { return (bytes_[kCommand] & 0x04) != 0 && powered(); }
@@ -97,7 +112,12 @@ private:
     void add_error_reporting();
     void add_extended();
     void write_byte(std::uint32_t at, std::uint8_t value);
-    std::uint64_t bar_address(std::uint32_t bar) const;
+    std::uint64_t bar_address(std::uint32_t bar) const
+    {
+        std::uint64_t value = 0;
+        std::memcpy(&value, &bytes_[kBar0 + 4 * bar], sizeof value);
+        return value & ~0xfull;
+    }
 
     Parameters parameters_;
     std::vector<std::uint8_t> bytes_ = std::vector<std::uint8_t>(kBytes);

@@ -95,6 +95,7 @@ void HostLink::set_running(std::uint32_t generation, std::uint32_t width)
     link.generation = generation;
     link.width = width;
     rate_ = link.raw_rate();
+    wire_length_ = kNoLength;
 }
 
 // --- upstream -------------------------------------------------------------------------------------------------
@@ -349,7 +350,9 @@ void HostLink::mem_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time
     const auto local = now + scale_.to_picoseconds(delay);
     auto* data = payload.get_data_ptr();
     const auto length = payload.get_data_length();
-    const auto wire = duration_of(length + parameters_.tlp_overhead, rate_);
+    if (length != wire_length_)
+        wire_length_ = length, wire_time_ = duration_of(length + parameters_.tlp_overhead, rate_);
+    const auto wire = wire_time_;
     if (payload.is_write()) {
         const auto at = down_.reserve(local, wire).end + parameters_.posted_latency;
         posted_.push_back({at, target->bar, target->offset, {data, data + length}});

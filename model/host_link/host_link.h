@@ -133,7 +133,11 @@ private:
     struct Running {
         std::uint32_t generation = 4, width = 16;
     } running_;
-    std::uint64_t rate_ = 0;                ///< raw bytes/s a direction, as the link runs
+    std::uint64_t rate_ = 0;  ///< raw bytes/s a direction, as the link runs
+    /// Time on the wire of the last access of another length, which is that of the next one nearly always.
+    static constexpr std::uint32_t kNoLength = ~0u;
+    std::uint32_t wire_length_ = kNoLength;
+    Picoseconds wire_time_ = 0;
     tlm::tlm_generic_payload bar_payload_;  ///< of the access to a BAR under way; none of them waits
     /// Ordered by time, then by order of submission.
     std::map<std::pair<Picoseconds, std::uint64_t>, Pending> pending_;
