@@ -144,6 +144,40 @@ TEST(LookAhead, AFaultInMidProgramBeginsAtTheSameCommand)
     expect_unseen(network, {0, Fidelity::timing, Timing::lt, 1, true});
 }
 
+/// Bus events of a program whose records are fetched while others run: its commands take longer than their fetch.
+std::string fetches(Picoseconds period)
+{
+    return in_child([period] {
+        Rig rig;
+        Watcher watcher("watcher", rig.card, period);
+        rig.up();
+        constexpr std::uint32_t kBytes = 1u << 16;
+        lc_vector_op op{};
+        op.kind = LC_VEC_MOVE;
+        op.in_format = op.out_format = LC_FMT_U8;
+        op.in = {sram_pointer(0), 1, 1, 1, kBytes, 1, 1, kBytes, kBytes, kBytes, 1, 1, 1, 1, 1, 1, 0, 0};
+        op.out = {sram_pointer(1u << 20), kBytes, kBytes, kBytes};
+        lc_record record{};
+        record.sqe = driver::make_command(LC_OP_VECTOR);
+        std::memcpy(record.operands, &op, sizeof op);
+        const std::vector<lc_record> records(600, record);
+        const auto memory = rig.buffer(records.size() * sizeof record);
+        std::memcpy(memory.host, records.data(), memory.bytes);
+        std::ostringstream out;
+        rig.host.root().set_observer(
+            [&out](const host::BusEvent& event) { out << event.address << ' ' << event.time.value() << '\n'; });
+        watcher.begin();
+        const auto exec = driver::make_exec(host_pointer(memory), 600);
+        rig.run(driver::make_command(LC_OP_EXEC), &exec);
+        return out.str() + figures_of(rig.card);
+    });
+}
+
+TEST(LookAhead, AFetchIsNotOvertaken)
+{
+    EXPECT_TRUE(fetches(20 * kNanosecond) == fetches(kSecond));
+}
+
 /// Without a sink there is no trace; all else stays.
 TEST(LookAhead, ATraceChangesNothing)
 {
