@@ -2,6 +2,7 @@
 #include "lightcard/model/control_chip/block_scale.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <limits>
 
@@ -132,8 +133,7 @@ LIGHTCARD_CLONES void scale_samples(std::uint32_t vectors, const std::vector<dou
             double value = (static_cast<double>(samples[o]) - offset[o]) * scale * factor[o] + 0.5;
             value = value < kLeast ? kLeast : value;
             value = value > kMost ? kMost : value;
-            const auto towards_zero = static_cast<std::int32_t>(value);
-            samples[o] = towards_zero - (static_cast<double>(towards_zero) > value ? 1 : 0);
+            samples[o] = static_cast<std::int32_t>(std::floor(value));
         }
     }
 }

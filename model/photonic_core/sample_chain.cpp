@@ -173,10 +173,12 @@ std::int64_t clipping_error2(const AnalogChain& chain, const ColumnConstants& co
     constexpr double kMost = 1e15;  // a row of them stays in 64 bits
     const auto half = static_cast<double>(chain.adc_codes / 2);
     std::int64_t error2 = 0;
+    // Up to half a code beyond the last one is rounding. The bounds are exact in single precision.
+    const auto lowest = static_cast<float>(-half - 0.5), highest = static_cast<float>(half - 0.5);
     for (std::uint32_t c = 0; c < row.cols; ++c) {
+        if (row.analog[c] >= lowest && row.analog[c] <= highest) continue;
         const auto v = static_cast<double>(row.analog[c]);
         const double code = std::clamp(v, -half, half - 1), beyond = code - v;
-        if (std::abs(beyond) <= 0.5) continue;  // that is rounding
         const double step = static_cast<double>(columns.digital_gain[row.first + c]) / 65536.0;
         // One cell a weight: the codes start at 0, half a range below the middle.
         const double middle = row.pedestal > 0 ? row.pedestal - half * step : 0;
