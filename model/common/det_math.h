@@ -8,7 +8,7 @@
 
 namespace lightcard::det {
 
-double exp(double x);    ///< <= 1 ulp; inf above 709.79, gradual underflow below -708.4 (there <= 1 denormal step)
+double exp(double x);  ///< <= 1 ulp; inf above 709.79, gradual underflow below -708.4 (there <= 1 denormal step)
 /// Every one of them replaced by its exp(), several at once.
 void exp_each(double* values, std::size_t count);
 double log(double x);    ///< <= 1 ulp; -inf at 0, NaN below
