@@ -16,12 +16,21 @@ struct W512 {
     static constexpr std::uint32_t kLanes = 16;
 
     static LIGHTCARD_INLINE F load(const float* at) { return _mm512_loadu_ps(at); }
+    static LIGHTCARD_INLINE I load(const void* at) { return _mm512_loadu_si512(at); }
+    static LIGHTCARD_INLINE void store(void* at, I words) { _mm512_storeu_si512(at, words); }
     static LIGHTCARD_INLINE F all(float x) { return _mm512_set1_ps(x); }
     static LIGHTCARD_INLINE I all(std::int32_t x) { return _mm512_set1_epi32(x); }
     static LIGHTCARD_INLINE F fma(F a, F b, F c) { return _mm512_fmadd_ps(a, b, c); }
+    static LIGHTCARD_INLINE F add(F a, F b) { return _mm512_add_ps(a, b); }
+    static LIGHTCARD_INLINE F mul(F a, F b) { return _mm512_mul_ps(a, b); }
+    static LIGHTCARD_INLINE F min(F a, F b) { return _mm512_min_ps(a, b); }
+    static LIGHTCARD_INLINE F max(F a, F b) { return _mm512_max_ps(a, b); }
+    static LIGHTCARD_INLINE I add(I a, I b) { return _mm512_add_epi32(a, b); }
     static LIGHTCARD_INLINE F sub(F a, F b) { return _mm512_sub_ps(a, b); }
     static LIGHTCARD_INLINE I sub(I a, I b) { return _mm512_sub_epi32(a, b); }
     static LIGHTCARD_INLINE F to_float(I a) { return _mm512_cvtepi32_ps(a); }
+    static LIGHTCARD_INLINE I rounded(F a) { return _mm512_cvtps_epi32(a); }
+    static LIGHTCARD_INLINE I bits(F a) { return _mm512_castps_si512(a); }
     static LIGHTCARD_INLINE I opaque(I a)
     {
         asm("" : "+v"(a));

@@ -115,18 +115,18 @@ void WorkerPool::wait_for_change(Lock& lock)
     --asleep_;
 }
 
+void WorkerPool::work_or_wait(Lock& lock)
+{
+    const auto claimed = claim(true);
+    if (claimed.posted == nullptr) return wait_for_change(lock);
+    wake_another();
+    execute(lock, claimed);
+}
+
 void WorkerPool::worker()
 {
     Lock lock(mutex_);
-    while (!stop_) {
-        const auto claimed = claim(true);
-        if (claimed.posted == nullptr) {
-            wait_for_change(lock);
-            continue;
-        }
-        wake_another();
-        execute(lock, claimed);
-    }
+    while (!stop_) work_or_wait(lock);
 }
 
 WorkerPool::JobId WorkerPool::post(Job job)
@@ -161,15 +161,7 @@ std::exception_ptr WorkerPool::finish(JobId id)
     std::exception_ptr failure;
     Lock lock(mutex_);
     auto& posted = *find(id);
-    while (posted.left > 0) {
-        const auto claimed = claim(true);
-        if (claimed.posted == nullptr) {
-            wait_for_change(lock);
-            continue;
-        }
-        wake_another();
-        execute(lock, claimed);
-    }
+    while (posted.left > 0) work_or_wait(lock);
     wake_another();
     failure = posted.failure;
     posted.finished = true;

@@ -80,6 +80,7 @@ private:
     void execute(Lock& lock, Claim claimed);
     void wake_another();
     void wait_for_change(Lock& lock);
+    void work_or_wait(Lock& lock);
 
     std::vector<std::thread> workers_;
     std::atomic<std::uint64_t> changes_{0};  ///< jobs posted and chunks ended: what a waiting thread looks at

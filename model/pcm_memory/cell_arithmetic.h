@@ -5,18 +5,12 @@
 
 #include <cstdint>
 
+#include "lightcard/model/common/rounding.h"
 #include "lightcard/model/common/simd.h"
 #include "lightcard/model/pcm_memory/cell_limits.h"
 #include "lightcard/model/pcm_memory/cell_moments.h"
 
 namespace lightcard::pcm_memory {
-
-/// To the nearest integer, halves to the even one, of |x| < 2^51.
-LIGHTCARD_INLINE double round_half_even(double x)
-{
-    constexpr double kMagic = 0x1.8p52;
-    return (x + kMagic) - kMagic;
-}
 
 /// What the write loop leaves of a contrast.
 LIGHTCARD_INLINE double misprogrammed(double target, double sigma, float draw)

@@ -13,29 +13,15 @@ namespace lightcard::pcm_memory {
 namespace {
 
 /// Eight columns at a time.
-struct V {
-    using F = __m256;
-    using I = __m256i;
+struct V : random_kernels::W256 {
     using Mask = __m256i;
     using W = random_kernels::W256;
     using Quantile = random_kernels::Quantile<W>;
-    static constexpr std::uint32_t kLanes = 8;
 
-    static LIGHTCARD_INLINE I load(const void* at) { return _mm256_loadu_si256(static_cast<const I*>(at)); }
-    static LIGHTCARD_INLINE void store(void* at, I words) { _mm256_storeu_si256(static_cast<I*>(at), words); }
-    static LIGHTCARD_INLINE F all(float x) { return _mm256_set1_ps(x); }
-    static LIGHTCARD_INLINE I all(std::int32_t x) { return _mm256_set1_epi32(x); }
-    static LIGHTCARD_INLINE F mul(F a, F b) { return _mm256_mul_ps(a, b); }
-    static LIGHTCARD_INLINE F fma(F a, F b, F c) { return _mm256_fmadd_ps(a, b, c); }
-    static LIGHTCARD_INLINE F min(F a, F b) { return _mm256_min_ps(a, b); }
-    static LIGHTCARD_INLINE F max(F a, F b) { return _mm256_max_ps(a, b); }
-    static LIGHTCARD_INLINE F to_float(I a) { return _mm256_cvtepi32_ps(a); }
-    static LIGHTCARD_INLINE I rounded(F a) { return _mm256_cvtps_epi32(a); }
-    static LIGHTCARD_INLINE I bits(F a) { return _mm256_castps_si256(a); }
-    static LIGHTCARD_INLINE I add(I a, I b) { return _mm256_add_epi32(a, b); }
+    using W::max;
+    using W::min;
     static LIGHTCARD_INLINE I min(I a, I b) { return _mm256_min_epi32(a, b); }
     static LIGHTCARD_INLINE I max(I a, I b) { return _mm256_max_epi32(a, b); }
-    static LIGHTCARD_INLINE I sub(I a, I b) { return _mm256_sub_epi32(a, b); }
 
     static LIGHTCARD_INLINE Mask none_of(I a, I bits)
     {

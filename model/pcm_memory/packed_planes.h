@@ -36,6 +36,9 @@ struct LeaveUnset : std::allocator<T> {
 template <class T>
 using Plane = std::vector<T, LeaveUnset<T>>;
 
+inline constexpr std::uint32_t kMostPackedRows = 512;  ///< exact sums of one plane stay below 2^24
+inline constexpr std::uint32_t kMostPairedRows = 256;  ///< of a sum over both planes of pairs at once
+
 enum class PlaneOrder : std::uint8_t {
     columns,  ///< [column][row]: EffectiveTile's own vectors
     pairs,    ///< words, [group of 16 columns][two rows][16 columns][2 rows]

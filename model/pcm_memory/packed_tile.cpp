@@ -14,9 +14,6 @@ namespace {
 
 static_assert(PackedPlanes::kColumns == kGroupColumns);
 
-constexpr std::uint32_t kMostRows = 512;    ///< of the kernels that read them
-constexpr std::uint32_t kMostPaired = 256;  ///< rows whose words take both planes
-
 /// Where a pair's entries of packed planes are.
 class PlaneReader {
 public:
@@ -175,7 +172,7 @@ bool packs(const CellModel& model, const PlaneLayout& layout, std::uint32_t rows
 {
 #if defined(__x86_64__)
     return layout.order != PlaneOrder::columns && model.fixed_fits && !(model.retention.amount > 0) &&
-           !(model.read_noise > 0) && rows <= (layout.order == PlaneOrder::pairs ? kMostPaired : kMostRows);
+           !(model.read_noise > 0) && rows <= (layout.order == PlaneOrder::pairs ? kMostPairedRows : kMostPackedRows);
 #else
     return false;
 #endif
@@ -191,7 +188,8 @@ void program_packed([[maybe_unused]] EffectiveTile& tile, [[maybe_unused]] const
     PlaneWriter writer(*packed, tile.rows, tile.cols);
     const PlaneReader planes(*packed, tile.rows);
     const Doubtful settler(model, place);
-    std::array<std::uint32_t, std::size_t{kMostRows} * kGroupColumns> doubtful;  // NOLINT: written before it is read
+    std::array<std::uint32_t, std::size_t{kMostPackedRows} * kGroupColumns>
+        doubtful;  // NOLINT: written before it is read
     for (std::uint32_t first = 0; first < tile.cols; first += kGroupColumns) {
         CellGroup group{};
         group.weights = weights + first * stride;

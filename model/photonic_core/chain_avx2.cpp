@@ -17,9 +17,7 @@ struct V : random_kernels::W256 {
     static constexpr std::uint32_t kSideBySide = 2;  ///< vectors whose samples the registers hold at once
     static constexpr bool kAlwaysSplit = false;
 
-    using W::load;
-    static LIGHTCARD_ALWAYS I load(const void* at) { return _mm256_loadu_si256(static_cast<const I*>(at)); }
-    static LIGHTCARD_ALWAYS void store(void* at, I words) { _mm256_storeu_si256(static_cast<I*>(at), words); }
+    using W::store;
     static LIGHTCARD_ALWAYS void store(std::int32_t* at, I words, Mask mask)
     {
         _mm256_maskstore_epi32(at, mask, words);
@@ -33,15 +31,8 @@ struct V : random_kernels::W256 {
     }
     static LIGHTCARD_ALWAYS I only(I words, Mask mask) { return _mm256_and_si256(words, mask); }
 
-    static LIGHTCARD_ALWAYS F add(F a, F b) { return _mm256_add_ps(a, b); }
-    static LIGHTCARD_ALWAYS F mul(F a, F b) { return _mm256_mul_ps(a, b); }
-    static LIGHTCARD_ALWAYS F min(F a, F b) { return _mm256_min_ps(a, b); }
-    static LIGHTCARD_ALWAYS F max(F a, F b) { return _mm256_max_ps(a, b); }
     static LIGHTCARD_ALWAYS F sqrt(F a) { return _mm256_sqrt_ps(a); }
-    static LIGHTCARD_ALWAYS I rounded(F a) { return _mm256_cvtps_epi32(a); }
-    static LIGHTCARD_ALWAYS I bits(F a) { return _mm256_castps_si256(a); }
 
-    static LIGHTCARD_ALWAYS I add(I a, I b) { return _mm256_add_epi32(a, b); }
     static LIGHTCARD_ALWAYS I mullo(I a, I b) { return _mm256_mullo_epi32(a, b); }
     /// Of the lower halves of words, b's upper ones being 0.
     static LIGHTCARD_ALWAYS I mul16(I a, I b) { return _mm256_madd_epi16(a, b); }

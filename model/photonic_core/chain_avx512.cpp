@@ -17,9 +17,7 @@ struct V : random_kernels::W512 {
     static constexpr std::uint32_t kSideBySide = 4;  ///< vectors whose samples the registers hold at once
     static constexpr bool kAlwaysSplit = true;
 
-    using W::load;
-    static LIGHTCARD_ALWAYS I load(const void* at) { return _mm512_loadu_si512(at); }
-    static LIGHTCARD_ALWAYS void store(void* at, I words) { _mm512_storeu_si512(at, words); }
+    using W::store;
     static LIGHTCARD_ALWAYS void store(std::int32_t* at, I words, Mask mask)
     {
         _mm512_mask_storeu_epi32(at, mask, words);
@@ -32,15 +30,8 @@ struct V : random_kernels::W512 {
     }
     static LIGHTCARD_ALWAYS I only(I words, Mask mask) { return _mm512_maskz_mov_epi32(mask, words); }
 
-    static LIGHTCARD_ALWAYS F add(F a, F b) { return _mm512_add_ps(a, b); }
-    static LIGHTCARD_ALWAYS F mul(F a, F b) { return _mm512_mul_ps(a, b); }
-    static LIGHTCARD_ALWAYS F min(F a, F b) { return _mm512_min_ps(a, b); }
-    static LIGHTCARD_ALWAYS F max(F a, F b) { return _mm512_max_ps(a, b); }
     static LIGHTCARD_ALWAYS F sqrt(F a) { return _mm512_sqrt_ps(a); }
-    static LIGHTCARD_ALWAYS I rounded(F a) { return _mm512_cvtps_epi32(a); }
-    static LIGHTCARD_ALWAYS I bits(F a) { return _mm512_castps_si512(a); }
 
-    static LIGHTCARD_ALWAYS I add(I a, I b) { return _mm512_add_epi32(a, b); }
     static LIGHTCARD_ALWAYS I mullo(I a, I b) { return _mm512_mullo_epi32(a, b); }
     /// Of the lower halves of words, b's upper ones being 0.
     static LIGHTCARD_ALWAYS I mul16(I a, I b) { return _mm512_madd_epi16(a, b); }

@@ -83,12 +83,12 @@ struct VectorTerms {
     float x_sum, change, intensity, leak, read_light;
 };
 
-/// Columns of one vector whose samples are wanted in front of the ADC, at most a group.
+/// Columns of one vector whose samples are wanted in front of the ADC, at most a group: all of them if ADCs bend, else
+/// those with a sample at an end code.
 struct AnalogSamples {
     std::uint32_t vector, col, cols;  ///< the first column, and how many
     const std::int32_t *first, *low;  ///< exact sums, [cols]: hi and lo; without `low` 256 S_hi + S_lo
     const float* analog;              ///< [cols] LSB
-    bool bent;                        ///< by an ADC that bends; else some are at an end code
 };
 
 /// A block of vectors through the chain.
@@ -141,8 +141,6 @@ extern const ChainKernels kChainAmx;     ///< needs has_amx(), and an amx::Tiles
 /// (256 hi + lo) summed over up to 256 rows fits s32, so both planes take one multiplication; taller tiles take two.
 /// (vpmaddubsw would be twice as wide, and saturate.)
 namespace avx2 {
-
-inline constexpr std::uint32_t kMostRows = 256;  ///< of a sum over both planes at once
 
 /// words[i] = codes[i]; `count` a multiple of 16.
 void widen(const std::uint8_t* codes, std::int16_t* words, std::uint64_t count);

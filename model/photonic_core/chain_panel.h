@@ -29,7 +29,7 @@ struct PanelSums {
     }
 };
 
-/// Calls piece.template run<groups, vectors>(group, vector) over the whole panel.
+/// Calls piece.template run<groups, vectors>(streams, group, vector) for every vector of the groups.
 template <class P, std::uint32_t groups, class Piece>
 LIGHTCARD_ALWAYS void walk_vectors(const PanelProducts& products, std::uint32_t group, Piece& piece)
 {

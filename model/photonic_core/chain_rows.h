@@ -115,8 +115,8 @@ LIGHTCARD_ALWAYS void store_columns(std::int32_t* y, std::uint32_t c, typename V
 }
 
 /// What goes into the ADC of V::kLanes columns of `n` vectors, in LSB, from column `c` on; the order of operations is
-/// that of docs/model-equations.md section 3. Step by step for all of them: one sample's steps wait for each other, and
-/// few of them fit what a core looks ahead. Counts them unless `totals` is null.
+/// that of docs/model-equations.md section 3. Step by step for all of them: one sample's steps wait for each other.
+/// Counts them unless `totals` is null.
 template <class V, bool split, bool whole, std::uint32_t n>
 LIGHTCARD_ALWAYS void analog_columns(const Panel& panel, const Constants<V>& constants, const VectorTerms* terms,
                                      const GroupSums (&of)[n], std::uint32_t c, std::int32_t* y_sums, Totals<V>* totals,
@@ -190,7 +190,7 @@ __attribute__((noinline)) void give_analog(const Panel& panel, const Constants<V
         analog_columns<V, split, whole, 1>(panel, constants, panel.terms + vector, one, first + at, y_sums, totals, v);
         V::store(analog + at, V::bits(v[0]));
     }
-    panel.samples(panel.self, {vector, first, cols, of.first, split ? of.low : nullptr, analog, panel.bent});
+    panel.samples(panel.self, {vector, first, cols, of.first, split ? of.low : nullptr, analog});
 }
 
 /// One group of `n` vectors, from `vector` on. Returns samples at an end code.

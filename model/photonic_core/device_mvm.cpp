@@ -7,18 +7,13 @@
 
 #include "lightcard/model/common/gaussian.h"
 #include "lightcard/model/common/rng.h"
+#include "lightcard/model/common/rounding.h"
 #include "lightcard/model/converters/transfer_curve.h"
 #include "lightcard/model/photonic_core/front_end.h"
 #include "lightcard/model/photonic_core/ring.h"
 
 namespace lightcard::photonic_core {
 namespace {
-
-double round_half_even(double x)
-{
-    constexpr double kMagic = 0x1.8p52;
-    return (x + kMagic) - kMagic;
-}
 
 /// Sums of transmissions of one column: what its two photodiodes see of equally lit rows.
 struct ColumnLight {

@@ -20,8 +20,8 @@ namespace lightcard::photonic_core {
 
 namespace {
 
-constexpr std::uint32_t kBlock =
-    64;  ///< vectors: their inputs, and planes of a few columns, stay in the first-level cache
+/// Vectors whose inputs, with planes of a few columns, stay in the first-level cache.
+constexpr std::uint32_t kBlock = 64;
 
 /// Uninitialised memory, on a cache line.
 template <class T>
@@ -354,7 +354,7 @@ private:
             row.total = of.first;
         }
         row.y = output(vector) + of.col;
-        if (!of.bent) {
+        if (chain_.statics->adc_inl.empty()) {
             stats_->sum_clip2 += clipping_error2(chain_, tile_.columns, row);
             return;
         }

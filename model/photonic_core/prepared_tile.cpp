@@ -10,7 +10,6 @@
 namespace lightcard::photonic_core {
 namespace {
 
-constexpr std::uint32_t kMostRows = 512;    ///< that exact sums of one plane stay below 2^24
 constexpr std::uint32_t kPairPadding = 16;  ///< rows of planes of words
 constexpr std::uint32_t kQuad = 4;
 
@@ -69,7 +68,7 @@ PackedPlanes pack(const AnalogChain& chain, const pcm_memory::EffectiveTile& til
     auto& [layout, words, bytes] = planes;
     const bool reads = !tile.read_variance.empty();
     if (layout.order == pcm_memory::PlaneOrder::pairs) {
-        const bool tall = tile.rows > avx2::kMostRows;
+        const bool tall = tile.rows > pcm_memory::kMostPairedRows;
         words.weights = pack_pairs<std::int16_t>(tile, [&](std::size_t at) {
             return static_cast<std::int16_t>(tall ? tile.hi[at] : 256 * tile.hi[at] + tile.lo[at]);
         });
@@ -114,7 +113,7 @@ pcm_memory::PlaneLayout plane_layout(KernelIsa kernel)
 
 bool PreparedTile::takes(const AnalogChain& chain, const pcm_memory::EffectiveTile& tile, const ColumnGain* gains)
 {
-    if (!has_avx2() || tile.rows > kMostRows) return false;
+    if (!has_avx2() || tile.rows > pcm_memory::kMostPackedRows) return false;
     if (chain.noisy && (!chain.converters || !chain.sources.adc_quantisation || tile.common_sum.empty())) return false;
     if (!chain.noisy && chain.pedestal > 0) return false;
     if (!chain.converters) return true;

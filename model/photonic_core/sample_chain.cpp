@@ -4,24 +4,12 @@
 #include <algorithm>
 #include <cmath>
 
+#include "lightcard/model/common/rounding.h"
 #include "lightcard/model/common/simd.h"
 #include "lightcard/model/converters/transfer_curve.h"
 
 namespace lightcard::photonic_core {
 namespace {
-
-/// Ties to even, for |x| < 2^22.
-LIGHTCARD_INLINE float round_half_even(float x)
-{
-    constexpr float kMagic = 0x1.8p23F;
-    return (x + kMagic) - kMagic;
-}
-
-LIGHTCARD_INLINE double round_half_even(double x)
-{
-    constexpr double kMagic = 0x1.8p52;
-    return (x + kMagic) - kMagic;
-}
 
 LIGHTCARD_INLINE std::int32_t to_acc(std::int32_t code, std::int64_t digital_gain)
 {
